@@ -1,0 +1,1 @@
+//! Decides: pure logic without I/O, clock, randomness, async or logging.

@@ -1,0 +1,3 @@
+//! The `egret` binary.
+
+fn main() {}
