@@ -1,0 +1,6 @@
+//! Talks: everything that touches the clock, randomness, files, databases and the log.
+
+pub mod clock;
+pub mod entropy;
+pub mod key_file;
+pub mod log;

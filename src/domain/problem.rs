@@ -1,0 +1,155 @@
+//! Errors that the gateway itself answers: RFC 9457 problem details with a stable type and no
+//! internals. `docs/problems.md` lists them; a test keeps the list complete.
+
+use serde_json::json;
+
+use crate::types::CallId;
+
+/// Media type of a problem (RFC 9457, section 3).
+pub const MEDIA_TYPE: &str = "application/problem+json";
+
+/// Prefix of every `type`. A URN, since a type identifies and need not be fetched.
+const TYPE_PREFIX: &str = "urn:egret:problem:";
+
+/// A refusal of the gateway: what the caller is told, and the reason code of the record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Stable code: the end of `type`, and the `reason` in the record.
+    pub code: &'static str,
+    /// HTTP status.
+    pub status: u16,
+    /// What happened, the same for every occurrence.
+    pub title: &'static str,
+    /// What to do about it.
+    pub detail: &'static str,
+}
+
+impl Problem {
+    /// The body of the answer. It names the call, so that the caller can ask about it.
+    pub fn body(&self, call_id: CallId) -> Vec<u8> {
+        json!({
+            "type": format!("{TYPE_PREFIX}{}", self.code),
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+            "request_id": call_id.to_string(),
+        })
+        .to_string()
+        .into_bytes()
+    }
+
+    /// Standard reason phrase of the status.
+    pub fn reason_phrase(&self) -> &'static str {
+        http::StatusCode::from_u16(self.status)
+            .ok()
+            .and_then(|status| status.canonical_reason())
+            .unwrap_or("Error")
+    }
+}
+
+/// Declares the problems once, so that none can be forgotten in the list.
+macro_rules! problems {
+    ($($(#[$meta:meta])* $name:ident = $status:literal $code:literal $title:literal $detail:literal;)+) => {
+        $($(#[$meta])* pub const $name: Problem = Problem {
+            code: $code, status: $status, title: $title, detail: $detail,
+        };)+
+
+        /// Every problem that is not a refused request head or target.
+        pub const ALL: &[Problem] = &[$($name),+];
+    };
+}
+
+problems! {
+    /// No credentials for the gateway.
+    CALLER_UNIDENTIFIED = 407 "caller-unidentified"
+        "The gateway does not know who is calling."
+        "Send an Egret key in the Proxy-Authorization header, or a client certificate, as the listener requires.";
+    /// Credentials for the gateway that do not hold.
+    CALLER_REFUSED = 403 "caller-refused"
+        "The gateway does not accept these caller credentials."
+        "Check that the Egret key or certificate is current; `egret caller list` shows which are.";
+    /// Neither a path prefix nor a host of a provider.
+    NO_SUCH_PROVIDER = 404 "no-such-provider"
+        "The request leads to no configured provider."
+        "Use a provider's path prefix, such as /cybrid/bank, or send the provider's own host name in Host.";
+    /// The operation is not in the catalog and the configuration denies those.
+    UNKNOWN_OPERATION = 403 "unknown-operation"
+        "The request matches no operation of the provider's catalog, and such requests are denied."
+        "Check method and path, add the operation to the provider file, or set unknown_operations = \"forward\".";
+    /// DAuth or GatewayLogin by a caller that may not use it.
+    SCHEME_NOT_ALLOWED = 403 "scheme-not-allowed"
+        "This caller may not use this authentication scheme."
+        "The bank trusts the gateway's address for this scheme; list the caller under dauth_callers or gateway_login_callers.";
+    /// No room for a record.
+    RECORD_UNAVAILABLE = 503 "record-unavailable"
+        "The call cannot be recorded, so it was not made."
+        "Nothing was sent to the bank. Try again; if it persists, the audit ledger needs attention.";
+    /// No connection to the bank.
+    UPSTREAM_UNREACHABLE = 502 "upstream-unreachable"
+        "No connection to the bank could be made, so the call was not made."
+        "Nothing was sent to the bank. It is safe to try again.";
+    /// The bank's address is not known.
+    UPSTREAM_UNRESOLVED = 503 "upstream-unresolved"
+        "The bank's host name could not be resolved, so the call was not made."
+        "Nothing was sent to the bank. It is safe to try again.";
+    /// TLS to the bank failed.
+    UPSTREAM_TLS = 502 "upstream-tls"
+        "The bank's identity could not be verified, so the call was not made."
+        "Nothing was sent to the bank. An operator should check the bank's certificate and the trusted authorities.";
+    /// Connecting took too long.
+    UPSTREAM_CONNECT_TIMEOUT = 504 "upstream-connect-timeout"
+        "The bank did not accept a connection in time, so the call was not made."
+        "Nothing was sent to the bank. It is safe to try again.";
+    /// The answer took too long.
+    UPSTREAM_TIMEOUT = 504 "upstream-timeout"
+        "The bank did not answer in time. The call may have taken effect."
+        "Ask the bank for the state of the resource before you send the call again.";
+    /// The connection broke before the answer.
+    UPSTREAM_NO_ANSWER = 502 "upstream-no-answer"
+        "The connection to the bank ended before its answer. The call may have taken effect."
+        "Ask the bank for the state of the resource before you send the call again.";
+    /// The bank's answer was not HTTP.
+    UPSTREAM_BAD_ANSWER = 502 "upstream-bad-answer"
+        "The bank's answer was malformed. The call may have taken effect."
+        "Ask the bank for the state of the resource before you send the call again.";
+    /// The request body ended early or was malformed.
+    BAD_REQUEST_BODY = 400 "bad-request-body"
+        "The request's body was malformed or ended early."
+        "Send a complete body that agrees with Content-Length or the chunked encoding.";
+    /// The request body did not arrive in time.
+    REQUEST_TIMEOUT = 408 "request-timeout"
+        "The request did not arrive in time."
+        "Send the whole request without long pauses.";
+    /// Something of the gateway's own.
+    INTERNAL = 500 "internal"
+        "The gateway failed."
+        "Give the request_id to the gateway's operators.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn a_problem_has_the_members_of_the_rfc_and_the_call_id() {
+        let id = CallId::floor(1);
+        let body: serde_json::Value =
+            serde_json::from_slice(&UPSTREAM_TIMEOUT.body(id)).unwrap();
+        assert_eq!(body["type"], "urn:egret:problem:upstream-timeout");
+        assert_eq!(body["status"], 504);
+        assert_eq!(body["request_id"], id.to_string());
+        assert_eq!(body.as_object().unwrap().len(), 5);
+    }
+
+    #[test]
+    fn codes_are_unique_and_documented() {
+        let documented = include_str!("../../docs/problems.md");
+        let mut seen = HashSet::new();
+        for problem in ALL {
+            assert!(seen.insert(problem.code), "{} twice", problem.code);
+            let row = format!("| `{}` | {} |", problem.code, problem.status);
+            assert!(documented.contains(&row), "docs/problems.md lacks {row}");
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! Receives: listeners, connections and the proxy with its stages.
+
+mod front;
+pub mod proxy;
+mod server;
+mod tls;
+mod upstreams;
+
+pub use server::{ServeError, Server, StopReport};
+pub use tls::TlsError;
+pub use upstreams::CaError;

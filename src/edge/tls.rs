@@ -1,0 +1,83 @@
+//! TLS of the listeners: certificates, versions, and who the caller's certificate says it is.
+
+use std::any::Any;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use pingora_core::listeners::TlsAccept;
+use pingora_core::listeners::tls::{Acceptor, TlsSettings};
+use pingora_core::protocols::tls::TlsRef;
+use pingora_rustls::{RootCertStore, WebPkiClientVerifier, load_ca_file_into_store};
+
+use crate::domain::config::ListenerTls;
+use crate::domain::identity::CertificateIdentity;
+
+/// Why a listener's TLS cannot be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// A file cannot be used.
+    #[error("{what} {path}: cannot be used; it must be a readable PEM file")]
+    File {
+        /// What the file was to be.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+    },
+    /// The authorities for client certificates cannot be used.
+    #[error("client_ca {path}: holds no usable certificate authority")]
+    ClientCa {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// Builds the acceptor of a TLS listener: TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1 by ALPN.
+///
+/// # Errors
+/// [`TlsError`] names the file that cannot be used.
+pub fn acceptor(tls: &ListenerTls) -> Result<Acceptor, TlsError> {
+    pingora_rustls::install_default_crypto_provider();
+    let unusable = |what, path: &Path| TlsError::File {
+        what,
+        path: path.to_owned(),
+    };
+    let mut settings = TlsSettings::with_callbacks(Box::new(ReadIdentity))
+        .map_err(|_| unusable("certificate", &tls.certificate))?;
+    settings
+        .set_certificate_chain_file(&tls.certificate.to_string_lossy())
+        .map_err(|_| unusable("certificate", &tls.certificate))?;
+    settings
+        .set_private_key_file(&tls.key.to_string_lossy())
+        .map_err(|_| unusable("key", &tls.key))?;
+    settings.enable_h2();
+    if let Some(path) = &tls.client_ca {
+        let mut roots = RootCertStore::empty();
+        let loaded = load_ca_file_into_store(path, &mut roots).is_ok();
+        let builder = WebPkiClientVerifier::builder(Arc::new(roots));
+        let builder = if tls.client_certificate_required {
+            builder
+        } else {
+            builder.allow_unauthenticated()
+        };
+        match builder.build() {
+            Ok(verifier) if loaded => settings.set_client_cert_verifier(verifier),
+            _ => return Err(TlsError::ClientCa { path: path.clone() }),
+        }
+    }
+    Ok(settings.build())
+}
+
+/// Reads the caller's identity from its certificate, once per connection.
+struct ReadIdentity;
+
+#[async_trait]
+impl TlsAccept for ReadIdentity {
+    async fn handshake_complete_callback(
+        &self,
+        tls: &TlsRef,
+    ) -> Option<Arc<dyn Any + Send + Sync>> {
+        let identity = CertificateIdentity::from_der(tls.peer_certificate_der()?)?;
+        Some(Arc::new(identity))
+    }
+}

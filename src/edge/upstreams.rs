@@ -1,0 +1,179 @@
+//! The banks' servers: their addresses, kept fresh in the background, and how to connect to them.
+//!
+//! A call never waits for name resolution: it takes the addresses known now, or fails at once.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use pingora_core::protocols::ALPN;
+use pingora_core::protocols::l4::socket::SocketAddr as PeerAddr;
+use pingora_core::upstreams::peer::{H1UpgradePolicy, HttpPeer, HttpUpstreamRequestPolicy};
+use pingora_core::utils::tls::{WrappedX509, parse_x509};
+
+use crate::domain::catalog::HttpVersion;
+use crate::domain::config::{Timeouts, Upstream};
+
+/// How often names are resolved again. Shorter than the usual 60 s of a cloud load balancer's
+/// record, so that a moved bank is followed within a minute.
+const REFRESH: Duration = Duration::from_secs(30);
+
+/// How soon a name that could not be resolved is tried again.
+const RETRY: Duration = Duration::from_secs(2);
+
+/// Streams at the same time on one HTTP/2 connection; RFC 9113, section 6.5.2 recommends that
+/// servers allow at least 100.
+const H2_STREAMS: usize = 100;
+
+/// The authorities of one server cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("ca {path}: holds no readable certificate; it must be a PEM file")]
+pub struct CaError {
+    path: PathBuf,
+}
+
+/// One server of a bank.
+pub struct Server {
+    config: Upstream,
+    template: HttpPeer,
+    addresses: ArcSwap<Vec<SocketAddr>>,
+    next: AtomicUsize,
+    /// Value of `Host`.
+    authority: Box<str>,
+}
+
+impl Server {
+    /// Prepares a server; a literal address needs no resolution.
+    ///
+    /// # Errors
+    /// [`CaError`] when its authorities cannot be read.
+    pub fn new(
+        config: &Upstream,
+        version: HttpVersion,
+        timeouts: &Timeouts,
+    ) -> Result<Self, CaError> {
+        let literal = parse_ip(&config.host);
+        let sni = if literal.is_some() { String::new() } else { config.host.to_string() };
+        let placeholder = SocketAddr::from(([0, 0, 0, 0], 0));
+        let mut template = HttpPeer::new(placeholder, config.tls, sni);
+        let options = &mut template.options;
+        options.connection_timeout = Some(timeouts.connect);
+        options.total_connection_timeout = Some(timeouts.tls);
+        options.idle_timeout = Some(timeouts.idle);
+        options.verify_cert = config.verify;
+        options.verify_hostname = config.verify;
+        options.max_h2_streams = H2_STREAMS;
+        options.alpn = match version {
+            HttpVersion::Http11 => ALPN::H1,
+            // Prior knowledge where there is no TLS to negotiate it.
+            HttpVersion::Http2 if !config.tls => ALPN::H2,
+            HttpVersion::Http2 => ALPN::H2H1,
+        };
+        options.http_upstream_request_policy = HttpUpstreamRequestPolicy {
+            h1_upgrade: H1UpgradePolicy::Deny,
+            ..HttpUpstreamRequestPolicy::standard()
+        };
+        if let Some(path) = &config.ca {
+            options.ca = Some(read_authorities(path)?);
+        }
+        let default_port = if config.tls { 443 } else { 80 };
+        let authority = if config.port == default_port {
+            config.host.to_string()
+        } else {
+            format!("{}:{}", config.host, config.port)
+        };
+        let addresses = literal.map(|ip| SocketAddr::new(ip, config.port));
+        Ok(Self {
+            config: config.clone(),
+            template,
+            addresses: ArcSwap::from_pointee(addresses.into_iter().collect()),
+            next: AtomicUsize::new(0),
+            authority: authority.into(),
+        })
+    }
+
+    /// Value of `Host` for this server.
+    pub fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    /// Path before every operation's path.
+    pub fn base_path(&self) -> &str {
+        &self.config.base_path
+    }
+
+    /// The next address to try, in turn; `None` while the name is not resolved.
+    pub fn peer(&self, remaining: Duration) -> Option<Box<HttpPeer>> {
+        let addresses = self.addresses.load();
+        let turn = self.next.fetch_add(1, Ordering::Relaxed);
+        let address = *addresses.get(turn.checked_rem(addresses.len())?)?;
+        let mut peer = Box::new(self.template.clone());
+        peer._address = PeerAddr::Inet(address);
+        peer.options.read_timeout = Some(remaining);
+        peer.options.write_timeout = Some(remaining);
+        Some(peer)
+    }
+
+    async fn resolve(&self) -> bool {
+        if parse_ip(&self.config.host).is_some() {
+            return true;
+        }
+        match tokio::net::lookup_host((&*self.config.host, self.config.port)).await {
+            Ok(found) => {
+                let mut found: Vec<SocketAddr> = found.collect();
+                found.sort_unstable();
+                found.dedup();
+                if found.is_empty() {
+                    return false;
+                }
+                if **self.addresses.load() != found {
+                    self.addresses.store(Arc::new(found));
+                }
+                true
+            }
+            // Known addresses stay in use: an outage of the resolver is not one of the bank.
+            Err(_) => false,
+        }
+    }
+}
+
+/// Resolves names now and then, for as long as it is polled.
+pub async fn keep_resolved(servers: Vec<Arc<Server>>) {
+    loop {
+        let mut all = true;
+        for server in &servers {
+            if !server.resolve().await {
+                all = false;
+                tracing::warn!(
+                    host = &*server.config.host,
+                    "cannot resolve the name of a bank's server; trying again"
+                );
+            }
+        }
+        tokio::time::sleep(if all { REFRESH } else { RETRY }).await;
+    }
+}
+
+fn parse_ip(host: &str) -> Option<IpAddr> {
+    host.trim_start_matches('[').trim_end_matches(']').parse().ok()
+}
+
+fn read_authorities(path: &Path) -> Result<Arc<[WrappedX509]>, CaError> {
+    let unreadable = || CaError {
+        path: path.to_owned(),
+    };
+    let text = std::fs::read(path).map_err(|_| unreadable())?;
+    let mut authorities = Vec::new();
+    for pem in x509_parser::pem::Pem::iter_from_buffer(&text) {
+        let pem = pem.map_err(|_| unreadable())?;
+        pem.parse_x509().map_err(|_| unreadable())?;
+        authorities.push(WrappedX509::new(pem.contents, parse_x509));
+    }
+    if authorities.is_empty() {
+        return Err(unreadable());
+    }
+    Ok(authorities.into())
+}
