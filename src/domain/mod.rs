@@ -1,3 +1,6 @@
 //! Decides: pure logic without I/O, clock, randomness, async or logging.
 
+pub mod http;
+pub mod keyring;
+pub mod problem;
 pub mod record;

@@ -1,0 +1,15 @@
+//! What the gateway demands of a request before anyone else reads it, and the parts of HTTP that
+//! a proxy has to understand itself: framing, the target, hop-by-hop fields, trace context and
+//! the query.
+//!
+//! Everything here is stricter than it has to be to read a request: the gateway and the bank must
+//! never disagree about where a request ends or which path it names, because the record describes
+//! what the gateway understood.
+
+pub mod head;
+pub mod refusal;
+pub mod target;
+
+pub use head::{BodyFraming, HeadLimits, HeadScanner, HeadSummary, HttpVersion, Progress};
+pub use refusal::Refusal;
+pub use target::{EncodedSlash, Target};
