@@ -61,63 +61,63 @@ macro_rules! problems {
 
 problems! {
     /// No credentials for the gateway.
-    CALLER_UNIDENTIFIED = 407 "caller-unidentified"
+    CALLER_UNIDENTIFIED = 407 "caller_unidentified"
         "The gateway does not know who is calling."
         "Send an Egret key in the Proxy-Authorization header, or a client certificate, as the listener requires.";
     /// Credentials for the gateway that do not hold.
-    CALLER_REFUSED = 403 "caller-refused"
+    CALLER_REFUSED = 403 "caller_refused"
         "The gateway does not accept these caller credentials."
         "Check that the Egret key or certificate is current; `egret caller list` shows which are.";
     /// Neither a path prefix nor a host of a provider.
-    NO_SUCH_PROVIDER = 404 "no-such-provider"
+    NO_SUCH_PROVIDER = 404 "no_such_provider"
         "The request leads to no configured provider."
         "Use a provider's path prefix, such as /cybrid/bank, or send the provider's own host name in Host.";
     /// The operation is not in the catalog and the configuration denies those.
-    UNKNOWN_OPERATION = 403 "unknown-operation"
+    UNKNOWN_OPERATION = 403 "unknown_operation"
         "The request matches no operation of the provider's catalog, and such requests are denied."
         "Check method and path, add the operation to the provider file, or set unknown_operations = \"forward\".";
     /// DAuth or GatewayLogin by a caller that may not use it.
-    SCHEME_NOT_ALLOWED = 403 "scheme-not-allowed"
+    SCHEME_NOT_ALLOWED = 403 "scheme_not_allowed"
         "This caller may not use this authentication scheme."
         "The bank trusts the gateway's address for this scheme; list the caller under dauth_callers or gateway_login_callers.";
     /// No room for a record.
-    RECORD_UNAVAILABLE = 503 "record-unavailable"
+    RECORD_UNAVAILABLE = 503 "record_unavailable"
         "The call cannot be recorded, so it was not made."
         "Nothing was sent to the bank. Try again; if it persists, the audit ledger needs attention.";
     /// No connection to the bank.
-    UPSTREAM_UNREACHABLE = 502 "upstream-unreachable"
+    UPSTREAM_UNREACHABLE = 502 "upstream_unreachable"
         "No connection to the bank could be made, so the call was not made."
         "Nothing was sent to the bank. It is safe to try again.";
     /// The bank's address is not known.
-    UPSTREAM_UNRESOLVED = 503 "upstream-unresolved"
+    UPSTREAM_UNRESOLVED = 503 "upstream_unresolved"
         "The bank's host name could not be resolved, so the call was not made."
         "Nothing was sent to the bank. It is safe to try again.";
     /// TLS to the bank failed.
-    UPSTREAM_TLS = 502 "upstream-tls"
+    UPSTREAM_TLS = 502 "upstream_tls"
         "The bank's identity could not be verified, so the call was not made."
         "Nothing was sent to the bank. An operator should check the bank's certificate and the trusted authorities.";
     /// Connecting took too long.
-    UPSTREAM_CONNECT_TIMEOUT = 504 "upstream-connect-timeout"
+    UPSTREAM_CONNECT_TIMEOUT = 504 "upstream_connect_timeout"
         "The bank did not accept a connection in time, so the call was not made."
         "Nothing was sent to the bank. It is safe to try again.";
     /// The answer took too long.
-    UPSTREAM_TIMEOUT = 504 "upstream-timeout"
+    UPSTREAM_TIMEOUT = 504 "upstream_timeout"
         "The bank did not answer in time. The call may have taken effect."
         "Ask the bank for the state of the resource before you send the call again.";
     /// The connection broke before the answer.
-    UPSTREAM_NO_ANSWER = 502 "upstream-no-answer"
+    UPSTREAM_NO_ANSWER = 502 "upstream_no_answer"
         "The connection to the bank ended before its answer. The call may have taken effect."
         "Ask the bank for the state of the resource before you send the call again.";
     /// The bank's answer was not HTTP.
-    UPSTREAM_BAD_ANSWER = 502 "upstream-bad-answer"
+    UPSTREAM_BAD_ANSWER = 502 "upstream_bad_answer"
         "The bank's answer was malformed. The call may have taken effect."
         "Ask the bank for the state of the resource before you send the call again.";
     /// The request body ended early or was malformed.
-    BAD_REQUEST_BODY = 400 "bad-request-body"
+    BAD_REQUEST_BODY = 400 "bad_request_body"
         "The request's body was malformed or ended early."
         "Send a complete body that agrees with Content-Length or the chunked encoding.";
     /// The request body did not arrive in time.
-    REQUEST_TIMEOUT = 408 "request-timeout"
+    REQUEST_TIMEOUT = 408 "request_timeout"
         "The request did not arrive in time."
         "Send the whole request without long pauses.";
     /// Something of the gateway's own.
@@ -136,7 +136,7 @@ mod tests {
         let id = CallId::floor(1);
         let body: serde_json::Value =
             serde_json::from_slice(&UPSTREAM_TIMEOUT.body(id)).unwrap();
-        assert_eq!(body["type"], "urn:egret:problem:upstream-timeout");
+        assert_eq!(body["type"], "urn:egret:problem:upstream_timeout");
         assert_eq!(body["status"], 504);
         assert_eq!(body["request_id"], id.to_string());
         assert_eq!(body.as_object().unwrap().len(), 5);
