@@ -1,1 +1,2 @@
 //! Decides: pure logic without I/O, clock, randomness, async or logging.
+pub mod catalog;

@@ -10,5 +10,6 @@ pub use ids::{CallId, TraceId};
 pub use secret::Secret;
 pub use time::Micros;
 pub use vocabulary::{
-    Decision, Effect, Environment, Outcome, PiiClass, TokenType, UnknownWord,
+    CredentialScheme, Decision, Effect, Environment, Outcome, PiiClass, RetryClass, TokenType,
+    UnknownWord,
 };
