@@ -1,6 +1,8 @@
 //! Decides: pure logic without I/O, clock, randomness, async or logging.
 
+pub mod catalog;
 pub mod http;
 pub mod keyring;
+pub mod observe;
 pub mod problem;
 pub mod record;

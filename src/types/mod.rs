@@ -9,4 +9,7 @@ mod vocabulary;
 pub use ids::{CallId, TraceId};
 pub use secret::Secret;
 pub use time::Micros;
-pub use vocabulary::{Decision, Effect, Environment, Outcome, PiiClass, TokenType, UnknownWord};
+pub use vocabulary::{
+    CredentialScheme, Decision, Effect, Environment, Outcome, PiiClass, RetryClass, TokenType,
+    UnknownWord,
+};

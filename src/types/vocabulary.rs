@@ -117,6 +117,32 @@ words! {
 }
 
 words! {
+    /// How requests to a provider carry credentials.
+    CredentialScheme, "credential scheme" {
+        /// Cybrid: bearer JWTs with a `sub_type` claim, client credentials at `/oauth/token`.
+        Cybrid = "cybrid",
+        /// Open Bank Project: DirectLogin, OAuth 1.0a, OAuth 2.0, GatewayLogin, DAuth, consents.
+        Obp = "obp",
+        /// Wyre: API key and signature, or a session token.
+        Wyre = "wyre",
+        /// OAuth 2.0 bearer tokens (RFC 6750), for APIs that users add.
+        Bearer = "bearer",
+    }
+}
+
+words! {
+    /// When the gateway may send a call again.
+    RetryClass, "retry class" {
+        /// After any failure: the call changes nothing.
+        Read = "read",
+        /// Only if no byte of it was sent.
+        Unsent = "unsent",
+        /// Not even then: the caller decides.
+        Never = "never",
+    }
+}
+
+words! {
     /// The kind of credential that a request carries, as the provider would see it.
     TokenType, "token type" {
         /// No credential.
