@@ -3,7 +3,8 @@
 
 use serde_json::json;
 
-use crate::types::CallId;
+use crate::domain::http::Refusal;
+use crate::types::{CallId, Decision};
 
 /// Media type of a problem (RFC 9457, section 3).
 pub const MEDIA_TYPE: &str = "application/problem+json";
@@ -18,6 +19,8 @@ pub struct Problem {
     pub code: &'static str,
     /// HTTP status.
     pub status: u16,
+    /// What the record says the gateway did.
+    pub decision: Decision,
     /// What happened, the same for every occurrence.
     pub title: &'static str,
     /// What to do about it.
@@ -47,11 +50,27 @@ impl Problem {
     }
 }
 
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        Self {
+            code: refusal.as_str(),
+            status: refusal.status(),
+            decision: Decision::Refused,
+            title: refusal.detail(),
+            detail: refusal.hint(),
+        }
+    }
+}
+
 /// Declares the problems once, so that none can be forgotten in the list.
 macro_rules! problems {
-    ($($(#[$meta:meta])* $name:ident = $status:literal $code:literal $title:literal $detail:literal;)+) => {
+    ($($(#[$meta:meta])* $name:ident = $status:literal $code:literal $decision:ident $title:literal $detail:literal;)+) => {
         $($(#[$meta])* pub const $name: Problem = Problem {
-            code: $code, status: $status, title: $title, detail: $detail,
+            code: $code,
+            status: $status,
+            decision: Decision::$decision,
+            title: $title,
+            detail: $detail,
         };)+
 
         /// Every problem that is not a refused request head or target.
@@ -61,67 +80,67 @@ macro_rules! problems {
 
 problems! {
     /// No credentials for the gateway.
-    CALLER_UNIDENTIFIED = 407 "caller_unidentified"
+    CALLER_UNIDENTIFIED = 407 "caller_unidentified" Denied
         "The gateway does not know who is calling."
         "Send an Egret key in the Proxy-Authorization header, or a client certificate, as the listener requires.";
     /// Credentials for the gateway that do not hold.
-    CALLER_REFUSED = 403 "caller_refused"
+    CALLER_REFUSED = 403 "caller_refused" Denied
         "The gateway does not accept these caller credentials."
         "Check that the Egret key or certificate is current; `egret caller list` shows which are.";
     /// Neither a path prefix nor a host of a provider.
-    NO_SUCH_PROVIDER = 404 "no_such_provider"
+    NO_SUCH_PROVIDER = 404 "no_such_provider" Refused
         "The request leads to no configured provider."
         "Use a provider's path prefix, such as /cybrid/bank, or send the provider's own host name in Host.";
     /// The operation is not in the catalog and the configuration denies those.
-    UNKNOWN_OPERATION = 403 "unknown_operation"
+    UNKNOWN_OPERATION = 403 "unknown_operation" Denied
         "The request matches no operation of the provider's catalog, and such requests are denied."
         "Check method and path, add the operation to the provider file, or set unknown_operations = \"forward\".";
     /// DAuth or GatewayLogin by a caller that may not use it.
-    SCHEME_NOT_ALLOWED = 403 "scheme_not_allowed"
+    SCHEME_NOT_ALLOWED = 403 "scheme_not_allowed" Denied
         "This caller may not use this authentication scheme."
         "The bank trusts the gateway's address for this scheme; list the caller under dauth_callers or gateway_login_callers.";
     /// No room for a record.
-    RECORD_UNAVAILABLE = 503 "record_unavailable"
+    RECORD_UNAVAILABLE = 503 "record_unavailable" Unavailable
         "The call cannot be recorded, so it was not made."
         "Nothing was sent to the bank. Try again; if it persists, the audit ledger needs attention.";
     /// No connection to the bank.
-    UPSTREAM_UNREACHABLE = 502 "upstream_unreachable"
+    UPSTREAM_UNREACHABLE = 502 "upstream_unreachable" Unavailable
         "No connection to the bank could be made, so the call was not made."
         "Nothing was sent to the bank. It is safe to try again.";
     /// The bank's address is not known.
-    UPSTREAM_UNRESOLVED = 503 "upstream_unresolved"
+    UPSTREAM_UNRESOLVED = 503 "upstream_unresolved" Unavailable
         "The bank's host name could not be resolved, so the call was not made."
         "Nothing was sent to the bank. It is safe to try again.";
     /// TLS to the bank failed.
-    UPSTREAM_TLS = 502 "upstream_tls"
+    UPSTREAM_TLS = 502 "upstream_tls" Unavailable
         "The bank's identity could not be verified, so the call was not made."
         "Nothing was sent to the bank. An operator should check the bank's certificate and the trusted authorities.";
     /// Connecting took too long.
-    UPSTREAM_CONNECT_TIMEOUT = 504 "upstream_connect_timeout"
+    UPSTREAM_CONNECT_TIMEOUT = 504 "upstream_connect_timeout" Unavailable
         "The bank did not accept a connection in time, so the call was not made."
         "Nothing was sent to the bank. It is safe to try again.";
     /// The answer took too long.
-    UPSTREAM_TIMEOUT = 504 "upstream_timeout"
+    UPSTREAM_TIMEOUT = 504 "upstream_timeout" Forwarded
         "The bank did not answer in time. The call may have taken effect."
         "Ask the bank for the state of the resource before you send the call again.";
     /// The connection broke before the answer.
-    UPSTREAM_NO_ANSWER = 502 "upstream_no_answer"
+    UPSTREAM_NO_ANSWER = 502 "upstream_no_answer" Forwarded
         "The connection to the bank ended before its answer. The call may have taken effect."
         "Ask the bank for the state of the resource before you send the call again.";
     /// The bank's answer was not HTTP.
-    UPSTREAM_BAD_ANSWER = 502 "upstream_bad_answer"
+    UPSTREAM_BAD_ANSWER = 502 "upstream_bad_answer" Forwarded
         "The bank's answer was malformed. The call may have taken effect."
         "Ask the bank for the state of the resource before you send the call again.";
     /// The request body ended early or was malformed.
-    BAD_REQUEST_BODY = 400 "bad_request_body"
+    BAD_REQUEST_BODY = 400 "bad_request_body" Forwarded
         "The request's body was malformed or ended early."
         "Send a complete body that agrees with Content-Length or the chunked encoding.";
     /// The request body did not arrive in time.
-    REQUEST_TIMEOUT = 408 "request_timeout"
+    REQUEST_TIMEOUT = 408 "request_timeout" Forwarded
         "The request did not arrive in time."
         "Send the whole request without long pauses.";
     /// Something of the gateway's own.
-    INTERNAL = 500 "internal"
+    INTERNAL = 500 "internal" Unavailable
         "The gateway failed."
         "Give the request_id to the gateway's operators.";
 }
@@ -146,7 +165,8 @@ mod tests {
     fn codes_are_unique_and_documented() {
         let documented = include_str!("../../docs/problems.md");
         let mut seen = HashSet::new();
-        for problem in ALL {
+        let refusals = Refusal::ALL.iter().map(|refusal| Problem::from(*refusal));
+        for problem in ALL.iter().copied().chain(refusals) {
             assert!(seen.insert(problem.code), "{} twice", problem.code);
             let row = format!("| `{}` | {} |", problem.code, problem.status);
             assert!(documented.contains(&row), "docs/problems.md lacks {row}");

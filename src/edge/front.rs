@@ -22,7 +22,7 @@ use pingora_timeout::timeout;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 
 use super::proxy::Gateway;
-use crate::domain::http::head::{HeadScanner, Progress, Refusal};
+use crate::domain::http::{HeadScanner, Progress, Refusal};
 
 /// First bytes of HTTP/2 with prior knowledge (RFC 9113, section 3.4).
 const H2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -96,7 +96,7 @@ impl Front {
             let read = match head {
                 Head::Complete(read) => read,
                 Head::Refused(refusal) => {
-                    let answer = self.gateway.refuse_head(&refusal, peer);
+                    let answer = self.gateway.refuse_head(refusal, peer);
                     send_and_linger(&mut stream, answer).await;
                     return;
                 }
@@ -143,13 +143,13 @@ impl Front {
                 }
                 match stream.read_buf(&mut buffer).await {
                     Ok(read) if read > 0 => {}
-                    _ => return Head::Refused(Refusal::INCOMPLETE),
+                    _ => return Head::Refused(Refusal::HeadIncomplete),
                 }
             }
         };
         timeout(limits.head_time, rest)
             .await
-            .unwrap_or(Head::Refused(Refusal::TOO_SLOW))
+            .unwrap_or(Head::Refused(Refusal::HeadTimeout))
     }
 }
 

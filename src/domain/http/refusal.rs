@@ -48,6 +48,12 @@ refusals! {
     Http2Preface = "http2_preface", 400,
         "This port speaks HTTP/1.1, but the connection starts with the HTTP/2 preface.",
         "Use HTTP/1.1 here, or a port where HTTP/2 is on.";
+    HeadIncomplete = "head_incomplete", 400,
+        "The connection ended in the middle of a request head.",
+        "Send the whole head before closing the connection.";
+    HeadTimeout = "head_timeout", 408,
+        "The request head did not arrive in time.",
+        "Send the request line and all headers without long pauses.";
     LeadingEmptyLines = "leading_empty_lines", 400,
         "More than one empty line stands before the request line.",
         "Send the request line right after the previous request.";

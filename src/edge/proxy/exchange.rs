@@ -1,0 +1,145 @@
+//! One call while it is in the house.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use super::Parts;
+use super::routes::Destination;
+use crate::adapters::{clock, entropy};
+use crate::domain::catalog::Operation;
+use crate::domain::observe::{Observer, OperationPlans};
+use crate::domain::policy::Permit;
+use crate::domain::problem::Problem;
+use crate::domain::record::{CallRecord, OpenRecord};
+use crate::types::{CallId, Micros};
+
+/// Time that a call has until its operation is known.
+const UNMATCHED: Duration = Duration::from_secs(30);
+
+/// Where a permitted call goes and what to send.
+pub struct Route {
+    /// The provider's server and rules.
+    pub destination: Arc<Destination>,
+    /// Path and query as the bank shall see them.
+    pub target: Bytes,
+    /// The operation, if the request matched one.
+    pub operation: Option<Arc<Operation>>,
+    /// What to take from the bodies of a matched operation.
+    pub plans: Option<Arc<OperationPlans>>,
+    /// Policy let the call pass.
+    pub permit: Permit,
+}
+
+/// A call from its first stage to its last.
+pub struct Exchange {
+    call_id: CallId,
+    received_at: Micros,
+    deadline: Instant,
+    /// The open record; `None` before the request is recognised and after closing.
+    pub(super) record: Option<OpenRecord>,
+    /// Where the call goes, once it may.
+    pub(super) route: Option<Route>,
+    /// The problem to answer with, or that was answered.
+    pub(super) problem: Option<Problem>,
+    /// The bank's status, once its header came.
+    pub(super) bank_status: Option<u16>,
+    /// A byte of the request may have reached the bank.
+    pub(super) sent: bool,
+    /// The caller is spoken to in HTTP/2, so its header names have lost their case.
+    pub(super) case_lost: bool,
+    /// Watches the request's body.
+    pub(super) request: Option<Observer>,
+    /// Watches the answer's body.
+    pub(super) response: Option<super::stages::tap::ResponseTap>,
+    _in_flight: InFlight,
+}
+
+impl Exchange {
+    /// Begins a call: it gets its id and its time.
+    pub(super) fn begin(parts: &Parts) -> Self {
+        let received_at = clock::now();
+        let random = entropy::id_bytes().unwrap_or_else(|_| counted_bytes());
+        Self {
+            call_id: CallId::from_parts(received_at.as_millis(), random),
+            received_at,
+            deadline: Instant::now() + UNMATCHED,
+            record: None,
+            route: None,
+            problem: None,
+            bank_status: None,
+            sent: false,
+            case_lost: false,
+            request: None,
+            response: None,
+            _in_flight: InFlight::new(&parts.in_flight),
+        }
+    }
+
+    /// Identity of the call.
+    pub fn call_id(&self) -> CallId {
+        self.call_id
+    }
+
+    /// A new record of this call.
+    pub(super) fn new_record(&self, parts: &Parts) -> CallRecord {
+        CallRecord::new(self.call_id, self.received_at, Arc::clone(&parts.identity))
+    }
+
+    /// Sets the time that the whole call may take, counted from its start.
+    pub(super) fn allow(&mut self, timeout: Duration) {
+        let unmatched = self.deadline - UNMATCHED;
+        self.deadline = unmatched + timeout;
+    }
+
+    /// Time that is left.
+    pub(super) fn remaining(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+
+    /// Whether the time is over.
+    pub(super) fn is_late(&self) -> bool {
+        self.remaining().is_zero()
+    }
+
+    /// Remembers the problem to answer with.
+    pub(super) fn fail_with(&mut self, problem: Problem) {
+        self.problem = Some(problem);
+    }
+
+    /// Changes the open record; does nothing if there is none.
+    pub(super) fn note(&mut self, change: impl FnOnce(&mut CallRecord)) {
+        if let Some(record) = &mut self.record {
+            record.update(change);
+        }
+    }
+}
+
+/// Unique bytes when the system gives no random ones: ids must not repeat, but need not be secret.
+fn counted_bytes() -> [u8; 10] {
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
+    let mut bytes = [0; 10];
+    let count = COUNTER.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+    for (to, from) in bytes.iter_mut().skip(2).zip(count) {
+        *to = from;
+    }
+    bytes
+}
+
+/// Counts a call for as long as it lives.
+struct InFlight(Arc<AtomicUsize>);
+
+impl InFlight {
+    fn new(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::AcqRel);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}

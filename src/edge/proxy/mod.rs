@@ -1,0 +1,248 @@
+//! The proxy: a thin layer between Pingora's hooks and the stages of a call.
+//!
+//! ```text
+//! head (front) → target → identify → route → match → classify → authorize → open record
+//!   → equip → forward → tap → respond → close record
+//! ```
+//!
+//! Each stage is a file under `stages/`; this file only calls them in order. A stage returns
+//! `Ok` or the [`Problem`] to answer with; refusals are recorded like successes. Nothing here
+//! blocks, and nothing waits for a sink.
+
+mod exchange;
+mod fields;
+mod routes;
+mod stages;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use async_trait::async_trait;
+use bytes::Bytes;
+use pingora_core::upstreams::peer::HttpPeer;
+use pingora_core::protocols::Digest;
+use pingora_error::{Error, ErrorType, Result};
+use pingora_http::{RequestHeader, ResponseHeader};
+use pingora_proxy::{FailToProxy, ProxyHttp, Session};
+
+use crate::domain::config::Config;
+use crate::domain::http::{HeadLimits, Refusal};
+use crate::domain::identity::CallerBook;
+use crate::domain::keyring::Keyring;
+use crate::domain::problem::Problem;
+use crate::domain::record::{self, Recorder};
+
+pub use exchange::Exchange;
+pub use routes::{RouteError, Routes};
+
+/// What the front needs to know before there is a call.
+#[derive(Clone, Copy, Debug)]
+pub struct FrontLimits {
+    /// Sizes of a request head.
+    pub head: HeadLimits,
+    /// From the first byte of a head to its last.
+    pub head_time: Duration,
+    /// Silence between requests.
+    pub idle: Duration,
+    /// A caller's TLS handshake.
+    pub tls_handshake: Duration,
+}
+
+/// Everything the stages work with. Shared by all workers; cloning is cheap.
+#[derive(Clone)]
+pub struct Gateway(Arc<Parts>);
+
+/// The parts of a [`Gateway`].
+pub struct Parts {
+    /// Who we are, for the records.
+    pub identity: Arc<record::Gateway>,
+    /// Where requests can go.
+    pub routes: Routes,
+    /// Makes fingerprints and pseudonyms.
+    pub keyring: Arc<Keyring>,
+    /// Callers and their keys; replaced when the file changes.
+    pub callers: Arc<ArcSwap<CallerBook>>,
+    /// How callers are told apart without a key.
+    pub caller_rules: crate::domain::config::Callers,
+    /// Takes the records.
+    pub recorder: Arc<dyn Recorder>,
+    /// Sizes and times before there is a call.
+    pub limits: FrontLimits,
+    /// Calls in flight.
+    pub in_flight: Arc<AtomicUsize>,
+}
+
+impl FrontLimits {
+    /// The limits of a configuration.
+    pub fn new(config: &Config) -> Self {
+        Self {
+            head: HeadLimits {
+                total_bytes: config.limits.head_bytes,
+                field_bytes: config.limits.field_bytes,
+                fields: config.limits.fields,
+                ..HeadLimits::default()
+            },
+            head_time: config.timeouts.head,
+            idle: config.timeouts.idle,
+            tls_handshake: config.timeouts.tls,
+        }
+    }
+}
+
+impl Gateway {
+    /// Puts the parts together.
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+
+    /// Sizes and times before there is a call.
+    pub fn limits(&self) -> &FrontLimits {
+        &self.0.limits
+    }
+
+    /// The number of calls in flight, kept up to date.
+    pub fn in_flight(&self) -> Arc<AtomicUsize> {
+        Arc::clone(&self.0.in_flight)
+    }
+
+    /// Records a request whose head was refused, and gives the bytes to answer with.
+    pub fn refuse_head(&self, refusal: Refusal, peer: Option<SocketAddr>) -> Bytes {
+        let exchange = Exchange::begin(&self.0);
+        let problem = Problem::from(refusal);
+        let answer = stages::respond::raw(&problem, exchange.call_id());
+        stages::close::refused_head(&self.0, exchange, &problem, peer);
+        answer
+    }
+}
+
+#[async_trait]
+impl ProxyHttp for Gateway {
+    type CTX = Exchange;
+
+    fn new_ctx(&self) -> Exchange {
+        Exchange::begin(&self.0)
+    }
+
+    fn init_downstream_modules(&self, _: &mut pingora_core::modules::http::HttpModules) {
+        // No response compression: the bank's bytes go to the caller as they are.
+    }
+
+    /// Receives the request: true when it has been answered here.
+    async fn request_filter(&self, session: &mut Session, exchange: &mut Exchange) -> Result<bool> {
+        match stages::receive(&self.0, session, exchange) {
+            Ok(()) => Ok(false),
+            Err(problem) => {
+                stages::respond::refuse(session, exchange, &problem).await?;
+                Ok(true)
+            }
+        }
+    }
+
+    async fn upstream_peer(
+        &self,
+        _session: &mut Session,
+        exchange: &mut Exchange,
+    ) -> Result<Box<HttpPeer>> {
+        stages::forward::choose_peer(exchange).map_err(|problem| {
+            exchange.fail_with(problem);
+            Error::new_in(ErrorType::HTTPStatus(problem.status))
+        })
+    }
+
+    async fn connected_to_upstream(
+        &self,
+        _session: &mut Session,
+        _reused: bool,
+        peer: &HttpPeer,
+        _fd: std::os::unix::io::RawFd,
+        digest: Option<&Digest>,
+        exchange: &mut Exchange,
+    ) -> Result<()> {
+        stages::forward::connected(exchange, peer, digest);
+        Ok(())
+    }
+
+    async fn upstream_request_filter(
+        &self,
+        session: &mut Session,
+        request: &mut RequestHeader,
+        exchange: &mut Exchange,
+    ) -> Result<()> {
+        stages::equip::prepare(session, request, exchange)?;
+        stages::forward::about_to_send(exchange);
+        Ok(())
+    }
+
+    async fn request_body_filter(
+        &self,
+        _session: &mut Session,
+        body: &mut Option<Bytes>,
+        _end: bool,
+        exchange: &mut Exchange,
+    ) -> Result<()> {
+        stages::tap::request_body(exchange, body.as_deref());
+        Ok(())
+    }
+
+    async fn upstream_response_filter(
+        &self,
+        _session: &mut Session,
+        response: &mut ResponseHeader,
+        exchange: &mut Exchange,
+    ) -> Result<()> {
+        stages::tap::response_head(&self.0, response, exchange);
+        stages::respond::pass_on(response, exchange)
+    }
+
+    fn upstream_response_body_filter(
+        &self,
+        _session: &mut Session,
+        body: &mut Option<Bytes>,
+        _end: bool,
+        exchange: &mut Exchange,
+    ) -> Result<Option<Duration>> {
+        stages::tap::response_body(exchange, body.as_deref());
+        if exchange.is_late() {
+            return Error::e_explain(ErrorType::ReadTimedout, "whole-request timeout");
+        }
+        Ok(None)
+    }
+
+    fn error_while_proxy(
+        &self,
+        _peer: &HttpPeer,
+        session: &mut Session,
+        mut error: Box<Error>,
+        exchange: &mut Exchange,
+        reused: bool,
+    ) -> Box<Error> {
+        let retry = stages::forward::may_retry(session, exchange);
+        if retry {
+            error.retry.decide_reuse(reused);
+        } else {
+            error.set_retry(false);
+        }
+        error
+    }
+
+    async fn fail_to_proxy(
+        &self,
+        session: &mut Session,
+        error: &Error,
+        exchange: &mut Exchange,
+    ) -> FailToProxy {
+        stages::respond::fail(session, exchange, error).await
+    }
+
+    async fn logging(&self, session: &mut Session, error: Option<&Error>, exchange: &mut Exchange) {
+        stages::close::exchange(session, exchange, error);
+    }
+
+    /// Pingora puts this into its own log lines; its default prints the raw URI.
+    fn request_summary(&self, _session: &Session, exchange: &Exchange) -> String {
+        format!("call {}", exchange.call_id())
+    }
+}

@@ -1,0 +1,182 @@
+//! Where requests can go: every service of every configured provider, with its server.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::domain::catalog::{
+    Catalog, EncodedSlash, Matcher, Provider, ProviderIndex, ServiceIndex,
+};
+use crate::domain::config::Config;
+use crate::domain::observe::ProviderPlans;
+use crate::domain::policy::Rules;
+use crate::edge::upstreams::{CaError, Server};
+use crate::types::Environment;
+
+/// A service of a provider in one environment.
+pub struct Destination {
+    /// The provider with all that is compiled from its file.
+    pub provider: Arc<ServedProvider>,
+    /// The service.
+    pub service: ServiceIndex,
+    /// Its name.
+    pub service_id: Arc<str>,
+    /// The environment.
+    pub environment: Environment,
+    /// The server.
+    pub server: Arc<Server>,
+    /// Whole-request time, unless the operation says otherwise.
+    pub timeout: Duration,
+}
+
+/// A provider that is served.
+pub struct ServedProvider {
+    /// What its file says.
+    pub catalog: Arc<Provider>,
+    /// Finds operations.
+    pub matcher: Matcher,
+    /// What to take from bodies.
+    pub plans: ProviderPlans,
+    /// What is allowed.
+    pub rules: Rules,
+    /// Whether the bank learns the caller's address.
+    pub forward_caller_address: bool,
+}
+
+/// Why the routes cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum RouteError {
+    /// A certificate authority of an upstream.
+    #[error(transparent)]
+    Ca(#[from] CaError),
+    /// A path in a provider file.
+    #[error("provider {provider}: {cause}")]
+    Plan {
+        /// The provider.
+        provider: Arc<str>,
+        /// What is wrong.
+        cause: crate::domain::tap::PathError,
+    },
+}
+
+/// All destinations.
+pub struct Routes {
+    catalog: Catalog,
+    /// By provider, service and environment; `None` where no base URL is known.
+    destinations: Vec<((ProviderIndex, ServiceIndex, Environment), Arc<Destination>)>,
+    /// The environment of path prefixes, by provider.
+    environments: Vec<Environment>,
+}
+
+/// A destination and the path there.
+pub struct Found<'p> {
+    /// The destination.
+    pub destination: &'p Arc<Destination>,
+    /// The path for the bank, without its base path.
+    pub rest: &'p str,
+}
+
+impl Routes {
+    /// Prepares every destination that the configuration gives a base URL.
+    ///
+    /// # Errors
+    /// [`RouteError`].
+    pub fn new(catalog: Catalog, config: &Config) -> Result<Self, RouteError> {
+        let mut destinations = Vec::new();
+        let mut environments = Vec::new();
+        for (index, entry) in (0u8..).map(ProviderIndex).zip(catalog.entries()) {
+            let id = &entry.provider.id;
+            let Some(wanted) = config.providers.get(id) else {
+                environments.push(Environment::Sandbox);
+                continue;
+            };
+            environments.push(wanted.environment);
+            let plans = ProviderPlans::new(&entry.provider, &entry.matcher).map_err(|cause| {
+                RouteError::Plan {
+                    provider: Arc::clone(id),
+                    cause,
+                }
+            })?;
+            let provider = Arc::new(ServedProvider {
+                catalog: Arc::clone(&entry.provider),
+                matcher: entry.matcher.clone(),
+                plans,
+                rules: Rules {
+                    unknown_operations: wanted.unknown_operations,
+                    dauth_callers: wanted.dauth_callers.clone(),
+                    gateway_login_callers: wanted.gateway_login_callers.clone(),
+                },
+                forward_caller_address: wanted.forward_caller_address,
+            });
+            for (at, service) in (0u8..).map(ServiceIndex).zip(&entry.provider.services) {
+                for environment in Environment::ALL.iter().copied() {
+                    let key = (Arc::clone(&service.id), environment);
+                    let Some(upstream) = wanted.base_urls.get(&key) else {
+                        continue;
+                    };
+                    let version = wanted.http_version.unwrap_or(service.http_version);
+                    let server = Server::new(upstream, version, &config.timeouts)?;
+                    let destination = Destination {
+                        provider: Arc::clone(&provider),
+                        service: at,
+                        service_id: Arc::clone(&service.id),
+                        environment,
+                        server: Arc::new(server),
+                        timeout: service.timeout,
+                    };
+                    destinations.push(((index, at, environment), Arc::new(destination)));
+                }
+            }
+        }
+        Ok(Self {
+            catalog,
+            destinations,
+            environments,
+        })
+    }
+
+    /// Finds the destination of a request: by the host of a provider, else by path prefix.
+    pub fn find<'p>(&'p self, host: &str, path: &'p str) -> Option<Found<'p>> {
+        if let Some(by) = self.catalog.by_host(host) {
+            let key = (by.provider, by.service, by.environment);
+            return Some(Found {
+                destination: self.destination(key)?,
+                rest: path,
+            });
+        }
+        let by = self.catalog.by_prefix(path)?;
+        let environment = *self.environments.get(usize::from(by.provider.0))?;
+        Some(Found {
+            destination: self.destination((by.provider, by.service, environment))?,
+            rest: by.rest,
+        })
+    }
+
+    /// Every server, for resolving their names.
+    pub fn servers(&self) -> Vec<Arc<Server>> {
+        self.destinations
+            .iter()
+            .map(|(_, destination)| Arc::clone(&destination.server))
+            .collect()
+    }
+
+    fn destination(
+        &self,
+        key: (ProviderIndex, ServiceIndex, Environment),
+    ) -> Option<&Arc<Destination>> {
+        self.destinations
+            .iter()
+            .find(|(known, _)| *known == key)
+            .map(|(_, destination)| destination)
+    }
+}
+
+impl Destination {
+    /// What to do with an encoded slash in a path.
+    pub fn encoded_slash(&self) -> EncodedSlash {
+        self.provider
+            .catalog
+            .service(self.service)
+            .map_or(EncodedSlash::Refuse, |service| service.encoded_slash)
+    }
+}
+

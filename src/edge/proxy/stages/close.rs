@@ -1,0 +1,132 @@
+//! The end of a call: the record is completed and handed over.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use pingora_error::{Error, ErrorSource};
+use pingora_proxy::Session;
+
+use super::super::{Exchange, Parts};
+use crate::adapters::clock;
+use crate::domain::credential::token_claims;
+use crate::domain::observe::Observations;
+use crate::domain::problem::Problem;
+use crate::domain::record::{Answer, CallRecord, Mint, OpenRecord, SubjectRole, judge};
+use crate::types::{Decision, Micros, Outcome};
+
+/// Completes and closes the record of an exchange that went through Pingora.
+pub fn exchange(session: &mut Session, exchange: &mut Exchange, error: Option<&Error>) {
+    let Some(mut open) = exchange.record.take() else {
+        // Refused for want of room: said in the log, since it cannot be said in the ledger.
+        tracing::error!(
+            call = %exchange.call_id(),
+            "a call was refused because it could not be recorded"
+        );
+        return;
+    };
+    let now = clock::now();
+    let answer = Answer {
+        sent: exchange.sent,
+        status: exchange.bank_status,
+        complete: error.is_none(),
+        caller_left: error.is_some_and(|error| *error.esource() == ErrorSource::Downstream),
+    };
+    let status = session
+        .response_written()
+        .map(|header| header.status.as_u16());
+    let request_bytes = session.body_bytes_read() as u64;
+    let response_bytes = session.body_bytes_sent() as u64;
+    let request = exchange.request.take();
+    let response = exchange.response.take();
+    let route = exchange.route.take();
+    let problem = exchange.problem;
+    open.update(|record| {
+        record.times.completed_at = Some(now);
+        record.status = status;
+        record.traffic.request_bytes = request_bytes;
+        record.traffic.response_bytes = response_bytes;
+        if let Some(observer) = request {
+            let seen = observer.finish(SubjectRole::Request, record);
+            // A secret that the caller sends to be made into a session (Wyre).
+            if let Some(token) = seen.tokens.first() {
+                record.credential.fingerprint.get_or_insert(token.fingerprint);
+            }
+        }
+        if let Some(tap) = response {
+            let seen = tap.observer.finish(SubjectRole::Response, record);
+            if let Some(route) = &route {
+                note_mint(route, &seen, now, record);
+            }
+        }
+        if let Some(problem) = problem {
+            record.reason = Some(problem.code);
+            if record.decision == Decision::Forwarded {
+                record.decision = problem.decision;
+            }
+        }
+        record.outcome = match record.decision {
+            Decision::Forwarded | Decision::Unavailable => judge(record.target.effect, answer),
+            Decision::Denied | Decision::Limited | Decision::Refused => Outcome::Failure,
+        };
+        // Nothing personal came back from a call without a successful answer.
+        if exchange_failed(answer) {
+            record.pii = Default::default();
+        }
+    });
+    open.close();
+}
+
+fn exchange_failed(answer: Answer) -> bool {
+    answer.status.is_none_or(|status| status >= 400)
+}
+
+fn note_mint(
+    route: &super::super::exchange::Route,
+    seen: &Observations,
+    now: Micros,
+    record: &mut CallRecord,
+) {
+    let Some(mint) = route.operation.as_ref().and_then(|operation| operation.mint.as_ref()) else {
+        return;
+    };
+    let Some(minted) = seen.tokens.first() else {
+        return;
+    };
+    let scheme = route.destination.provider.catalog.scheme;
+    let claimed = minted
+        .token
+        .as_ref()
+        .and_then(|token| token_claims(scheme, token.expose()))
+        .and_then(|claims| claims.expires_at);
+    let told = seen
+        .expires_in
+        .map(|seconds| now.plus(Duration::from_secs(seconds)));
+    record.mint = Some(Mint {
+        kind: std::sync::Arc::clone(&mint.kind),
+        fingerprint: Some(minted.fingerprint),
+        expires_at: claimed.or(told),
+    });
+}
+
+/// Records a request whose head was refused before Pingora saw it.
+pub fn refused_head(
+    parts: &Parts,
+    exchange: Exchange,
+    problem: &Problem,
+    peer: Option<SocketAddr>,
+) {
+    let mut record = exchange.new_record(parts);
+    record.caller.address = peer;
+    record.decision = Decision::Refused;
+    record.reason = Some(problem.code);
+    record.outcome = Outcome::Failure;
+    record.status = Some(problem.status);
+    record.times.completed_at = Some(clock::now());
+    match OpenRecord::open(&parts.recorder, record) {
+        Ok(open) => open.close(),
+        Err(_) => tracing::error!(
+            call = %exchange.call_id(),
+            "a refused request could not be recorded"
+        ),
+    }
+}

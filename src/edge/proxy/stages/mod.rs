@@ -1,0 +1,98 @@
+//! The stages of a call, one file each, in the order in which a call meets them.
+
+pub mod authorize;
+pub mod classify;
+pub mod close;
+pub mod equip;
+pub mod forward;
+pub mod identify;
+pub mod recognise;
+pub mod respond;
+pub mod tap;
+
+use std::sync::Arc;
+
+use pingora_proxy::Session;
+
+use super::exchange::Route;
+use super::{Exchange, Parts};
+use crate::domain::http::Target;
+use crate::domain::problem::{self, Problem};
+use crate::domain::record::{CallRecord, OpenRecord};
+
+/// Everything from the received request to the open record.
+///
+/// # Errors
+/// The problem to answer with; it is on record, unless there was no room even for that.
+pub fn receive(
+    parts: &Parts,
+    session: &mut Session,
+    exchange: &mut Exchange,
+) -> Result<(), Problem> {
+    exchange.case_lost = !session.req_header().has_case();
+    let mut record = exchange.new_record(parts);
+    record.decision = crate::types::Decision::Forwarded;
+    let route = consider(parts, session, exchange, &mut record);
+    if let Err(problem) = &route {
+        record.decision = problem.decision;
+        record.reason = Some(problem.code);
+    }
+    // A refused request is recorded too; without room for its record the answer says so.
+    let open = OpenRecord::open(&parts.recorder, record);
+    exchange.record = Some(open.map_err(|_| problem::RECORD_UNAVAILABLE)?);
+    let route = route?;
+    exchange.allow(
+        route
+            .operation
+            .as_ref()
+            .map_or(route.destination.timeout, |operation| operation.timeout),
+    );
+    tap::expect_request_body(parts, session, exchange, &route);
+    exchange.route = Some(route);
+    Ok(())
+}
+
+/// Recognises the request and decides about it, filling in the record on the way.
+fn consider(
+    parts: &Parts,
+    session: &Session,
+    exchange: &Exchange,
+    record: &mut CallRecord,
+) -> Result<Route, Problem> {
+    let request = session.req_header();
+    record.target.method = recognise::method(request.method.as_str());
+    record.trace_id = recognise::trace(request);
+    let caller = identify::caller(parts, session, exchange, record)?;
+    let target = recognise::target(request)?;
+    let found = recognise::destination(parts, request, &target)?;
+    let destination = Arc::clone(found.destination);
+    let matched = recognise::operation(parts, &destination, request, found.rest, &target, record);
+    let present = classify::credential(parts, &destination, request, found.rest, &target, record);
+    let permit = authorize::decide(&destination, &caller, matched.is_some(), &present)?;
+    let (operation, plans) = matched.unzip();
+    Ok(Route {
+        target: upstream_target(&destination, found.rest, &target),
+        destination,
+        operation,
+        plans,
+        permit,
+    })
+}
+
+/// Path and query as the bank shall see them: the caller's own bytes, less the gateway's prefix.
+fn upstream_target(
+    destination: &super::routes::Destination,
+    rest: &str,
+    target: &Target<'_>,
+) -> bytes::Bytes {
+    let base = destination.server.base_path();
+    let query = target.query();
+    let mut bytes = Vec::with_capacity(base.len() + rest.len() + query.map_or(0, |q| q.len() + 1));
+    bytes.extend_from_slice(base.as_bytes());
+    bytes.extend_from_slice(rest.as_bytes());
+    if let Some(query) = query {
+        bytes.push(b'?');
+        bytes.extend_from_slice(query.as_bytes());
+    }
+    bytes.into()
+}
