@@ -1,3 +1,4 @@
 //! Decides: pure logic without I/O, clock, randomness, async or logging.
 
 pub mod http;
+pub mod tap;
