@@ -61,6 +61,11 @@ impl TraceId {
         (bytes != [0; 16]).then_some(Self(bytes))
     }
 
+    /// From random bytes. Should all be zero, which the standard forbids, the last becomes one.
+    pub fn from_random(bytes: [u8; 16]) -> Self {
+        Self::from_bytes(bytes).unwrap_or(Self(1_u128.to_be_bytes()))
+    }
+
     /// The 16 bytes of the id.
     pub const fn as_bytes(&self) -> &[u8; 16] {
         &self.0
@@ -101,5 +106,10 @@ mod tests {
         assert_eq!(TraceId::from_bytes([0; 16]), None);
         let id = TraceId::from_bytes([0xab; 16]).unwrap();
         assert_eq!(id.to_string(), "ab".repeat(16));
+        assert_eq!(TraceId::from_random([0xab; 16]), id);
+        assert_eq!(
+            TraceId::from_random([0; 16]).to_string(),
+            format!("{:032x}", 1)
+        );
     }
 }

@@ -7,9 +7,15 @@
 //! what the gateway understood.
 
 pub mod head;
+pub mod headers;
+pub mod query;
 pub mod refusal;
 pub mod target;
+pub mod traceparent;
 
 pub use head::{BodyFraming, HeadLimits, HeadScanner, HeadSummary, HttpVersion, Progress};
+pub use headers::FieldRole;
+pub use query::{ParameterRule, redact_query};
 pub use refusal::Refusal;
 pub use target::{EncodedSlash, Target};
+pub use traceparent::TraceParent;
