@@ -1,3 +1,4 @@
 //! Decides: pure logic without I/O, clock, randomness, async or logging.
 
+pub mod config;
 pub mod record;

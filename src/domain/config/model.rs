@@ -33,8 +33,8 @@ pub struct Config {
     pub fingerprint_key_file: PathBuf,
     /// What is logged.
     pub log: Log,
-    /// First 16 hexadecimal digits of the SHA-256 of the configuration text and of every
-    /// provider file that it names.
+    /// First 16 hexadecimal digits of the SHA-256 of the configuration text, of the environment
+    /// variables that override it and of every provider file that it names.
     pub config_hash: Box<str>,
 }
 
@@ -120,7 +120,8 @@ pub struct Provider {
 pub struct Upstream {
     /// Whether TLS is used; plain HTTP is allowed to loopback addresses only.
     pub tls: bool,
-    /// Host name or address as in the URL; sent in `Host` and as server name.
+    /// Host name or address in small letters, IPv6 in brackets as in a URL; sent in `Host`, and
+    /// as server name if it is a name.
     pub host: Arc<str>,
     /// Port.
     pub port: u16,
