@@ -1,8 +1,11 @@
 //! Decides: pure logic without I/O, clock, randomness, async or logging.
 
 pub mod catalog;
+pub mod config;
 pub mod http;
 pub mod keyring;
 pub mod observe;
+pub mod policy;
 pub mod problem;
 pub mod record;
+pub mod tap;

@@ -1,0 +1,23 @@
+//! The configuration: what may be written, what it means, and every fault in it at once.
+//!
+//! [`parse`] is pure: files, environment variables and the built-in providers come through
+//! [`Surroundings`], so that `egret check`, `egret serve` and the tests share every decision.
+//! It does not open sockets, does not make files and does not know the catalog.
+
+mod fault;
+mod model;
+mod parse;
+pub mod reader;
+mod units;
+
+pub use fault::{Fault, Faults, MAX_FAULTS, echo, nearest};
+pub use model::{
+    Callers, Config, HttpVersion, Ledger, Limits, ListenAddress, Listener, ListenerTls, Log,
+    LogFormat, Provider, Timeouts, UnknownOperations, Upstream,
+};
+pub use parse::{KnownProvider, KnownService, Surroundings, parse};
+pub use reader::KeyInfo;
+pub use units::{parse_duration, parse_size, show_duration, show_size};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,211 @@
+//! What the gateway runs with, after every default has been filled in and every fault refused.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::types::Environment;
+
+/// The whole configuration.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// Name of this node in every record.
+    pub node: Arc<str>,
+    /// Directory that holds the ledger, the keys and the callers, unless they are named apart.
+    pub data_dir: PathBuf,
+    /// Worker threads, each with its own runtime, sockets and connections to the banks.
+    pub workers: usize,
+    /// Where the gateway listens; at least one.
+    pub listeners: Vec<Listener>,
+    /// Who may call.
+    pub callers: Callers,
+    /// Which providers are served, by provider id.
+    pub providers: BTreeMap<Arc<str>, Provider>,
+    /// How long things may take.
+    pub timeouts: Timeouts,
+    /// How large things may be.
+    pub limits: Limits,
+    /// The ledger.
+    pub ledger: Ledger,
+    /// File of the key that fingerprints and pseudonyms are made with; made on first start.
+    pub fingerprint_key_file: PathBuf,
+    /// What is logged.
+    pub log: Log,
+    /// First 16 hexadecimal digits of the SHA-256 of the configuration text, of the environment
+    /// variables that override it and of every provider file that it names.
+    pub config_hash: Box<str>,
+}
+
+/// An address to listen on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Listener {
+    /// The address.
+    pub address: ListenAddress,
+    /// TLS with HTTP/2 and HTTP/1.1; `None` for plain HTTP/1.1 and h2c.
+    pub tls: Option<ListenerTls>,
+}
+
+/// A network or Unix socket address.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum ListenAddress {
+    /// TCP.
+    Tcp(SocketAddr),
+    /// Unix socket; made with mode 0660.
+    Unix(PathBuf),
+}
+
+impl ListenAddress {
+    /// Whether only processes of this machine can reach the address.
+    pub fn is_local(&self) -> bool {
+        match self {
+            Self::Tcp(address) => address.ip().is_loopback(),
+            Self::Unix(_) => true,
+        }
+    }
+}
+
+/// TLS of a listener.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListenerTls {
+    /// Certificate chain, PEM.
+    pub certificate: PathBuf,
+    /// Private key, PEM.
+    pub key: PathBuf,
+    /// Authorities that may sign callers' certificates, PEM; `None` without mTLS.
+    pub client_ca: Option<PathBuf>,
+    /// Whether a caller without a certificate is refused in the handshake; otherwise it must
+    /// identify itself by an Egret key.
+    pub client_certificate_required: bool,
+}
+
+/// Who may call, and how callers are told apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Callers {
+    /// File with the callers and the hashes of their keys, kept by `egret caller`.
+    pub file: PathBuf,
+    /// Callers on loopback addresses and Unix sockets are taken to be this one.
+    pub local: Option<Arc<str>>,
+    /// Names that client certificates stand for: SPIFFE id, DNS name or common name to caller.
+    /// A certificate that is not listed names its caller by its SPIFFE id, else its first DNS
+    /// name, else its common name.
+    pub certificates: BTreeMap<String, Arc<str>>,
+}
+
+/// How a provider is served.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Provider {
+    /// Provider file; `None` for the one built in.
+    pub file: Option<PathBuf>,
+    /// Environment that a path prefix leads to.
+    pub environment: Environment,
+    /// Base URLs that override or complete the provider file, by service and environment.
+    pub base_urls: BTreeMap<(Arc<str>, Environment), Upstream>,
+    /// HTTP version to the bank; `None` as the provider file says.
+    pub http_version: Option<HttpVersion>,
+    /// What to do with requests that match no operation.
+    pub unknown_operations: UnknownOperations,
+    /// Whether the caller's address goes to the bank in `X-Forwarded-For`.
+    pub forward_caller_address: bool,
+    /// Callers that may use DAuth; OBP trusts the gateway's address for it, so everybody behind
+    /// the gateway would be trusted.
+    pub dauth_callers: Vec<Arc<str>>,
+    /// Callers that may use GatewayLogin, for the same reason.
+    pub gateway_login_callers: Vec<Arc<str>>,
+}
+
+/// A bank's server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upstream {
+    /// Whether TLS is used; plain HTTP is allowed to loopback addresses only.
+    pub tls: bool,
+    /// Host name or address in small letters, IPv6 in brackets as in a URL; sent in `Host`, and
+    /// as server name if it is a name.
+    pub host: Arc<str>,
+    /// Port.
+    pub port: u16,
+    /// Path before every operation's path, without trailing slash; mostly empty.
+    pub base_path: Box<str>,
+    /// Extra authorities to trust for this server, PEM.
+    pub ca: Option<PathBuf>,
+    /// Whether the certificate is verified; can be off for loopback addresses only.
+    pub verify: bool,
+}
+
+/// HTTP version to a bank.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HttpVersion {
+    /// HTTP/1.1, header names with the case they came in.
+    Http11,
+    /// HTTP/2 over TLS by ALPN, or by prior knowledge on plain loopback.
+    Http2,
+}
+
+/// What to do with requests that match no operation of the catalog.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnknownOperations {
+    /// Pass on and record as `unknown`.
+    Forward,
+    /// Refuse with 403 and record.
+    Deny,
+}
+
+/// How long things may take. Never infinite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// TCP connection to the bank.
+    pub connect: Duration,
+    /// TCP connection and TLS handshake together.
+    pub tls: Duration,
+    /// Whole request, unless the operation or the provider file says otherwise.
+    pub request: Duration,
+    /// From the first byte of a request's header to its last.
+    pub head: Duration,
+    /// Idle connections, on both sides.
+    pub idle: Duration,
+    /// How long calls may go on after a stop was asked for.
+    pub drain: Duration,
+}
+
+/// How large things may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Request line and header fields together, in bytes.
+    pub head_bytes: usize,
+    /// One header field, in bytes.
+    pub field_bytes: usize,
+    /// Number of header fields.
+    pub fields: usize,
+    /// Connections that are open at the same time, over all listeners.
+    pub connections: usize,
+}
+
+/// The ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ledger {
+    /// SQLite file.
+    pub path: PathBuf,
+    /// Records that may wait to be written; beyond it calls are refused.
+    pub max_unwritten: usize,
+}
+
+/// What is logged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// Filter in the notation of `tracing_subscriber::EnvFilter`.
+    pub filter: String,
+    /// How lines look.
+    pub format: LogFormat,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people if standard error is a terminal, else JSON.
+    Auto,
+    /// For people.
+    Human,
+    /// One JSON object a line.
+    Json,
+}

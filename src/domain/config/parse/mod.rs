@@ -1,0 +1,239 @@
+//! From text to [`Config`].
+
+mod files;
+mod listeners;
+mod providers;
+mod sections;
+mod upstream;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ring::digest::{Context, SHA256};
+
+use super::fault::Faults;
+use super::model::Config;
+use super::reader::{Document, FilePath, IntegerIn, Problem, Table, Text};
+
+use files::Files;
+
+/// Most worker threads: more than the cores of the largest machines for sale.
+const MAX_WORKERS: usize = 256;
+/// Longest node name, in bytes: the longest host name label is 63 (RFC 1035), a full name 253.
+const MAX_NODE: usize = 253;
+
+/// A provider as its provider file describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownProvider {
+    /// Provider id, such as `cybrid`.
+    pub id: Arc<str>,
+    /// Its services; at least one.
+    pub services: Vec<KnownService>,
+}
+
+/// A service of a provider, and where it is unless the configuration says otherwise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownService {
+    /// Name, such as `bank`.
+    pub name: Arc<str>,
+    /// Base URL of the sandbox, if there is a public one.
+    pub sandbox_url: Option<String>,
+    /// Base URL of the live installation, if there is a public one.
+    pub production_url: Option<String>,
+}
+
+/// Everything that a configuration depends on besides its own text.
+pub trait Surroundings {
+    /// An environment variable.
+    fn variable(&self, name: &str) -> Option<String>;
+
+    /// The bytes of a file that the configuration names.
+    ///
+    /// # Errors
+    /// Whatever the file system says.
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
+
+    /// The provider that a provider file describes, given its id in the configuration, or the
+    /// built-in one with that id; `None` if there is none.
+    ///
+    /// # Errors
+    /// The faults of the provider file.
+    fn provider(
+        &self,
+        id: &str,
+        file: Option<(&Path, &str)>,
+    ) -> Result<Option<KnownProvider>, Faults>;
+
+    /// Ids of the built-in providers, for messages.
+    fn built_in_providers(&self) -> Vec<String>;
+
+    /// Whether the callers file at the path holds at least one key that can be used.
+    fn has_usable_keys(&self, callers_file: &Path) -> bool;
+
+    /// What is wrong with a log filter, if anything.
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong.
+    fn check_log_filter(&self, filter: &str) -> Result<(), String>;
+
+    /// Name of this machine.
+    fn host_name(&self) -> String;
+
+    /// Number of cores that this process may use; at least 1.
+    fn cores(&self) -> usize;
+}
+
+/// Reads a configuration. Paths in it are relative to the directory of `file`.
+///
+/// # Errors
+/// Every fault of the text, of the environment variables that override it, of the provider files
+/// that it names and of the certificate files that it names.
+pub fn parse(file: &Path, text: &str, surroundings: &dyn Surroundings) -> Result<Config, Faults> {
+    let name = file.display().to_string();
+    let variables = |variable: &str| surroundings.variable(variable);
+    let document = Document::new(&name, text, &variables);
+    let config = document.read(|top| read(&top, file, &document, surroundings));
+    let config = config.map(|(mut config, provider_texts)| {
+        config.config_hash = hash(text, &document.overrides(), &provider_texts);
+        config
+    });
+    document.finish(config)
+}
+
+/// The keys that are asked for when a text is read; the reference is made of them.
+#[cfg(test)]
+pub(super) fn describe(
+    file: &Path,
+    text: &str,
+    surroundings: &dyn Surroundings,
+) -> Result<Vec<super::KeyInfo>, Faults> {
+    let name = file.display().to_string();
+    let document = Document::new(&name, text, &super::reader::no_variables);
+    let config = document.read(|top| read(&top, file, &document, surroundings));
+    let keys = document.keys();
+    document.finish(config.map(|_| keys))
+}
+
+fn read(
+    top: &Table<'_>,
+    file: &Path,
+    document: &Document<'_>,
+    surroundings: &dyn Surroundings,
+) -> (Config, Vec<Vec<u8>>) {
+    let mut files = Files::new(file.parent().unwrap_or(Path::new("")), surroundings);
+    let node = top.optional(
+        "node",
+        &Text {
+            max: MAX_NODE,
+            what: "text",
+        },
+        "name of the machine",
+        "Name of this gateway in every record.",
+    );
+    let data_dir = top.value(
+        "data_dir",
+        &FilePath,
+        PathBuf::from("egret-data"),
+        "Directory for the ledger, the keys and the callers; made on first start.",
+    );
+    let data_dir = files.resolve(&data_dir.value);
+    let workers = top.value(
+        "workers",
+        &IntegerIn(0..=MAX_WORKERS),
+        0,
+        "Worker threads; 0 for one per core.",
+    );
+    let workers = match workers.value {
+        0 => surroundings.cores().clamp(1, MAX_WORKERS),
+        workers => workers,
+    };
+
+    let listeners = listeners::read(top, &files);
+    let callers = sections::read_callers(top, &files, &data_dir);
+    listeners::check_callers(&listeners, &callers, top, surroundings);
+    let providers = providers::read(top, &mut files, document, surroundings);
+    providers::check_loops(&providers, &listeners, top);
+    let timeouts = sections::read_timeouts(top);
+    let limits = sections::read_limits(top);
+    let ledger = sections::read_ledger(top, &files, &data_dir);
+    let fingerprint_key_file = sections::read_keys(top, &files, &data_dir);
+    let log = sections::read_log(top, surroundings);
+
+    let config = Config {
+        node: node
+            .map_or_else(|| surroundings.host_name(), |node| node.value)
+            .into(),
+        data_dir,
+        workers,
+        listeners: listeners.into_iter().map(|read| read.listener).collect(),
+        callers,
+        providers: providers
+            .into_iter()
+            .map(|read| (read.id, read.provider))
+            .collect(),
+        timeouts,
+        limits,
+        ledger,
+        fingerprint_key_file,
+        log,
+        config_hash: Box::default(),
+    };
+    (config, files.into_provider_texts())
+}
+
+/// First 16 hexadecimal digits of the SHA-256 over all parts, each after its length, so that
+/// moving text from one part to the next changes the hash.
+fn hash(text: &str, overrides: &[(String, String)], provider_texts: &[Vec<u8>]) -> Box<str> {
+    let mut context = Context::new(&SHA256);
+    let mut add = |part: &[u8]| {
+        context.update(&(part.len() as u64).to_be_bytes());
+        context.update(part);
+    };
+    add(text.as_bytes());
+    add(&(overrides.len() as u64).to_be_bytes());
+    for (name, value) in overrides {
+        add(name.as_bytes());
+        add(value.as_bytes());
+    }
+    for text in provider_texts {
+        add(text);
+    }
+    let digest = context.finish();
+    let mut hex = String::with_capacity(16);
+    for byte in digest.as_ref().iter().take(8) {
+        use std::fmt::Write as _;
+        let _ = write!(hex, "{byte:02x}");
+    }
+    hex.into()
+}
+
+/// Whether a text can name a caller: 1 to 255 printable ASCII characters without blanks, which
+/// covers SPIFFE ids and DNS names.
+fn is_caller(name: &str) -> bool {
+    (1..=255).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+const CALLER_FORM: &str = "use 1 to 255 letters, digits and marks without blanks";
+
+/// The name of a caller.
+struct CallerName;
+
+impl super::reader::Kind for CallerName {
+    type Value = Arc<str>;
+
+    fn read(&self, raw: super::reader::Raw<'_>) -> Result<Arc<str>, Problem> {
+        match raw.text() {
+            Some(name) if is_caller(name) => Ok(name.into()),
+            _ => Err(Problem::new("not the name of a caller", CALLER_FORM)),
+        }
+    }
+
+    fn describe(&self) -> String {
+        "name of a caller".to_owned()
+    }
+
+    fn show(&self, value: &Arc<str>) -> String {
+        format!("{value:?}")
+    }
+}

@@ -1,0 +1,224 @@
+//! The plain sections: callers, timeouts, limits, ledger, keys and log.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::files::Files;
+use super::{CallerName, Surroundings, is_caller};
+use crate::domain::config::model::{Callers, Ledger, Limits, Log, LogFormat, Timeouts};
+use crate::domain::config::reader::{DurationIn, IntegerIn, OneOf, Problem, SizeIn, Table, Text};
+
+/// Longest time that anything may take: no bank answers later, and a stuck call holds memory
+/// and an open record for as long.
+const MAX_TIMEOUT: Duration = Duration::from_secs(3600);
+const MIN_TIMEOUT: Duration = Duration::from_millis(1);
+
+/// Most names in `[callers.certificates]`.
+const MAX_CERTIFICATES: usize = 10_000;
+
+pub(super) fn read_callers(top: &Table<'_>, files: &Files<'_>, data_dir: &Path) -> Callers {
+    let table = top.table("callers");
+    let file = files.in_data_dir(
+        &table,
+        "file",
+        data_dir,
+        "callers.toml",
+        "Callers and the hashes of their keys; kept by `egret caller`, read again when it changes.",
+    );
+    let local = table.optional(
+        "local",
+        &CallerName,
+        "none",
+        "Processes of this machine (loopback addresses, Unix sockets) that show neither key nor \
+         certificate are taken to be this caller. On a listener beyond loopback it holds for \
+         peers on this machine only.",
+    );
+    let entries = table.table("certificates").entries();
+    if entries.len() > MAX_CERTIFICATES {
+        let hint = format!("use at most {MAX_CERTIFICATES}");
+        table.fault(table.place(), Problem::new("too many certificates", hint));
+    }
+    let mut certificates = BTreeMap::new();
+    for entry in entries.iter().take(MAX_CERTIFICATES) {
+        if !is_caller(entry.name) {
+            let hint = "write a SPIFFE id, a DNS name or a common name in quotes";
+            let problem = Problem::new("not a name that a certificate can carry", hint);
+            table.fault(&entry.place, problem);
+        }
+        let caller = entry.value(
+            "<name>",
+            &CallerName,
+            "Caller that a client certificate with this SPIFFE id, DNS name or common name stands \
+             for. Certificates that are not listed name their caller themselves.",
+        );
+        if let Some(caller) = caller {
+            certificates.insert(entry.name.to_owned(), caller.value);
+        }
+    }
+    Callers {
+        file,
+        local: local.map(|local| local.value),
+        certificates,
+    }
+}
+
+pub(super) fn read_timeouts(top: &Table<'_>) -> Timeouts {
+    let table = top.table("timeouts");
+    let duration = |key, default: u64, meaning| {
+        let kind = DurationIn(MIN_TIMEOUT..=MAX_TIMEOUT);
+        let found = table.value(key, &kind, Duration::from_secs(default), meaning);
+        (found.value, found.place)
+    };
+    let (connect, _) = duration("connect", 5, "TCP connection to the bank.");
+    let (tls, tls_place) = duration(
+        "tls",
+        10,
+        "TCP connection and TLS handshake together; not below `connect`.",
+    );
+    let (request, _) = duration(
+        "request",
+        30,
+        "Whole request, unless the operation or the provider file says otherwise.",
+    );
+    let (head, _) = duration(
+        "head",
+        10,
+        "From the first byte of a request's header to its last.",
+    );
+    let (idle, _) = duration("idle", 60, "Idle connections, on both sides.");
+    let (drain, _) = duration(
+        "drain",
+        30,
+        "How long calls may go on after the gateway was asked to stop.",
+    );
+    if tls < connect {
+        let hint = "connecting is part of it: raise tls or lower connect";
+        table.fault(
+            &tls_place,
+            Problem::new("shorter than timeouts.connect", hint),
+        );
+    }
+    Timeouts {
+        connect,
+        tls,
+        request,
+        head,
+        idle,
+        drain,
+    }
+}
+
+pub(super) fn read_limits(top: &Table<'_>) -> Limits {
+    let table = top.table("limits");
+    let head_bytes = table.value(
+        "head_bytes",
+        // Below 8 KiB a bank token of 3 KB and its company do not fit.
+        &SizeIn(8 << 10..=1 << 20),
+        64 << 10,
+        "Request line and header fields together.",
+    );
+    let field_bytes = table.value(
+        "field_bytes",
+        &SizeIn(4 << 10..=1 << 20),
+        16 << 10,
+        "One header field; not above `head_bytes`. Bank tokens take about 3 KB.",
+    );
+    if field_bytes.value > head_bytes.value {
+        let problem = Problem::new(
+            "larger than limits.head_bytes",
+            "a field is part of the head: lower field_bytes or raise head_bytes",
+        );
+        table.fault(&field_bytes.place, problem);
+    }
+    Limits {
+        head_bytes: head_bytes.value,
+        field_bytes: field_bytes.value,
+        fields: table
+            .value(
+                "fields",
+                // Pingora parses at most 256 (MAX_HEADERS).
+                &IntegerIn(16..=256),
+                128,
+                "Number of header fields.",
+            )
+            .value,
+        connections: table
+            .value(
+                "connections",
+                &IntegerIn(1..=1_000_000),
+                10_000,
+                "Connections that are open at the same time, over all listeners.",
+            )
+            .value,
+    }
+}
+
+pub(super) fn read_ledger(top: &Table<'_>, files: &Files<'_>, data_dir: &Path) -> Ledger {
+    let table = top.table("ledger");
+    Ledger {
+        path: files.in_data_dir(
+            &table,
+            "path",
+            data_dir,
+            "ledger.db",
+            "SQLite file with one row per call.",
+        ),
+        max_unwritten: table
+            .value(
+                "max_unwritten",
+                // A record takes about 1 KB: up to 1 GB.
+                &IntegerIn(64..=1_000_000),
+                16_384,
+                "Records that may wait to be written; beyond it calls are refused.",
+            )
+            .value,
+    }
+}
+
+pub(super) fn read_keys(top: &Table<'_>, files: &Files<'_>, data_dir: &Path) -> PathBuf {
+    files.in_data_dir(
+        &top.table("keys"),
+        "fingerprint_file",
+        data_dir,
+        "fingerprint.key",
+        "Key that token fingerprints and pseudonyms are made with; made on first start. Without \
+         it old records cannot be searched by customer: keep a copy.",
+    )
+}
+
+pub(super) fn read_log(top: &Table<'_>, surroundings: &dyn Surroundings) -> Log {
+    let table = top.table("log");
+    let filter = table.value(
+        "filter",
+        &Text {
+            max: 1024,
+            what: "log filter, such as `\"info,egret=debug\"`",
+        },
+        "info".to_owned(),
+        "Which log lines are written to standard error.",
+    );
+    if let Err(message) = surroundings.check_log_filter(&filter.value) {
+        let hint = "write a level (error, warn, info, debug, trace) or a list such as \"info,egret=debug\"";
+        table.fault(
+            &filter.place,
+            Problem::new(format!("not a log filter: {message}"), hint),
+        );
+    }
+    let formats = OneOf(&[
+        ("auto", LogFormat::Auto),
+        ("human", LogFormat::Human),
+        ("json", LogFormat::Json),
+    ]);
+    Log {
+        filter: filter.value,
+        format: table
+            .value(
+                "format",
+                &formats,
+                LogFormat::Auto,
+                "How log lines look; `auto` is `human` on a terminal and `json` elsewhere.",
+            )
+            .value,
+    }
+}
