@@ -3,4 +3,6 @@
 pub mod clock;
 pub mod entropy;
 pub mod key_file;
+pub mod ledger;
 pub mod log;
+pub mod machine;
