@@ -8,4 +8,4 @@ mod upstreams;
 
 pub use server::{ServeError, Server, StopReport};
 pub use tls::TlsError;
-pub use upstreams::CaError;
+pub use upstreams::{CaError, Server as UpstreamServer, keep_resolved};

@@ -16,6 +16,7 @@ use pingora_core::utils::tls::{WrappedX509, parse_x509};
 
 use crate::domain::catalog::HttpVersion;
 use crate::domain::config::{Timeouts, Upstream};
+use crate::domain::policy::Permit;
 
 /// How often names are resolved again. Shorter than the usual 60 s of a cloud load balancer's
 /// record, so that a moved bank is followed within a minute.
@@ -105,8 +106,9 @@ impl Server {
         &self.config.base_path
     }
 
-    /// The next address to try, in turn; `None` while the name is not resolved.
-    pub fn peer(&self, remaining: Duration) -> Option<Box<HttpPeer>> {
+    /// The next address to try, in turn; `None` while the name is not resolved. Nobody gets it
+    /// without policy's permit.
+    pub fn peer(&self, _permit: &Permit, remaining: Duration) -> Option<Box<HttpPeer>> {
         let addresses = self.addresses.load();
         let turn = self.next.fetch_add(1, Ordering::Relaxed);
         let address = *addresses.get(turn.checked_rem(addresses.len())?)?;

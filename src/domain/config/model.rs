@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::domain::catalog::HttpVersion;
 use crate::types::Environment;
 
 /// The whole configuration.
@@ -133,13 +134,12 @@ pub struct Upstream {
     pub verify: bool,
 }
 
-/// HTTP version to a bank.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HttpVersion {
-    /// HTTP/1.1, header names with the case they came in.
-    Http11,
-    /// HTTP/2 over TLS by ALPN, or by prior knowledge on plain loopback.
-    Http2,
+impl Upstream {
+    /// The base URL, as it would be written in a configuration.
+    pub fn url(&self) -> String {
+        let scheme = if self.tls { "https" } else { "http" };
+        format!("{scheme}://{}:{}{}", self.host, self.port, self.base_path)
+    }
 }
 
 /// What to do with requests that match no operation of the catalog.

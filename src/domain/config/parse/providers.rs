@@ -11,11 +11,12 @@ use super::upstream::{BaseUrl, danger, parse_url};
 use super::{CALLER_FORM, KnownProvider, KnownService, Surroundings, is_caller};
 use crate::domain::config::fault::nearest;
 use crate::domain::config::model::{
-    HttpVersion, ListenAddress, Provider, UnknownOperations, Upstream,
+    ListenAddress, Provider, UnknownOperations, Upstream,
 };
 use crate::domain::config::reader::{
     Document, Either, FilePath, Flag, Found, Names, OneOf, Place, Problem, Table,
 };
+use crate::domain::catalog::HttpVersion;
 use crate::types::Environment;
 
 /// Most providers; every one is loaded into memory.

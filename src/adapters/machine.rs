@@ -1,0 +1,130 @@
+//! The machine that a configuration is read on: its files, its environment, its cores.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::adapters::callers_file;
+use crate::domain::catalog::{self, Provider};
+use crate::domain::config::{Fault, Faults, KnownProvider, KnownService, Surroundings};
+use crate::types::Environment;
+
+/// Reads what a configuration names, and keeps the providers that it came across.
+#[derive(Default)]
+pub struct Machine {
+    providers: RefCell<BTreeMap<Box<str>, Provider>>,
+}
+
+impl Machine {
+    /// The providers that the last configuration named, by id.
+    pub fn into_providers(self) -> BTreeMap<Box<str>, Provider> {
+        self.providers.into_inner()
+    }
+}
+
+/// The built-in provider with an id.
+///
+/// # Errors
+/// The faults of its file; a test keeps the built-in files free of them.
+pub fn built_in(id: &str) -> Option<Result<Provider, Vec<catalog::Fault>>> {
+    catalog::builtin()
+        .into_iter()
+        .find(|(name, _)| name.strip_suffix(".toml") == Some(id))
+        .map(|(name, text)| Provider::parse(name, text))
+}
+
+/// Ids of the built-in providers.
+pub fn built_in_ids() -> Vec<String> {
+    catalog::builtin()
+        .into_iter()
+        .filter_map(|(name, _)| name.strip_suffix(".toml"))
+        .map(str::to_owned)
+        .collect()
+}
+
+impl Surroundings for Machine {
+    fn variable(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
+
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        std::fs::read(path)
+    }
+
+    fn provider(
+        &self,
+        id: &str,
+        file: Option<(&Path, &str)>,
+    ) -> Result<Option<KnownProvider>, Faults> {
+        let parsed = match file {
+            Some((path, text)) => Provider::parse(&path.display().to_string(), text),
+            None => match built_in(id) {
+                Some(parsed) => parsed,
+                None => return Ok(None),
+            },
+        };
+        let provider = parsed.map_err(|found| {
+            let mut faults = Faults::default();
+            for fault in found {
+                faults.push(into_config_fault(fault));
+            }
+            faults
+        })?;
+        let known = KnownProvider {
+            id: Arc::clone(&provider.id),
+            services: provider.services.iter().map(known_service).collect(),
+        };
+        self.providers.borrow_mut().insert(id.into(), provider);
+        Ok(Some(known))
+    }
+
+    fn built_in_providers(&self) -> Vec<String> {
+        built_in_ids()
+    }
+
+    fn has_usable_keys(&self, callers_file: &Path) -> bool {
+        callers_file::has_usable_keys(callers_file, crate::adapters::clock::now())
+    }
+
+    fn check_log_filter(&self, filter: &str) -> Result<(), String> {
+        filter
+            .parse::<tracing_subscriber::filter::Targets>()
+            .map(drop)
+            .map_err(|error| error.to_string())
+    }
+
+    fn host_name(&self) -> String {
+        std::fs::read_to_string("/proc/sys/kernel/hostname")
+            .map(|name| name.trim().to_owned())
+            .ok()
+            .filter(|name| !name.is_empty())
+            .unwrap_or_else(|| "egret".to_owned())
+    }
+
+    fn cores(&self) -> usize {
+        std::thread::available_parallelism().map_or(1, usize::from)
+    }
+}
+
+fn known_service(service: &catalog::Service) -> KnownService {
+    let url = |environment| service.base_url(environment).map(ToString::to_string);
+    KnownService {
+        name: Arc::clone(&service.id),
+        sandbox_url: url(Environment::Sandbox),
+        production_url: url(Environment::Production),
+    }
+}
+
+fn into_config_fault(fault: catalog::Fault) -> Fault {
+    Fault {
+        file: fault.file,
+        line: usize::try_from(fault.line).unwrap_or(0),
+        column: 0,
+        key: String::new(),
+        found: None,
+        message: fault.what,
+        hint: fault.instead,
+    }
+}

@@ -1,0 +1,278 @@
+//! The one place where the concrete parts are chosen and put together.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::sync::oneshot;
+
+use crate::adapters::callers_file::{CallersFile, CallersFileError};
+use crate::adapters::key_file::{self, KeyError};
+use crate::adapters::ledger::{
+    LedgerError, LedgerRecorder, RecorderSettings, SqliteStore, Unwritten,
+};
+use crate::adapters::machine::Machine;
+use crate::domain::catalog::{self, BaseUrl, Catalog, Provider};
+use crate::domain::config::{self, Config, Faults};
+use crate::domain::keyring::Keyring;
+use crate::domain::record::{self, Recorder};
+use crate::edge::proxy::{FrontLimits, Gateway, Parts, RouteError, Routes};
+use crate::edge::{ServeError, Server, StopReport, keep_resolved};
+
+/// Version of the program.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// How often the callers file is looked at for changes.
+const CALLERS_POLL: Duration = Duration::from_secs(1);
+
+/// How long a stop waits for the ledger, beyond the time for calls in flight.
+const FLUSH_TIME: Duration = Duration::from_secs(10);
+
+/// Why the gateway does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration cannot be read.
+    #[error("cannot read the configuration {path}: {cause}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// The configuration has faults.
+    #[error("{0}")]
+    Config(Faults),
+    /// Providers get in each other's way.
+    #[error("{}", show(.0))]
+    Catalog(Vec<catalog::Fault>),
+    /// A provider cannot be served.
+    #[error(transparent)]
+    Route(#[from] RouteError),
+    /// There is no key for fingerprints.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The callers file cannot be used.
+    #[error(transparent)]
+    Callers(#[from] CallersFileError),
+    /// The ledger cannot be opened.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// A thread cannot be started.
+    #[error("cannot start a thread: {0}")]
+    Thread(io::Error),
+    /// The gateway cannot listen.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+}
+
+fn show(faults: &[catalog::Fault]) -> String {
+    let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    lines.join("\n")
+}
+
+/// A configuration with everything that it names.
+pub struct Setup {
+    /// The configuration.
+    pub config: Config,
+    /// Its providers, with base URLs overridden.
+    pub catalog: Catalog,
+}
+
+impl Setup {
+    /// Reads and checks a configuration; `check` and `serve` share this.
+    ///
+    /// # Errors
+    /// [`StartError`] with every fault.
+    pub fn read(path: &Path) -> Result<Self, StartError> {
+        let text = std::fs::read_to_string(path).map_err(|cause| StartError::Unreadable {
+            path: path.to_owned(),
+            cause,
+        })?;
+        Self::parse(path, &text)
+    }
+
+    /// Checks a configuration given as text; `path` says where its relative paths start.
+    ///
+    /// # Errors
+    /// [`StartError`] with every fault.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, StartError> {
+        let machine = Machine::default();
+        let config = config::parse(path, text, &machine).map_err(StartError::Config)?;
+        let mut providers = Vec::new();
+        for (id, mut provider) in machine.into_providers() {
+            if let Some(wanted) = config.providers.get(&*id) {
+                override_base_urls(&mut provider, wanted);
+                providers.push(provider);
+            }
+        }
+        let catalog = Catalog::new(providers).map_err(StartError::Catalog)?;
+        Ok(Self { config, catalog })
+    }
+}
+
+/// Puts the configured base URLs in place of the provider file's, so that requests are found by
+/// the hosts that are really called.
+fn override_base_urls(provider: &mut Provider, wanted: &config::Provider) {
+    for service in &mut provider.services {
+        service.base_urls = wanted
+            .base_urls
+            .iter()
+            .filter(|((of, _), _)| *of == service.id)
+            .filter_map(|((_, environment), upstream)| {
+                // The configuration checked it: what is left out here cannot be.
+                Some((*environment, BaseUrl::parse(&upstream.url()).ok()?))
+            })
+            .collect();
+    }
+}
+
+/// Reads the key that fingerprints and pseudonyms are made with.
+///
+/// # Errors
+/// [`KeyError`].
+pub fn keyring(config: &Config, may_create: bool) -> Result<Keyring, KeyError> {
+    let variable = std::env::var(key_file::ENV).ok();
+    let path = &config.fingerprint_key_file;
+    let master = if may_create {
+        key_file::load_or_create(path, variable)?
+    } else {
+        key_file::load(path, variable)?
+    };
+    Ok(Keyring::new(master.expose()))
+}
+
+/// The running gateway with everything around it.
+pub struct Running {
+    server: Server,
+    recorder: Arc<LedgerRecorder>,
+    background: Background,
+    drain: Duration,
+}
+
+/// How a stop went.
+#[derive(Debug)]
+pub struct Stopped {
+    /// The calls.
+    pub calls: StopReport,
+    /// The records.
+    pub records: Result<(), Unwritten>,
+}
+
+impl Running {
+    /// Starts the gateway.
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing is left running.
+    pub fn start(setup: Setup) -> Result<Self, StartError> {
+        let Setup { config, catalog } = setup;
+        let keyring = Arc::new(keyring(&config, true)?);
+        let callers_file = CallersFile::open(&config.callers.file)?;
+        let callers = Arc::new(ArcSwap::new(callers_file.book()));
+        let routes = Routes::new(catalog, &config)?;
+        let servers = routes.servers();
+        let runtime = runtime()?;
+        let store = runtime.block_on(SqliteStore::open(&config.ledger.path))?;
+        let settings = RecorderSettings {
+            capacity: config.ledger.max_unwritten,
+            ..RecorderSettings::default()
+        };
+        let recorder =
+            Arc::new(LedgerRecorder::start(store, settings).map_err(StartError::Thread)?);
+        let gateway = Gateway::new(Parts {
+            identity: Arc::new(record::Gateway {
+                node: config.node.as_ref().into(),
+                version: VERSION,
+                config_hash: config.config_hash.clone(),
+            }),
+            routes,
+            keyring,
+            callers: Arc::clone(&callers),
+            caller_rules: config.callers.clone(),
+            recorder: Arc::clone(&recorder) as Arc<dyn Recorder>,
+            limits: FrontLimits::new(&config),
+            in_flight: Arc::new(AtomicUsize::new(0)),
+        });
+        let server = Server::start(&config, &gateway)?;
+        let background = Background::start(runtime, servers, callers_file, callers)?;
+        Ok(Self {
+            server,
+            recorder,
+            background,
+            drain: config.timeouts.drain,
+        })
+    }
+
+    /// The addresses that are listened on.
+    pub fn addresses(&self) -> &[config::ListenAddress] {
+        self.server.addresses()
+    }
+
+    /// Stops: no new connections, calls in flight end, records are written.
+    pub fn stop(self) -> Stopped {
+        let calls = self.server.stop(self.drain);
+        self.background.stop();
+        let records = self.recorder.shutdown(FLUSH_TIME);
+        Stopped { calls, records }
+    }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, StartError> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(StartError::Thread)
+}
+
+/// What goes on beside the calls: name resolution and the callers file.
+struct Background {
+    stop: oneshot::Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Background {
+    fn start(
+        runtime: tokio::runtime::Runtime,
+        servers: Vec<Arc<crate::edge::UpstreamServer>>,
+        mut callers_file: CallersFile,
+        callers: Arc<ArcSwap<crate::domain::identity::CallerBook>>,
+    ) -> Result<Self, StartError> {
+        let (stop, stopped) = oneshot::channel();
+        let follow_callers = async move {
+            loop {
+                tokio::time::sleep(CALLERS_POLL).await;
+                match callers_file.poll() {
+                    Ok(Some(book)) => {
+                        tracing::info!("the callers file has changed and was read again");
+                        callers.store(book);
+                    }
+                    Ok(None) => {}
+                    Err(error) => tracing::error!(
+                        %error,
+                        "the callers file has changed and cannot be used; the old one stays"
+                    ),
+                }
+            }
+        };
+        let work = async move {
+            tokio::select! {
+                () = keep_resolved(servers) => {}
+                () = follow_callers => {}
+                _ = stopped => {}
+            }
+        };
+        let thread = std::thread::Builder::new()
+            .name("egret-background".to_owned())
+            .spawn(move || runtime.block_on(work))
+            .map_err(StartError::Thread)?;
+        Ok(Self { stop, thread })
+    }
+
+    fn stop(self) {
+        let _ = self.stop.send(());
+        let _ = self.thread.join();
+    }
+}
