@@ -10,5 +10,6 @@ pub use ids::{CallId, TraceId};
 pub use secret::Secret;
 pub use time::Micros;
 pub use vocabulary::{
-    Decision, Effect, Environment, Outcome, PiiClass, TokenType, UnknownWord,
+    CredentialFault, Decision, Effect, Environment, Outcome, PiiClass, SubjectKind, TokenType,
+    UnknownWord,
 };
