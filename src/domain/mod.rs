@@ -2,6 +2,7 @@
 
 pub mod catalog;
 pub mod config;
+pub mod credential;
 pub mod http;
 pub mod keyring;
 pub mod observe;

@@ -10,6 +10,6 @@ pub use ids::{CallId, TraceId};
 pub use secret::Secret;
 pub use time::Micros;
 pub use vocabulary::{
-    CredentialScheme, Decision, Effect, Environment, Outcome, PiiClass, RetryClass, TokenType,
-    UnknownWord,
+    CredentialFault, CredentialScheme, Decision, Effect, Environment, Outcome, PiiClass,
+    RetryClass, SubjectKind, TokenType, UnknownWord,
 };

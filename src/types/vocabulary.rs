@@ -197,6 +197,68 @@ words! {
 }
 
 words! {
+    /// Why a credential is not as its scheme says, or why it was not read.
+    CredentialFault, "credential fault" {
+        /// The header or parameter is there, but has no value.
+        Empty = "empty",
+        /// Longer than the gateway reads; nothing of it was looked at.
+        TooLong = "too_long",
+        /// Control, space or non-ASCII bytes where a token has none.
+        BadCharacters = "bad_characters",
+        /// A JWT was due, and this is none: wrong parts, base64url or JSON.
+        NotAJwt = "not_a_jwt",
+        /// A JWT with an empty signature.
+        UnsignedJwt = "unsigned_jwt",
+        /// A JWT whose claims are longer than the gateway reads.
+        ClaimsTooLong = "claims_too_long",
+        /// A JWT without the claims that its scheme demands.
+        MissingClaims = "missing_claims",
+        /// A header without the parameters that its scheme demands.
+        MissingParameters = "missing_parameters",
+        /// HTTP Basic that is not base64 of `user:password` (RFC 7617).
+        BadBasic = "bad_basic",
+        /// An OBP consent header that holds neither a UUID nor a JWT.
+        NotAConsentId = "not_a_consent_id",
+        /// More than one `Authorization` header.
+        TwoAuthorizationHeaders = "two_authorization_headers",
+        /// Another credential header sent more than once.
+        RepeatedHeader = "repeated_header",
+        /// A credential parameter of the query sent more than once.
+        RepeatedParameter = "repeated_parameter",
+        /// More than one kind of OBP consent header; late servers refuse it (OBP-20250).
+        TwoConsentHeaders = "two_consent_headers",
+        /// Wyre signature without the API key.
+        SignatureWithoutKey = "signature_without_key",
+        /// Wyre API key without the signature.
+        KeyWithoutSignature = "key_without_signature",
+        /// A signature that does not look like one.
+        BadSignature = "bad_signature",
+        /// The scheme's name is in a case that the provider may not know.
+        SchemeCase = "scheme_case",
+    }
+}
+
+words! {
+    /// What kind of party an identifier names.
+    SubjectKind, "subject kind" {
+        /// A customer of the bank.
+        Customer = "customer",
+        /// A bank (Cybrid's word for a tenant).
+        Bank = "bank",
+        /// An organization that owns banks.
+        Organization = "organization",
+        /// A user of the provider.
+        User = "user",
+        /// A smart contract that acts as a user (OBP DAuth).
+        Contract = "contract",
+        /// A registered application: OBP consumer, OAuth client.
+        Consumer = "consumer",
+        /// A party whose kind the credential does not say.
+        Unknown = "unknown",
+    }
+}
+
+words! {
     /// What kind of personal data a field holds.
     PiiClass, "PII class" {
         /// Names of people.
@@ -248,6 +310,12 @@ mod tests {
     fn every_word_parses_back() {
         for word in TokenType::ALL {
             assert_eq!(word.as_str().parse::<TokenType>().unwrap(), *word);
+        }
+        for word in CredentialFault::ALL {
+            assert_eq!(word.as_str().parse::<CredentialFault>().unwrap(), *word);
+        }
+        for word in SubjectKind::ALL {
+            assert_eq!(word.as_str().parse::<SubjectKind>().unwrap(), *word);
         }
         for word in Effect::ALL {
             assert_eq!(word.as_str().parse::<Effect>().unwrap(), *word);

@@ -9,6 +9,7 @@ use super::super::Exchange;
 use crate::adapters::entropy;
 use crate::domain::credential::canonical_case;
 use crate::domain::http::{FieldRole, TraceParent, field_role};
+use crate::types::CredentialScheme;
 
 /// Header by which applications find the record of a call.
 pub const CALL_ID: &str = "Egret-Call-Id";
@@ -93,10 +94,10 @@ fn limit_encodings(request: &mut RequestHeader, is_mint: bool) -> Result<()> {
 }
 
 /// HTTP/2 lower-cases header names; old OBP servers compare those of credentials exactly.
-fn restore_case(request: &mut RequestHeader, scheme: crate::types::CredentialScheme) -> Result<()> {
+fn restore_case(request: &mut RequestHeader, scheme: CredentialScheme) -> Result<()> {
     let mut cased: SmallVec<[(&'static str, http::HeaderValue); 2]> = SmallVec::new();
     for (name, value) in &request.headers {
-        if let Some(name) = canonical_case(scheme, name.as_str()) {
+        if let Some(name) = canonical_case(scheme, path, name.as_str()) {
             cased.push((name, value.clone()));
         }
     }
