@@ -4,6 +4,7 @@ pub mod catalog;
 pub mod config;
 pub mod credential;
 pub mod http;
+pub mod identity;
 pub mod keyring;
 pub mod observe;
 pub mod policy;

@@ -134,7 +134,7 @@ impl Front {
                     }
                 } else {
                     match scanner.scan(&buffer) {
-                        Progress::Complete(_) => {
+                        Progress::Complete { .. } => {
                             return Head::Complete(std::mem::take(&mut buffer));
                         }
                         Progress::Refused(refusal) => return Head::Refused(refusal),

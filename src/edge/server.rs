@@ -97,7 +97,7 @@ impl Server {
             (0..config.workers).map(|_| Vec::new()).collect();
         for (index, listener) in config.listeners.iter().enumerate() {
             acceptors.push(match &listener.tls {
-                Some(tls) => Some(Arc::new(tls::acceptor(tls)?)),
+                Some(tls) => Some(Arc::new(tls::acceptor(tls, &config.callers.certificates)?)),
                 None => None,
             });
             let bound = bind(listener, config.workers)?;

@@ -1,6 +1,7 @@
 //! TLS of the listeners: certificates, versions, and who the caller's certificate says it is.
 
 use std::any::Any;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -36,13 +37,18 @@ pub enum TlsError {
 ///
 /// # Errors
 /// [`TlsError`] names the file that cannot be used.
-pub fn acceptor(tls: &ListenerTls) -> Result<Acceptor, TlsError> {
+pub fn acceptor(
+    tls: &ListenerTls,
+    certificates: &BTreeMap<String, Arc<str>>,
+) -> Result<Acceptor, TlsError> {
     pingora_rustls::install_default_crypto_provider();
     let unusable = |what, path: &Path| TlsError::File {
         what,
         path: path.to_owned(),
     };
-    let mut settings = TlsSettings::with_callbacks(Box::new(ReadIdentity))
+    let mut settings = TlsSettings::with_callbacks(Box::new(NameCaller {
+        certificates: certificates.clone(),
+    }))
         .map_err(|_| unusable("certificate", &tls.certificate))?;
     settings
         .set_certificate_chain_file(&tls.certificate.to_string_lossy())
@@ -68,16 +74,21 @@ pub fn acceptor(tls: &ListenerTls) -> Result<Acceptor, TlsError> {
     Ok(settings.build())
 }
 
-/// Reads the caller's identity from its certificate, once per connection.
-struct ReadIdentity;
+/// Finds out whom the caller's certificate stands for, once per connection.
+struct NameCaller {
+    certificates: BTreeMap<String, Arc<str>>,
+}
 
 #[async_trait]
-impl TlsAccept for ReadIdentity {
+impl TlsAccept for NameCaller {
     async fn handshake_complete_callback(
         &self,
         tls: &TlsRef,
     ) -> Option<Arc<dyn Any + Send + Sync>> {
-        let identity = CertificateIdentity::from_der(tls.peer_certificate_der()?)?;
-        Some(Arc::new(identity))
+        let der = tls.peer_certificate_der()?;
+        Some(Arc::new(CertificateIdentity::certified_caller(
+            der,
+            &self.certificates,
+        )))
     }
 }

@@ -88,11 +88,19 @@ impl Observer {
         }
     }
 
-    /// The body has ended: writes what was seen into the record, and gives the rest.
-    pub fn finish(mut self, role: SubjectRole, record: &mut CallRecord) -> Observations {
+    /// The body has ended: writes what was seen into the record, and gives the rest. Of a body
+    /// that was cut off (`whole` is false), values that were complete count.
+    pub fn finish(
+        mut self,
+        whole: bool,
+        role: SubjectRole,
+        record: &mut CallRecord,
+    ) -> Observations {
         match &mut self.tap {
-            Tap::Json(tap) => tap.finish(&mut self.sink),
-            Tap::Form(tap) => tap.finish(&mut self.sink),
+            Tap::Json(tap) => drop(tap.finish(&mut self.sink)),
+            // Nothing in a form says that its last value is complete but the end of the body.
+            Tap::Form(tap) if whole => drop(tap.finish(&mut self.sink)),
+            Tap::Form(_) => {}
         }
         let Sink { keyring, mut observations, .. } = self.sink;
         let mut best_code: Option<(usize, Box<str>)> = None;

@@ -46,20 +46,20 @@ pub fn exchange(session: &mut Session, exchange: &mut Exchange, error: Option<&E
         record.traffic.request_bytes = request_bytes;
         record.traffic.response_bytes = response_bytes;
         if let Some(observer) = request {
-            let seen = observer.finish(SubjectRole::Request, record);
+            let seen = observer.finish(answer.complete, SubjectRole::Request, record);
             // A secret that the caller sends to be made into a session (Wyre).
             if let Some(token) = seen.tokens.first() {
                 record.credential.fingerprint.get_or_insert(token.fingerprint);
             }
         }
         if let Some(tap) = response {
-            let seen = tap.observer.finish(SubjectRole::Response, record);
+            let seen = tap.observer.finish(answer.complete, SubjectRole::Response, record);
             if let Some(route) = &route {
                 note_mint(route, &seen, now, record);
             }
         }
         if let Some(problem) = problem {
-            record.reason = Some(problem.code);
+            record.reason.get_or_insert(problem.code);
             if record.decision == Decision::Forwarded {
                 record.decision = problem.decision;
             }

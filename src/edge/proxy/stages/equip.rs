@@ -95,12 +95,6 @@ fn limit_encodings(request: &mut RequestHeader, is_mint: bool) -> Result<()> {
 
 /// HTTP/2 lower-cases header names; old OBP servers compare those of credentials exactly.
 fn restore_case(request: &mut RequestHeader, scheme: CredentialScheme) -> Result<()> {
-    let mut cased: SmallVec<[(&'static str, http::HeaderValue); 2]> = SmallVec::new();
-    for (name, value) in &request.headers {
-        if let Some(name) = canonical_case(scheme, path, name.as_str()) {
-            cased.push((name, value.clone()));
-        }
-    }
     // The header came without case; give it a case map by building it anew.
     let mut fresh = RequestHeader::build(
         request.method.clone(),
@@ -109,8 +103,8 @@ fn restore_case(request: &mut RequestHeader, scheme: CredentialScheme) -> Result
     )?;
     fresh.set_version(request.version);
     for (name, value) in &request.headers {
-        match cased.iter().find(|(cased, _)| cased.eq_ignore_ascii_case(name.as_str())) {
-            Some((cased, _)) => fresh.append_header(*cased, value.clone())?,
+        match canonical_case(scheme, request.uri.path(), name.as_str()) {
+            Some(cased) => fresh.append_header(cased, value.clone())?,
             None => fresh.append_header(name.clone(), value.clone())?,
         };
     }

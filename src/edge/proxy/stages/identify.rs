@@ -1,38 +1,44 @@
 //! Who is calling.
 
-use pingora_core::protocols::tls::SslDigest;
+use std::sync::Arc;
+
 use pingora_proxy::Session;
 
-use super::super::{Exchange, Parts};
+use super::super::Parts;
 use crate::adapters::clock;
-use crate::domain::identity::{self, CertificateIdentity, Evidence};
+use crate::domain::identity::{CertifiedCaller, Peer, resolve_caller};
 use crate::domain::problem::{self, Problem};
 use crate::domain::record::{CallRecord, Caller};
-use std::sync::Arc;
 
 /// Identifies the caller and notes it in the record.
 pub fn caller(
     parts: &Parts,
     session: &Session,
-    _exchange: &Exchange,
     record: &mut CallRecord,
 ) -> Result<Arc<str>, Problem> {
-    let address = session.client_addr().and_then(|peer| peer.as_inet()).copied();
+    let address = session
+        .client_addr()
+        .and_then(|peer| peer.as_inet())
+        .copied();
     record.caller.address = address;
     let certificate = session
         .digest()
         .and_then(|digest| digest.ssl_digest.as_deref())
-        .and_then(|tls: &SslDigest| tls.extension.get::<CertificateIdentity>());
-    let evidence = Evidence {
+        .and_then(|tls| tls.extension.get::<CertifiedCaller>());
+    let peer = Peer {
         certificate,
-        proxy_authorization: session
-            .get_header(http::header::PROXY_AUTHORIZATION)
-            .map(http::HeaderValue::as_bytes),
         // No network address: a Unix socket.
         is_local: address.is_none_or(|address| address.ip().is_loopback()),
     };
+    let fields = session
+        .req_header()
+        .headers
+        .get_all(http::header::PROXY_AUTHORIZATION)
+        .into_iter()
+        .map(http::HeaderValue::as_bytes);
     let book = parts.callers.load();
-    match identity::resolve_caller(&evidence, &book, &parts.caller_rules, clock::now()) {
+    let local = parts.caller_rules.local.as_ref();
+    match resolve_caller(fields, peer, &book, local, clock::now()) {
         Ok(identified) => {
             record.caller = Caller {
                 name: Some(Arc::clone(&identified.name)),
@@ -43,12 +49,13 @@ pub fn caller(
             Ok(identified.name)
         }
         Err(denial) => {
-            let problem = if denial.status() == 407 {
+            // The record says exactly why; the caller learns no more than it must.
+            record.reason = Some(denial.code());
+            Err(if denial.status() == problem::CALLER_UNIDENTIFIED.status {
                 problem::CALLER_UNIDENTIFIED
             } else {
                 problem::CALLER_REFUSED
-            };
-            Err(problem)
+            })
         }
     }
 }

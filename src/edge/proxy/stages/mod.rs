@@ -32,10 +32,10 @@ pub fn receive(
     exchange.case_lost = !session.req_header().has_case();
     let mut record = exchange.new_record(parts);
     record.decision = crate::types::Decision::Forwarded;
-    let route = consider(parts, session, exchange, &mut record);
+    let route = consider(parts, session, &mut record);
     if let Err(problem) = &route {
         record.decision = problem.decision;
-        record.reason = Some(problem.code);
+        record.reason.get_or_insert(problem.code);
     }
     // A refused request is recorded too; without room for its record the answer says so.
     let open = OpenRecord::open(&parts.recorder, record);
@@ -56,13 +56,12 @@ pub fn receive(
 fn consider(
     parts: &Parts,
     session: &Session,
-    exchange: &Exchange,
     record: &mut CallRecord,
 ) -> Result<Route, Problem> {
     let request = session.req_header();
     record.target.method = recognise::method(request.method.as_str());
     record.trace_id = recognise::trace(request);
-    let caller = identify::caller(parts, session, exchange, record)?;
+    let caller = identify::caller(parts, session, record)?;
     let target = recognise::target(request)?;
     let found = recognise::destination(parts, request, &target)?;
     let destination = Arc::clone(found.destination);

@@ -7,11 +7,9 @@ use pingora_proxy::{FailToProxy, Session};
 
 use super::super::Exchange;
 use super::equip::CALL_ID;
+use crate::domain::identity::CHALLENGE;
 use crate::domain::problem::{self, MEDIA_TYPE, Problem};
 use crate::types::CallId;
-
-/// Challenge of a 407 (RFC 9110, section 11.7.1).
-const CHALLENGE: &str = "Bearer realm=\"egret\"";
 
 /// The bank's answer on its way to the caller.
 pub fn pass_on(response: &mut ResponseHeader, exchange: &Exchange) -> Result<()> {
