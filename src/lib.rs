@@ -3,6 +3,7 @@
 
 pub mod adapters;
 pub mod app;
+pub mod cli;
 pub mod domain;
 pub mod edge;
 pub mod types;

@@ -1,5 +1,6 @@
 //! Talks: everything that touches the clock, randomness, files, databases and the log.
 
+pub mod callers_file;
 pub mod clock;
 pub mod entropy;
 pub mod key_file;

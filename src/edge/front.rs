@@ -169,5 +169,5 @@ async fn send_and_linger(stream: &mut Stream, answer: Bytes) {
         std::io::Result::Ok(())
     };
     let _ = timeout(LINGER_TIME, send).await;
-    stream.shutdown().await;
+    let _ = AsyncWriteExt::shutdown(stream).await;
 }

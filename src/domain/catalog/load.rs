@@ -17,7 +17,7 @@ use super::model::{
 };
 use super::reader::{At, Faults, Table, quote};
 use super::routes::check_routes;
-use super::shape::{Shape, Words};
+use super::shape::{Shape, Vocabulary, Words};
 use crate::types::{CredentialScheme, Environment, UnknownWord};
 
 /// Largest provider file in bytes. OBP's, the largest known, has a tenth.
@@ -38,6 +38,7 @@ const PROVIDER_KEYS: &[&str] = &[
     "scopes",
     "issuers",
     "versions",
+    "shapes",
     "subjects",
     "query",
     "pii_fields",
@@ -97,7 +98,8 @@ fn load_provider(table: Table<'_>, faults: &mut Faults<'_>) -> Option<Provider> 
     let issuers = Words::new(table.texts("issuers", faults).iter().map(|text| text.value));
     let versions: Vec<At<&str>> = table.texts("versions", faults);
     let subjects = load_subjects(table, faults);
-    let query = load_query(table, &subjects, &scopes, faults);
+    let vocabulary = load_shapes(table, scopes, faults);
+    let query = load_query(table, &subjects, &vocabulary, faults);
     let pii_fields = match table.table("pii_fields", "[pii_fields]", faults) {
         Some(table) => table.text_pairs(faults),
         None => Vec::new(),
@@ -110,7 +112,7 @@ fn load_provider(table: Table<'_>, faults: &mut Faults<'_>) -> Option<Provider> 
 
     let mut context = Context {
         versions: versions.iter().map(|text| text.value).collect(),
-        scopes,
+        vocabulary,
         subjects,
         query,
         pii_fields,
@@ -145,14 +147,14 @@ fn load_provider(table: Table<'_>, faults: &mut Faults<'_>) -> Option<Provider> 
         id: id?.into(),
         title: title?.value.into(),
         scheme: scheme?,
-        scopes: std::mem::take(&mut context.scopes),
+        scopes: std::mem::take(&mut context.vocabulary.scopes),
         issuers,
         services: context
             .services
             .into_iter()
             .map(|(service, _)| service)
             .collect(),
-        query: QueryRules::new(context.query),
+        query: context.query,
         error_codes,
         error_facts,
         rate_limits,
@@ -174,13 +176,36 @@ fn load_subjects<'t>(table: Table<'t>, faults: &mut Faults<'_>) -> HashMap<&'t s
         .collect()
 }
 
+/// The shapes that the file names itself.
+fn load_shapes(table: Table<'_>, scopes: Words, faults: &mut Faults<'_>) -> Vocabulary {
+    let mut vocabulary = Vocabulary {
+        scopes,
+        named: HashMap::new(),
+    };
+    let pairs = match table.table("shapes", "[shapes]", faults) {
+        Some(table) => table.text_pairs(faults),
+        None => Vec::new(),
+    };
+    let mut named = HashMap::new();
+    for (key, text) in pairs {
+        if Shape::is_builtin(key.value) {
+            let what = format!("the shape {} is built in", quote(key.value));
+            faults.add(key.at, what, "give it another name");
+        }
+        let shape = shape(text, &vocabulary, faults);
+        named.extend(shape.map(|shape| (Box::from(key.value), shape)));
+    }
+    vocabulary.named = named;
+    vocabulary
+}
+
 /// The rules for every query: `[query]` and the subjects.
 fn load_query(
     table: Table<'_>,
     subjects: &HashMap<&str, Arc<str>>,
-    scopes: &Words,
+    vocabulary: &Vocabulary,
     faults: &mut Faults<'_>,
-) -> Vec<QueryRule> {
+) -> QueryRules {
     let mut rules: Vec<QueryRule> = subjects
         .iter()
         .map(|(field, kind)| QueryRule {
@@ -193,21 +218,25 @@ fn load_query(
         None => Vec::new(),
     };
     for (field, text) in pairs {
-        let keep = query_keep(text, scopes, faults);
+        let keep = query_keep(text, vocabulary, faults);
         rules.extend(keep.map(|keep| QueryRule {
             name: field.value.into(),
             keep,
         }));
     }
-    rules
+    QueryRules::new(rules)
 }
 
 /// `mask`, or a shape that is safe in a query.
-pub fn query_keep(text: At<&str>, scopes: &Words, faults: &mut Faults<'_>) -> Option<QueryKeep> {
+pub fn query_keep(
+    text: At<&str>,
+    vocabulary: &Vocabulary,
+    faults: &mut Faults<'_>,
+) -> Option<QueryKeep> {
     if text.value == "mask" {
         return Some(QueryKeep::Mask);
     }
-    let shape = shape(text, scopes, faults)?;
+    let shape = shape(text, vocabulary, faults)?;
     if !shape.is_safe_in_query() {
         faults.add(
             text.at,
@@ -220,8 +249,8 @@ pub fn query_keep(text: At<&str>, scopes: &Words, faults: &mut Faults<'_>) -> Op
 }
 
 /// A shape, with a fault if it is none.
-pub fn shape(text: At<&str>, scopes: &Words, faults: &mut Faults<'_>) -> Option<Shape> {
-    match Shape::parse(text.value, scopes) {
+pub fn shape(text: At<&str>, vocabulary: &Vocabulary, faults: &mut Faults<'_>) -> Option<Shape> {
+    match Shape::parse(text.value, vocabulary) {
         Ok(shape) => Some(shape),
         Err(instead) => {
             faults.add(
@@ -266,17 +295,17 @@ pub fn choice<T: Copy>(
     found.map(|(value, _)| *value)
 }
 
-/// A name that may appear in records and metrics: 1 to 80 letters, digits and `_-.`.
+/// A name that may appear in records and metrics: 1 to 120 letters, digits and `_-.`.
 pub fn name<'t>(text: Option<At<&'t str>>, faults: &mut Faults<'_>) -> Option<&'t str> {
     let text = text?;
-    let good = (1..=80).contains(&text.value.len())
+    let good = (1..=120).contains(&text.value.len())
         && text
             .value
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b));
     if !good {
         let what = format!("{} is not a name", quote(text.value));
-        faults.add(text.at, what, "write 1 to 80 letters, digits, _ - and .");
+        faults.add(text.at, what, "write 1 to 120 letters, digits, _ - and .");
     }
     good.then_some(text.value)
 }
@@ -458,7 +487,7 @@ fn load_error_codes(
 }
 
 fn shape_of(text: At<&str>, context: &Context<'_>, faults: &mut Faults<'_>) -> Option<Shape> {
-    shape(text, &context.scopes, faults)
+    shape(text, &context.vocabulary, faults)
 }
 
 /// Facts under a key: `{ name = "side", at = "side", shape = "enum(buy, sell)" }`.
@@ -543,9 +572,6 @@ fn load_rate_limits(
         }
         let limit = table.number("limit", u32::MAX, faults);
         let window = table.number("window_s", MAX_WINDOW_S, faults);
-        if window.is_none() && !table.has("window_s") {
-            table.missing("window_s", faults);
-        }
         let per = table.required("per", faults);
         let per = per.and_then(|text| choice(text, "key", &keys, faults));
         let status = table.number("status", 599, faults).unwrap_or(429);
@@ -554,7 +580,7 @@ fn load_rate_limits(
                 id: id?.into(),
                 operations: ids.iter().map(|text| text.value.into()).collect(),
                 limit,
-                window: Duration::from_secs(window?.into()),
+                window: window.map(|seconds| Duration::from_secs(seconds.into())),
                 per: per?,
                 status: u16::try_from(status).ok()?,
             })

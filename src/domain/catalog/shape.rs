@@ -3,6 +3,7 @@
 //! A shape is the guard between bodies of strangers and the ledger: a value that does not fit is
 //! not recorded, so a secret that lands in the wrong field stays out of the record.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -108,6 +109,8 @@ pub enum Shape {
     ObpCode,
     /// `view`: a known OBP system view.
     View,
+    /// `obp_role`: `Can` and at most 60 letters in camel case, the name of an OBP entitlement.
+    ObpRole,
     /// `dotted_word`: two to four lower camel words joined by dots (Wyre's `errorCode`).
     DottedWord,
     /// `support_ref`: 4 to 16 upper-case letters or digits (Wyre's `exceptionId`).
@@ -118,6 +121,16 @@ pub enum Shape {
     Scopes(Words),
     /// `enum(a, b)`: one of the listed words, in the listed case.
     Enum(Words),
+}
+
+/// What shapes of a provider file can refer to: the provider's scopes, and shapes that the file
+/// names itself under `[shapes]`.
+#[derive(Clone, Debug, Default)]
+pub struct Vocabulary {
+    /// For `scope` and `scopes`.
+    pub scopes: Words,
+    /// Shapes by name. A name of a built-in shape is not looked up here.
+    pub named: HashMap<Box<str>, Shape>,
 }
 
 /// Names of the shapes that need no list, for messages and for parsing.
@@ -136,18 +149,19 @@ const PLAIN: &[(&str, Shape)] = &[
     ("currency", Shape::Currency),
     ("obp_code", Shape::ObpCode),
     ("view", Shape::View),
+    ("obp_role", Shape::ObpRole),
     ("dotted_word", Shape::DottedWord),
     ("support_ref", Shape::SupportRef),
 ];
 
 impl Shape {
-    /// Reads a shape as written in a provider file. `scopes` are the provider's scopes, which
-    /// `scope` and `scopes` refer to.
+    /// Reads a shape as written in a provider file.
     ///
     /// # Errors
     /// A sentence that says what to write instead.
-    pub fn parse(text: &str, scopes: &Words) -> Result<Self, String> {
+    pub fn parse(text: &str, vocabulary: &Vocabulary) -> Result<Self, String> {
         let text = text.trim();
+        let scopes = &vocabulary.scopes;
         if let Some((_, shape)) = PLAIN.iter().find(|(name, _)| *name == text) {
             return Ok(shape.clone());
         }
@@ -171,11 +185,19 @@ impl Shape {
             }
             return Ok(Self::Enum(Words::new(words)));
         }
+        if let Some(shape) = vocabulary.named.get(text) {
+            return Ok(shape.clone());
+        }
         let names: Vec<&str> = PLAIN.iter().map(|(name, _)| *name).collect();
         Err(format!(
-            "use one of: {}, scope, scopes, enum(a, b)",
+            "use one of: {}, scope, scopes, enum(a, b), or a name of [shapes]",
             names.join(", ")
         ))
+    }
+
+    /// Whether a name is taken by a built-in shape.
+    pub fn is_builtin(name: &str) -> bool {
+        matches!(name, "scope" | "scopes" | "mask") || PLAIN.iter().any(|(known, _)| *known == name)
     }
 
     /// Whether a value of this shape cannot carry a secret, so that it may stand in a recorded
@@ -214,6 +236,7 @@ impl Shape {
             Self::Currency => bytes.len() == 3 && bytes.iter().all(u8::is_ascii_uppercase),
             Self::ObpCode => leading_obp_code(text).is_some_and(|code| code.len() == text.len()),
             Self::View => SYSTEM_VIEWS.binary_search(&text).is_ok(),
+            Self::ObpRole => is_obp_role(bytes),
             Self::DottedWord => is_dotted_word(text),
             Self::SupportRef => {
                 (4..=16).contains(&bytes.len())
@@ -385,6 +408,12 @@ fn leading_obp_code(text: &str) -> Option<&str> {
         .flatten()
 }
 
+fn is_obp_role(bytes: &[u8]) -> bool {
+    bytes.strip_prefix(b"Can").is_some_and(|rest| {
+        rest.first().is_some_and(u8::is_ascii_uppercase) && rest.iter().all(u8::is_ascii_alphabetic)
+    })
+}
+
 fn is_dotted_word(text: &str) -> bool {
     let words = text.split('.').count();
     (2..=4).contains(&words)
@@ -401,7 +430,12 @@ mod tests {
     use proptest::prelude::*;
 
     fn shape(text: &str) -> Shape {
-        Shape::parse(text, &Words::new(["trades:read", "trades:execute"])).unwrap()
+        let scopes = Words::new(["trades:read", "trades:execute"]);
+        let vocabulary = Vocabulary {
+            scopes,
+            ..Vocabulary::default()
+        };
+        Shape::parse(text, &vocabulary).unwrap()
     }
 
     #[test]
@@ -489,6 +523,11 @@ mod tests {
                 &["_dora", "Owner", "alice@example.invalid"],
             ),
             (
+                "obp_role",
+                &["CanCreateEntitlementAtAnyBank"],
+                &["Can", "Cancel", "canGet", "CanGet1"],
+            ),
+            (
                 "dotted_word",
                 &["validation.general", "accessDenied.invalidSession"],
                 &["validation", "Validation.general", "a..b", "a.b2"],
@@ -548,14 +587,14 @@ mod tests {
 
     #[test]
     fn an_unknown_shape_says_what_is_allowed() {
-        let error = Shape::parse("integer", &Words::default()).unwrap_err();
+        let error = Shape::parse("integer", &Vocabulary::default()).unwrap_err();
         assert!(error.contains("int, bool, date"), "{error}");
         assert!(
-            Shape::parse("scope", &Words::default())
+            Shape::parse("scope", &Vocabulary::default())
                 .unwrap_err()
                 .contains("scopes")
         );
-        assert!(Shape::parse("enum()", &Words::default()).is_err());
+        assert!(Shape::parse("enum()", &Vocabulary::default()).is_err());
     }
 
     proptest! {

@@ -7,7 +7,7 @@ use pingora_http::RequestHeader;
 use super::super::Parts;
 use super::super::routes::{Destination, Found};
 use crate::domain::catalog::{
-    self, FactKeep, Locator, Operation, ParamKeep, PiiRule, Provider, QueryKeep, QueryRules, Shape,
+    self, FactKeep, Locator, Operation, ParamKeep, PiiRule, QueryKeep, QueryRules, Shape,
 };
 use crate::domain::http::{
     EncodedSlash, ParameterRule, Refusal, Target, TraceParent, parameters, redact_query,
@@ -44,12 +44,6 @@ pub fn target(request: &RequestHeader) -> Result<Target<'_>, Problem> {
         return Err(Refusal::Connect.into());
     }
     Ok(Target::parse(request.raw_path(), EncodedSlash::Allow)?)
-}
-
-impl From<Refusal> for Box<Problem> {
-    fn from(refusal: Refusal) -> Self {
-        Box::new(refusal.into())
-    }
 }
 
 /// Finds the provider's service that the request is for.
@@ -227,9 +221,4 @@ fn pseudonym(parts: &Parts, kind: &str, value: &str) -> Pseudonym {
 fn accept_version(request: &RequestHeader) -> Option<Box<str>> {
     let value = request.headers.get("accept-version")?.to_str().ok()?;
     Shape::Date.fits(value).then(|| value.into())
-}
-
-/// The issuers and scopes that the provider file lists, as shared text.
-pub fn listed(provider: &Provider, issuer: &str) -> Option<Arc<str>> {
-    provider.issuers.contains(issuer).then(|| issuer.into())
 }

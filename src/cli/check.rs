@@ -1,0 +1,47 @@
+//! `egret check`
+
+use std::io::Write;
+
+use clap::Args;
+
+use super::{ConfigArgs, Failure, Outcome};
+use crate::app::{Setup, StartError};
+
+/// Options of `egret check`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  egret check\n  egret check --config /etc/egret/egret.toml\n\n\
+Ends with 0 if the configuration can be used, else with 1 after naming every fault with its file \
+and line.")]
+pub struct CheckArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+}
+
+/// Reads the configuration as `serve` would, and says what it found.
+pub fn run(args: &CheckArgs, out: &mut impl Write) -> Outcome {
+    let path = &args.config.config;
+    match Setup::read(path) {
+        Ok(setup) => {
+            writeln!(out, "{}: good", path.display())?;
+            for listener in &setup.config.listeners {
+                let tls = if listener.tls.is_some() { " (TLS)" } else { "" };
+                writeln!(out, "  listens on {}{tls}", listener.address)?;
+            }
+            for entry in setup.catalog.entries() {
+                let provider = &entry.provider;
+                writeln!(
+                    out,
+                    "  serves {} with {} operations",
+                    provider.id,
+                    provider.operations.len()
+                )?;
+            }
+            Ok(())
+        }
+        Err(StartError::Config(faults)) => {
+            writeln!(out, "{faults}")?;
+            Err(Failure::new(format!("{}: not usable", path.display())))
+        }
+        Err(error) => Err(Failure::new(error)),
+    }
+}
