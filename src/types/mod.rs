@@ -9,6 +9,4 @@ mod vocabulary;
 pub use ids::{CallId, TraceId};
 pub use secret::Secret;
 pub use time::Micros;
-pub use vocabulary::{
-    Decision, Effect, Environment, Outcome, PiiClass, TokenType, UnknownWord,
-};
+pub use vocabulary::{Decision, Effect, Environment, Outcome, PiiClass, TokenType, UnknownWord};
