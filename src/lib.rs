@@ -6,4 +6,5 @@ pub mod app;
 pub mod cli;
 pub mod domain;
 pub mod edge;
+pub mod sim;
 pub mod types;

@@ -1,0 +1,7 @@
+//! The vendors and the fault switches over a real socket.
+
+mod cybrid;
+mod faults;
+mod obp;
+mod serve_for_hand;
+mod wyre;
