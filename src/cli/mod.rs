@@ -2,6 +2,7 @@
 
 mod check;
 mod serve;
+mod sim;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -33,6 +34,8 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Check a configuration and report every fault.
     Check(check::CheckArgs),
+    /// Simulate a vendor on loopback, for trying an integration offline.
+    Sim(sim::SimArgs),
 }
 
 /// A command failed; the message is for people.
@@ -76,6 +79,7 @@ pub fn run() -> ExitCode {
     let done = match cli.command {
         Command::Serve(args) => serve::run(&args),
         Command::Check(args) => check::run(&args, &mut out),
+        Command::Sim(args) => sim::run(&args, &mut out),
     };
     match done.and_then(|()| Ok(out.flush()?)) {
         Ok(()) => ExitCode::SUCCESS,
