@@ -15,7 +15,7 @@ pub use model::{
     Callers, Config, HttpVersion, Ledger, Limits, ListenAddress, Listener, ListenerTls, Log,
     LogFormat, Provider, Timeouts, UnknownOperations, Upstream,
 };
-pub use parse::{KnownProvider, KnownService, Surroundings, parse};
+pub use parse::{KnownProvider, KnownService, Surroundings, is_caller_name, parse};
 pub use reader::KeyInfo;
 pub use units::{parse_duration, parse_size, show_duration, show_size};
 

@@ -210,7 +210,7 @@ fn hash(text: &str, overrides: &[(String, String)], provider_texts: &[Vec<u8>]) 
 
 /// Whether a text can name a caller: 1 to 255 printable ASCII characters without blanks, which
 /// covers SPIFFE ids and DNS names.
-fn is_caller(name: &str) -> bool {
+pub fn is_caller_name(name: &str) -> bool {
     (1..=255).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
@@ -224,7 +224,7 @@ impl super::reader::Kind for CallerName {
 
     fn read(&self, raw: super::reader::Raw<'_>) -> Result<Arc<str>, Problem> {
         match raw.text() {
-            Some(name) if is_caller(name) => Ok(name.into()),
+            Some(name) if is_caller_name(name) => Ok(name.into()),
             _ => Err(Problem::new("not the name of a caller", CALLER_FORM)),
         }
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::files::{Files, Pem};
 use super::listeners::ReadListener;
 use super::upstream::{BaseUrl, danger, parse_url};
-use super::{CALLER_FORM, KnownProvider, KnownService, Surroundings, is_caller};
+use super::{CALLER_FORM, KnownProvider, KnownService, Surroundings, is_caller_name};
 use crate::domain::config::fault::nearest;
 use crate::domain::config::model::{
     HttpVersion, ListenAddress, Provider, UnknownOperations, Upstream,
@@ -25,7 +25,7 @@ const MAX_ID: usize = 32;
 
 const CALLERS: Names = Names {
     max: 1000,
-    valid: is_caller,
+    valid: is_caller_name,
     what: CALLER_FORM,
 };
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::files::Files;
-use super::{CallerName, Surroundings, is_caller};
+use super::{CallerName, Surroundings};
 use crate::domain::config::model::{Callers, Ledger, Limits, Log, LogFormat, Timeouts};
 use crate::domain::config::reader::{DurationIn, IntegerIn, OneOf, Problem, SizeIn, Table, Text};
 
@@ -41,7 +41,8 @@ pub(super) fn read_callers(top: &Table<'_>, files: &Files<'_>, data_dir: &Path) 
     }
     let mut certificates = BTreeMap::new();
     for entry in entries.iter().take(MAX_CERTIFICATES) {
-        if !is_caller(entry.name) {
+        let printable = !entry.name.chars().any(char::is_control);
+        if !printable || !(1..=255).contains(&entry.name.len()) {
             let hint = "write a SPIFFE id, a DNS name or a common name in quotes";
             let problem = Problem::new("not a name that a certificate can carry", hint);
             table.fault(&entry.place, problem);

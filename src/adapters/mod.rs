@@ -1,0 +1,3 @@
+//! Talks: files, databases and everything else outside the process.
+
+pub mod callers_file;

@@ -1,0 +1,19 @@
+//! Who calls: Egret keys, client certificates and local addresses.
+//!
+//! Pure: the callers file comes as text, the time and the random bytes are given. Keys exist in
+//! clear only while one is shown to its owner or checked; the file and the book hold hashes.
+
+mod book;
+mod certificate;
+mod file;
+mod key;
+mod resolve;
+
+pub use book::{
+    BookError, CallerBook, CallerEntry, DEFAULT_OVERLAP, KeyEntry, KeyState, MAX_CALLERS, MAX_KEYS,
+    MAX_LIFETIME, NewKey, Revoked, is_keyed_name,
+};
+pub use certificate::{CertificateFault, CertificateIdentity, CertifiedCaller};
+pub use file::{parse_callers, write_callers};
+pub use key::{KEY_LENGTH, KeyHash, KeyMaterial, RANDOM_BYTES};
+pub use resolve::{CHALLENGE, Denial, Identified, Peer, authenticate, resolve_caller};
