@@ -10,7 +10,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::sync::oneshot;
 
-use crate::adapters::callers_file::{CallersFile, CallersFileError};
+use crate::adapters::callers_file::{CallersFile, CallersFileError, Poll};
 use crate::adapters::key_file::{self, KeyError};
 use crate::adapters::ledger::{
     LedgerError, LedgerRecorder, RecorderSettings, SqliteStore, Unwritten,
@@ -171,7 +171,7 @@ impl Running {
         let Setup { config, catalog } = setup;
         let keyring = Arc::new(keyring(&config, true)?);
         let callers_file = CallersFile::open(&config.callers.file)?;
-        let callers = Arc::new(ArcSwap::new(callers_file.book()));
+        let callers = Arc::new(ArcSwap::new(Arc::clone(callers_file.book())));
         let routes = Routes::new(catalog, &config)?;
         let servers = routes.servers();
         let runtime = runtime()?;
@@ -245,12 +245,12 @@ impl Background {
             loop {
                 tokio::time::sleep(CALLERS_POLL).await;
                 match callers_file.poll() {
-                    Ok(Some(book)) => {
+                    Poll::Changed(book) => {
                         tracing::info!("the callers file has changed and was read again");
                         callers.store(book);
                     }
-                    Ok(None) => {}
-                    Err(error) => tracing::error!(
+                    Poll::Unchanged => {}
+                    Poll::Broken(error) => tracing::error!(
                         %error,
                         "the callers file has changed and cannot be used; the old one stays"
                     ),

@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::adapters::callers_file;
+use crate::adapters::{callers_file, clock};
 use crate::domain::catalog::{self, Provider};
 use crate::domain::config::{Fault, Faults, KnownProvider, KnownService, Surroundings};
 use crate::types::Environment;
@@ -85,7 +85,7 @@ impl Surroundings for Machine {
     }
 
     fn has_usable_keys(&self, callers_file: &Path) -> bool {
-        callers_file::has_usable_keys(callers_file, crate::adapters::clock::now())
+        callers_file::load(callers_file).is_ok_and(|book| book.has_usable_key(clock::now()))
     }
 
     fn check_log_filter(&self, filter: &str) -> Result<(), String> {

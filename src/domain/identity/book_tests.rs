@@ -48,7 +48,7 @@ fn revocation_is_by_name_or_by_key() {
     let (book, first) = book();
     let (book, second) = book.rotate("payments", DAY, None, NOW, &random(2)).unwrap();
     let (one, revoked) = book.revoke(&first.id, NOW).unwrap();
-    assert_eq!(revoked.key_ids, [first.id.clone()]);
+    assert_eq!(revoked.key_ids, std::slice::from_ref(&first.id));
     assert_eq!(one.key(&first.id).unwrap().1.state(NOW), KeyState::Revoked);
     assert_eq!(one.key(&second.id).unwrap().1.state(NOW), KeyState::Usable);
     let (all, revoked) = one.revoke("payments", NOW).unwrap();

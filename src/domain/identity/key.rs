@@ -149,7 +149,7 @@ mod tests {
         fn another_hash_does_not_match(at in 0..32_usize, bit in 0..8) {
             let hash = KeyHash::of(b"a");
             let mut other = hash;
-            other.0[at] ^= 1 << bit;
+            other.0[at] ^= 1_u8 << bit;
             prop_assert!(hash.matches(&hash) && !hash.matches(&other));
         }
 

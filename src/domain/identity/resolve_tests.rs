@@ -97,13 +97,14 @@ fn key_wins_over_certificate_wins_over_address() {
     let local: Arc<str> = "laptop".into();
     let (good, bad) = (Some(good.as_bytes()), Some(bad.as_bytes()));
     type Expected = Result<(&'static str, CallerVia), (u16, &'static str)>;
-    let table: [(
-        Option<&[u8]>,
-        Option<&CertifiedCaller>,
+    type Row<'a> = (
+        Option<&'a [u8]>,
+        Option<&'a CertifiedCaller>,
         bool,
         bool,
         Expected,
-    ); 17] = [
+    );
+    let table: [Row<'_>; 17] = [
         // key, certificate, local peer, callers.local
         (good, None, false, false, Ok(("payments", CallerVia::Key))),
         (good, None, true, true, Ok(("payments", CallerVia::Key))),

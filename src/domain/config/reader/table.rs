@@ -1,7 +1,6 @@
 //! A table that remembers what it was asked for.
 
-use std::borrow::Cow;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -66,7 +65,9 @@ pub struct Table<'d> {
     values: Option<&'d DeTable<'d>>,
     place: Place,
     has_variables: bool,
-    asked: RefCell<Vec<Cow<'static, str>>>,
+    asked: RefCell<Vec<&'static str>>,
+    /// The user chooses the names, so none is unknown.
+    is_open: Cell<bool>,
 }
 
 fn join(path: &str, name: &str) -> String {
@@ -114,6 +115,7 @@ impl<'d> Table<'d> {
             place,
             has_variables,
             asked: RefCell::default(),
+            is_open: Cell::new(false),
         }
     }
 
@@ -262,31 +264,24 @@ impl<'d> Table<'d> {
 
     /// Every key of a table whose names the user chooses.
     pub fn entries(&self) -> Vec<Entry<'d>> {
-        let Some(values) = self.values else {
-            return Vec::new();
-        };
+        self.is_open.set(true);
+        let values = self.values.into_iter().flat_map(DeTable::iter);
         values
-            .iter()
-            .map(|(name, value)| {
-                self.asked
-                    .borrow_mut()
-                    .push(Cow::Owned(name.get_ref().clone().into_owned()));
-                Entry {
-                    name: name.get_ref(),
-                    place: Place {
-                        offset: Some(name.span().start),
-                        key: join(&self.owner.path, &show_key(name.get_ref())),
-                        variable: None,
-                    },
-                    parent: self.owner.clone(),
-                    value,
-                }
+            .map(|(name, value)| Entry {
+                name: name.get_ref(),
+                place: Place {
+                    offset: Some(name.span().start),
+                    key: join(&self.owner.path, &show_key(name.get_ref())),
+                    variable: None,
+                },
+                parent: self.owner.clone(),
+                value,
             })
             .collect()
     }
 
     fn ask(&self, name: &'static str) {
-        self.asked.borrow_mut().push(Cow::Borrowed(name));
+        self.asked.borrow_mut().push(name);
     }
 
     /// Notes a key and gives the environment variable that overrides it.
@@ -317,16 +312,19 @@ impl<'d> Table<'d> {
 impl Drop for Table<'_> {
     /// Reports the keys that nobody asked for.
     fn drop(&mut self) {
+        if self.is_open.get() {
+            return;
+        }
         let asked = self.asked.get_mut();
         for (name, _) in self.values.iter().flat_map(|values| values.iter()) {
             let written: &str = name.get_ref();
-            if asked.iter().any(|known| known == written) {
+            if asked.contains(&written) {
                 continue;
             }
-            let hint = match nearest(written, asked.iter().map(|known| &**known)) {
+            let hint = match nearest(written, asked.iter().copied()) {
                 Some(near) => format!("did you mean {near:?}?"),
                 None => {
-                    let mut names: Vec<&str> = asked.iter().map(|known| &**known).collect();
+                    let mut names: Vec<&str> = asked.clone();
                     names.sort_unstable();
                     format!("known here: {}", names.join(", "))
                 }

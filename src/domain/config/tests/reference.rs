@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::Machine;
+use super::machine::Machine;
 use crate::domain::config::parse::describe;
 use crate::domain::config::reader::KeyInfo;
 
