@@ -16,12 +16,12 @@ const MINUTE_MICROS: i64 = 60_000_000;
 /// named with their provider, since two providers may use one name.
 const DIMENSIONS: [(&str, &str); 7] = [
     ("operation", "coalesce(provider || '/', '') || operation"),
-    ("status", "coalesce(status, '-')"),
-    ("error_code", "coalesce(error_code, '-')"),
+    ("status", "coalesce(status, '(none)')"),
+    ("error_code", "coalesce(error_code, '(none)')"),
     ("token_type", "token_type"),
     ("decision", "decision"),
     ("outcome", "outcome"),
-    ("caller", "coalesce(caller, '-')"),
+    ("caller", "coalesce(caller, '(none)')"),
 ];
 
 /// How long calls took from the request's header to the end of the answer, in microseconds.
@@ -41,7 +41,7 @@ pub struct Percentiles {
 /// How many calls are in one group.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Count {
-    /// The group; `-` for calls without a value.
+    /// The group; `(none)` for calls without a value.
     pub value: String,
     /// How many.
     pub calls: u64,
@@ -263,9 +263,9 @@ mod tests {
             pairs.map(|(v, n)| format!("{v}={n}")).collect::<Vec<_>>()
         };
         assert_eq!(by("operation"), ["cybrid/listTrades=100", "unknown=1"]);
-        assert_eq!(by("status"), ["200=90", "503=10", "-=1"]);
+        assert_eq!(by("status"), ["200=90", "503=10", "(none)=1"]);
         assert_eq!(by("outcome"), ["success=90", "failure=10", "unknown=1"]);
-        assert_eq!(by("caller"), ["billing=100", "-=1"]);
+        assert_eq!(by("caller"), ["billing=100", "(none)=1"]);
 
         let half = Filter {
             from: Some(samples::received(0)),
