@@ -211,7 +211,7 @@ impl Reader {
     /// # Errors
     /// [`LedgerError::Database`].
     pub async fn last_seq(&mut self) -> Result<i64, LedgerError> {
-        sqlx::query_scalar("SELECT coalesce(max(seq), 0) FROM calls")
+        sqlx::query_scalar("SELECT coalesce(max(seq), 0) FROM records")
             .fetch_one(&mut self.conn)
             .await
             .map_err(|source| self.failed(source))

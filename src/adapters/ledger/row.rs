@@ -23,7 +23,7 @@ pub enum Kind {
 pub struct Column {
     /// Name in outputs.
     pub name: &'static str,
-    /// Column of the table that holds it in readable form.
+    /// Column of the view `calls` that holds it in readable form.
     pub source: &'static str,
     /// What it holds.
     pub kind: Kind,

@@ -312,7 +312,7 @@ async fn the_tail_follows_the_order_of_writing() {
 #[tokio::test]
 async fn readers_cannot_write() {
     let (_dir, mut reader) = reader(vec![samples::plain(1)]).await;
-    for statement in ["DELETE FROM calls", "UPDATE calls SET caller = 'x'"] {
+    for statement in ["DELETE FROM records", "UPDATE records SET caller = 'x'"] {
         assert!(
             sqlx::query(statement)
                 .execute(&mut reader.conn)
@@ -356,7 +356,7 @@ async fn questions_use_the_indexes() {
         to: Some(samples::received(100)),
         ..Filter::default()
     };
-    let by_time = "USING INDEX sqlite_autoindex_calls_1 (call_id>? AND call_id<?)";
+    let by_time = "USING INDEX sqlite_autoindex_records_1 (call_id>? AND call_id<?)";
     let cases = [
         (period.clone(), by_time),
         (
@@ -371,21 +371,21 @@ async fn questions_use_the_indexes() {
                 fingerprint: Some(Fingerprint::from_bytes([1; 16])),
                 ..period.clone()
             },
-            "USING INDEX calls_by_token",
+            "USING INDEX records_by_token",
         ),
         (
             Filter {
                 minted: Some(Fingerprint::from_bytes([1; 16])),
                 ..Filter::default()
             },
-            "USING INDEX calls_by_mint",
+            "USING INDEX records_by_mint",
         ),
         (
             Filter {
                 outcome: Some(Outcome::Unknown),
                 ..Filter::default()
             },
-            "USING INDEX calls_not_successful",
+            "USING INDEX records_not_successful",
         ),
         (
             Filter {
