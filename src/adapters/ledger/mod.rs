@@ -4,17 +4,27 @@
 //! - [`schema`] opens a ledger, brings it to the current schema, and refuses files that are not one.
 //! - [`recorder`] takes records from the proxy and sees to it that each is written exactly once.
 //! - [`store`] writes a batch; [`detail`] makes the JSON part of a row.
+//! - [`filter`] says which calls are meant, [`query`] and [`stats`] read them, [`row`] names the
+//!   fields of a row.
 //!
 //! Nothing here updates or deletes a row.
 
 pub mod detail;
+pub mod filter;
+pub mod query;
 pub mod recorder;
+pub mod row;
 pub mod schema;
+pub mod stats;
 pub mod store;
 
 #[cfg(test)]
 pub(crate) mod samples;
 
+pub use filter::{Filter, IdPrefix, StatusFilter};
+pub use query::{Found, Lineage, Order, Page, Reader, Shown};
 pub use recorder::{LedgerRecorder, RecordStore, RecorderSettings, RecorderStats, Unwritten};
+pub use row::{CallRow, Value};
 pub use schema::LedgerError;
+pub use stats::Stats;
 pub use store::SqliteStore;

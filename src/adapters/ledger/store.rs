@@ -132,7 +132,7 @@ impl Statements {
         Self {
             // Not `INSERT OR IGNORE`, which would also swallow other conflicts.
             calls: ROWS_PER_STATEMENT
-                .map(|rows| insert_sql("calls", CALL_COLUMNS, CALL_VALUES, rows, "(call_id)")),
+                .map(|rows| insert_sql("records", CALL_COLUMNS, CALL_VALUES, rows, "(call_id)")),
             subjects: ROWS_PER_STATEMENT.map(|rows| {
                 let key = "(subject, call_id, role)";
                 insert_sql("call_subjects", SUBJECT_COLUMNS, SUBJECT_VALUES, rows, key)

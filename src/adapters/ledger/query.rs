@@ -1,0 +1,247 @@
+//! Reads calls. The connection is read-only: a question never holds up the writer.
+
+use std::path::{Path, PathBuf};
+
+use sqlx::QueryBuilder;
+use sqlx::sqlite::{Sqlite, SqliteConnection};
+
+use super::filter::{Filter, IdPrefix, push_id};
+use super::row::{COLUMNS, CallRow};
+use super::schema::{LedgerError, open_reader};
+use crate::domain::record::Fingerprint;
+use crate::types::CallId;
+
+/// How many calls of a token's history [`Reader::show`] lists; the others are only counted.
+pub const LINEAGE_ROWS: u32 = 10;
+
+/// How many calls with the same beginning of an id [`Reader::show`] names.
+const CANDIDATES: u32 = 5;
+
+/// In which order calls come. Call ids begin with the time of reception, so their order is the
+/// order of reception to the millisecond, and never changes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// The last received first.
+    #[default]
+    NewestFirst,
+    /// The first received first.
+    OldestFirst,
+}
+
+/// Which piece of an answer is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// In which order.
+    pub order: Order,
+    /// At most so many calls.
+    pub limit: u32,
+    /// Only what comes after this call in that order: the last one of the page before.
+    pub after: Option<CallId>,
+}
+
+/// One piece of an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The calls.
+    pub rows: Vec<CallRow>,
+    /// Where the next page goes on; `None` when this was the last.
+    pub next: Option<CallId>,
+}
+
+/// The history of the tokens of a call.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lineage {
+    /// The calls whose answer handed out the token that this call used, newest first.
+    pub minted_by: Vec<CallRow>,
+    /// How many calls used the token that this call's answer handed out.
+    pub used_by_count: u64,
+    /// The first few of them.
+    pub used_by: Vec<CallRow>,
+}
+
+/// What is known of one call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// There is none.
+    Nothing,
+    /// The call and its tokens' history.
+    Call(Box<CallRow>, Lineage),
+    /// The beginning of the id fits several: the first few.
+    Several(Vec<CallRow>),
+}
+
+/// The reading end of a SQLite ledger.
+pub struct Reader {
+    path: PathBuf,
+    pub(super) conn: SqliteConnection,
+}
+
+impl Reader {
+    /// Opens the ledger for reading.
+    ///
+    /// # Errors
+    /// [`LedgerError`], see [`open_reader`].
+    pub async fn open(path: &Path) -> Result<Self, LedgerError> {
+        Ok(Self {
+            path: path.into(),
+            conn: open_reader(path).await?,
+        })
+    }
+
+    /// Calls that meet the filter.
+    ///
+    /// # Errors
+    /// [`LedgerError::Database`].
+    pub async fn query(&mut self, filter: &Filter, page: Page) -> Result<Found, LedgerError> {
+        let mut sql = select(filter);
+        let (comparison, direction) = match page.order {
+            Order::NewestFirst => ("<", " ORDER BY call_id DESC"),
+            Order::OldestFirst => (">", " ORDER BY call_id"),
+        };
+        if let Some(after) = page.after {
+            push_id(&mut sql, comparison, after);
+        }
+        // One more than wanted tells whether there is a next page.
+        sql.push(direction).push(" LIMIT ");
+        sql.push_bind(i64::from(page.limit) + 1);
+        let mut rows = self.fetch(sql).await?;
+        let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        let last = rows.last().and_then(|row| row.text("call_id").parse().ok());
+        Ok(Found {
+            next: last.filter(|_| more),
+            rows,
+        })
+    }
+
+    /// One call by its id or the beginning of it, with the history of its tokens.
+    ///
+    /// # Errors
+    /// [`LedgerError::Database`].
+    pub async fn show(&mut self, call_id: IdPrefix) -> Result<Shown, LedgerError> {
+        let filter = Filter {
+            call_id: Some(call_id),
+            ..Filter::default()
+        };
+        let page = page(Order::OldestFirst, CANDIDATES);
+        let mut rows = self.query(&filter, page).await?.rows;
+        match rows.pop() {
+            None => Ok(Shown::Nothing),
+            Some(row) if rows.is_empty() => {
+                let lineage = self.lineage(&row).await?;
+                Ok(Shown::Call(Box::new(row), lineage))
+            }
+            Some(row) => {
+                rows.push(row);
+                Ok(Shown::Several(rows))
+            }
+        }
+    }
+
+    async fn lineage(&mut self, row: &CallRow) -> Result<Lineage, LedgerError> {
+        let mut lineage = Lineage::default();
+        if let Some(used) = Fingerprint::parse_hex(row.text("token_fingerprint")) {
+            let filter = Filter {
+                minted: Some(used),
+                ..Filter::default()
+            };
+            let page = page(Order::NewestFirst, LINEAGE_ROWS);
+            lineage.minted_by = self.query(&filter, page).await?.rows;
+        }
+        if let Some(minted) = Fingerprint::parse_hex(row.text("minted_fingerprint")) {
+            let filter = Filter {
+                fingerprint: Some(minted),
+                ..Filter::default()
+            };
+            let page = page(Order::OldestFirst, LINEAGE_ROWS);
+            lineage.used_by = self.query(&filter, page).await?.rows;
+            lineage.used_by_count = self.count(&filter).await?;
+        }
+        Ok(lineage)
+    }
+
+    /// How many calls meet the filter.
+    ///
+    /// # Errors
+    /// [`LedgerError::Database`].
+    pub async fn count(&mut self, filter: &Filter) -> Result<u64, LedgerError> {
+        let mut sql = QueryBuilder::new("SELECT count(*) FROM calls WHERE 1");
+        filter.push(&mut sql);
+        let count: i64 = sql
+            .build_query_scalar()
+            .fetch_one(&mut self.conn)
+            .await
+            .map_err(|source| self.failed(source))?;
+        Ok(u64::try_from(count).unwrap_or(0))
+    }
+
+    /// The last calls written that meet the filter, oldest first.
+    ///
+    /// # Errors
+    /// [`LedgerError::Database`].
+    pub async fn last(&mut self, filter: &Filter, limit: u32) -> Result<Vec<CallRow>, LedgerError> {
+        let mut sql = select(filter);
+        sql.push(" ORDER BY seq DESC LIMIT ")
+            .push_bind(i64::from(limit));
+        let mut rows = self.fetch(sql).await?;
+        rows.reverse();
+        Ok(rows)
+    }
+
+    /// Calls written after the one with number `seq` that meet the filter, in the order in which
+    /// they were written.
+    ///
+    /// # Errors
+    /// [`LedgerError::Database`].
+    pub async fn since(
+        &mut self,
+        filter: &Filter,
+        seq: i64,
+        limit: u32,
+    ) -> Result<Vec<CallRow>, LedgerError> {
+        let mut sql = select(filter);
+        sql.push(" AND seq > ").push_bind(seq);
+        sql.push(" ORDER BY seq LIMIT ").push_bind(i64::from(limit));
+        self.fetch(sql).await
+    }
+
+    /// The number of the last row written; 0 when there is none.
+    ///
+    /// # Errors
+    /// [`LedgerError::Database`].
+    pub async fn last_seq(&mut self) -> Result<i64, LedgerError> {
+        sqlx::query_scalar("SELECT coalesce(max(seq), 0) FROM records")
+            .fetch_one(&mut self.conn)
+            .await
+            .map_err(|source| self.failed(source))
+    }
+
+    async fn fetch(&mut self, mut sql: QueryBuilder<Sqlite>) -> Result<Vec<CallRow>, LedgerError> {
+        let rows = sql.build().fetch_all(&mut self.conn).await;
+        rows.and_then(|rows| rows.iter().map(CallRow::read).collect())
+            .map_err(|source| self.failed(source))
+    }
+
+    pub(super) fn failed(&self, source: sqlx::Error) -> LedgerError {
+        LedgerError::database(&self.path, "read", source)
+    }
+}
+
+fn page(order: Order, limit: u32) -> Page {
+    Page {
+        order,
+        limit,
+        after: None,
+    }
+}
+
+fn select(filter: &Filter) -> QueryBuilder<Sqlite> {
+    let columns: Vec<_> = COLUMNS.iter().map(|column| column.source).collect();
+    let mut sql = QueryBuilder::new(format!("SELECT {} FROM calls WHERE 1", columns.join(", ")));
+    filter.push(&mut sql);
+    sql
+}
+
+#[cfg(test)]
+mod tests;

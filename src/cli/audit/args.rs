@@ -1,0 +1,288 @@
+//! What is typed after `egret audit`, and the filter that it means.
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::moment::Moment;
+use super::{AuditError, Context};
+use crate::adapters::ledger::{Filter, IdPrefix, StatusFilter};
+use crate::domain::record::{Fingerprint, Pseudonym};
+use crate::types::{CallId, Decision, Effect, Environment, Outcome, TokenType};
+
+/// Kind of the identifiers that `--customer` names.
+const CUSTOMER: &str = "customer";
+
+/// Read the audit ledger.
+#[derive(Args, Clone, Debug)]
+pub struct AuditArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: AuditCommand,
+}
+
+/// The commands of `egret audit`.
+#[derive(Subcommand, Clone, Debug)]
+pub enum AuditCommand {
+    /// List calls, newest first
+    #[command(after_help = QUERY_EXAMPLES)]
+    Query(QueryArgs),
+    /// Show everything about one call, and the history of its token
+    #[command(after_help = SHOW_EXAMPLES)]
+    Show(ShowArgs),
+    /// Show the last calls, and with --follow those to come
+    #[command(after_help = TAIL_EXAMPLES)]
+    Tail(TailArgs),
+    /// Count calls by operation, status, token type, outcome and caller
+    #[command(after_help = STATS_EXAMPLES)]
+    Stats(StatsArgs),
+}
+
+const QUERY_EXAMPLES: &str = "\
+Examples:
+  What happened in the last quarter of an hour:
+      egret audit query --from 15m
+  Everything that touched a customer (the GUID is hashed before the search):
+      egret audit query --customer 3f1c6b0e-8f55-4f0e-a6a5-3e4f3a0f9c11
+  Money that may or may not have moved:
+      egret audit query --effect money --outcome unknown --from 7d
+  A month as CSV, all of it:
+      egret audit query --from 2026-11-01 --to 2026-12-01 --limit 0 --format csv
+  The next page:
+      egret audit query --from 7d --after 019a2b3c-4d5e-7f60-8123-456789abcdef";
+
+const SHOW_EXAMPLES: &str = "\
+Examples:
+      egret audit show 019a2b3c-4d5e-7f60-8123-456789abcdef
+      egret audit show 019a2b3c-4d5e-7f6 --format json";
+
+const TAIL_EXAMPLES: &str = "\
+Examples:
+  Watch what fails:
+      egret audit tail --follow --outcome failure
+  Feed another program:
+      egret audit tail --follow --format json";
+
+const STATS_EXAMPLES: &str = "\
+Examples:
+      egret audit stats --from 24h
+      egret audit stats --from 7d --caller billing --format json";
+
+/// How results are written.
+#[derive(ValueEnum, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// For people
+    #[default]
+    Table,
+    /// One JSON object a line, with every field
+    Json,
+    /// Comma separated with a header, every field; safe to open in a spreadsheet
+    Csv,
+}
+
+/// Which calls; all conditions must be met.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Which calls")]
+pub struct FilterArgs {
+    /// Received at or after: 15m, 2h, 7d, a date or an RFC 3339 time
+    #[arg(long, value_name = "TIME")]
+    pub from: Option<Moment>,
+    /// Received before: same forms; a date means its first moment
+    #[arg(long, value_name = "TIME")]
+    pub to: Option<Moment>,
+    /// Provider id
+    #[arg(long, value_name = "ID")]
+    pub provider: Option<String>,
+    /// Service of the provider
+    #[arg(long, value_name = "NAME")]
+    pub service: Option<String>,
+    /// Installation of the provider
+    #[arg(long, value_parser = words(Environment::ALL, Environment::as_str))]
+    pub environment: Option<Environment>,
+    /// Operation id; "unknown" for calls that matched none
+    #[arg(long, value_name = "ID")]
+    pub operation: Option<String>,
+    /// What the operation can do
+    #[arg(long, value_parser = words(Effect::ALL, Effect::as_str))]
+    pub effect: Option<Effect>,
+    /// Kind of credential
+    #[arg(long, value_name = "TYPE", hide_possible_values = true,
+        value_parser = words(TokenType::ALL, TokenType::as_str))]
+    pub token_type: Option<TokenType>,
+    /// Token that was used, by its fingerprint
+    #[arg(long, value_name = "HEX", value_parser = parse_fingerprint)]
+    pub fingerprint: Option<Fingerprint>,
+    /// Token that the answer handed out, by its fingerprint
+    #[arg(long, value_name = "HEX", value_parser = parse_fingerprint)]
+    pub minted: Option<Fingerprint>,
+    /// Status that the caller got: 404, or a class such as 4xx
+    #[arg(long)]
+    pub status: Option<StatusFilter>,
+    /// Error code of the vendor, such as OBP-20001
+    #[arg(long, value_name = "CODE")]
+    pub error_code: Option<String>,
+    /// Name of the caller
+    #[arg(long, value_name = "NAME")]
+    pub caller: Option<String>,
+    /// What the gateway did
+    #[arg(long, value_parser = words(Decision::ALL, Decision::as_str))]
+    pub decision: Option<Decision>,
+    /// How it ended
+    #[arg(long, value_parser = words(Outcome::ALL, Outcome::as_str))]
+    pub outcome: Option<Outcome>,
+    /// Concerns this customer, by its raw GUID
+    #[arg(long, value_name = "GUID")]
+    pub customer: Option<String>,
+    /// Concerns this identifier, by its raw value; may be repeated
+    #[arg(long, value_name = "KIND:VALUE", value_parser = parse_subject)]
+    pub subject: Vec<RawSubject>,
+    /// Concerns this identifier, by its pseudonym as shown; may be repeated
+    #[arg(long, value_name = "HEX", value_parser = parse_pseudonym)]
+    pub pseudonym: Vec<Pseudonym>,
+    /// Call id, or how it begins
+    #[arg(long, value_name = "ID")]
+    pub call_id: Option<IdPrefix>,
+}
+
+/// An identifier as the person knows it. Its value is personal: not printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RawSubject {
+    kind: String,
+    value: String,
+}
+
+impl std::fmt::Debug for RawSubject {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:[hidden]", self.kind)
+    }
+}
+
+/// `egret audit query`
+#[derive(Args, Clone, Debug)]
+pub struct QueryArgs {
+    /// Which calls.
+    #[command(flatten)]
+    pub filter: FilterArgs,
+    /// How to write them
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+    /// At most so many calls; 0 for all
+    #[arg(long, default_value_t = 50)]
+    pub limit: u64,
+    /// Go on after this call: the last one of the page before
+    #[arg(long, value_name = "CALL_ID", value_parser = parse_cursor)]
+    pub after: Option<CallId>,
+    /// The oldest first
+    #[arg(long)]
+    pub oldest_first: bool,
+}
+
+/// `egret audit show`
+#[derive(Args, Clone, Debug)]
+pub struct ShowArgs {
+    /// Call id, or how it begins
+    pub call_id: IdPrefix,
+    /// How to write it
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// `egret audit tail`
+#[derive(Args, Clone, Debug)]
+pub struct TailArgs {
+    /// Which calls.
+    #[command(flatten)]
+    pub filter: FilterArgs,
+    /// How to write them
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+    /// Begin with so many calls
+    #[arg(long, default_value_t = 10)]
+    pub limit: u32,
+    /// Go on with new calls as they are recorded
+    #[arg(long, short)]
+    pub follow: bool,
+}
+
+/// `egret audit stats`
+#[derive(Args, Clone, Debug)]
+pub struct StatsArgs {
+    /// Which calls.
+    #[command(flatten)]
+    pub filter: FilterArgs,
+    /// How to write them
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+impl FilterArgs {
+    /// What was typed, with times and pseudonyms worked out.
+    ///
+    /// # Errors
+    /// [`AuditError::EmptyPeriod`].
+    pub fn resolve(&self, context: &Context<'_>) -> Result<Filter, AuditError> {
+        let from = self.from.map(|moment| moment.resolve(context.now));
+        let to = self.to.map(|moment| moment.resolve(context.now));
+        if let (Some(from), Some(to)) = (from, to)
+            && from >= to
+        {
+            return Err(AuditError::EmptyPeriod { from, to });
+        }
+        let hash = |kind: &str, value: &str| (context.pseudonymise)(kind, value);
+        let customer = self.customer.iter().map(|guid| hash(CUSTOMER, guid.trim()));
+        let raw = self.subject.iter().map(|s| hash(&s.kind, &s.value));
+        Ok(Filter {
+            from,
+            to,
+            call_id: self.call_id,
+            caller: self.caller.clone(),
+            provider: self.provider.clone(),
+            service: self.service.clone(),
+            environment: self.environment,
+            operation: self.operation.clone(),
+            effect: self.effect,
+            token_type: self.token_type,
+            fingerprint: self.fingerprint,
+            minted: self.minted,
+            decision: self.decision,
+            outcome: self.outcome,
+            status: self.status,
+            error_code: self.error_code.clone(),
+            subjects: customer.chain(raw).chain(self.pseudonym.clone()).collect(),
+        })
+    }
+}
+
+/// Accepts the words of a vocabulary and offers them to completions.
+fn words<T>(all: &'static [T], spell: fn(T) -> &'static str) -> impl TypedValueParser<Value = T>
+where
+    T: Copy + Send + Sync + 'static + std::str::FromStr,
+    T::Err: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    PossibleValuesParser::new(all.iter().map(move |word| spell(*word)))
+        .try_map(|word| word.parse::<T>())
+}
+
+fn parse_fingerprint(text: &str) -> Result<Fingerprint, String> {
+    Fingerprint::parse_hex(text)
+        .ok_or_else(|| "use the 32 hexadecimal digits of token_fingerprint".to_owned())
+}
+
+fn parse_pseudonym(text: &str) -> Result<Pseudonym, String> {
+    Pseudonym::parse_hex(text)
+        .ok_or_else(|| "use the 32 hexadecimal digits of a subject as `show` prints it".to_owned())
+}
+
+fn parse_subject(text: &str) -> Result<RawSubject, String> {
+    match text.split_once(':') {
+        Some((kind, value)) if !kind.is_empty() && !value.is_empty() => Ok(RawSubject {
+            kind: kind.to_owned(),
+            value: value.to_owned(),
+        }),
+        _ => Err("use the kind and the value with a colon between, as in account:1234".to_owned()),
+    }
+}
+
+fn parse_cursor(text: &str) -> Result<CallId, String> {
+    text.parse()
+        .map_err(|_| "use the whole call id of the last call of the page before".to_owned())
+}
