@@ -69,11 +69,6 @@ impl Windows {
             reset: window.saturating_sub(now.since(counter.started)),
         }
     }
-
-    /// Starts a bucket afresh for an address.
-    pub fn forget(&mut self, bucket: &'static str, peer: IpAddr) {
-        self.counters.remove(&(bucket, peer));
-    }
 }
 
 #[cfg(test)]

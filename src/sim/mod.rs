@@ -15,11 +15,14 @@
 //! | Cybrid | organization and bank guid | `0a` sixteen times, `0b` sixteen times |
 //! | OBP | account holder, user id `5d1d0000-0000-4000-8000-000000000001` | `sim-user` / `sim-password-1` |
 //! | OBP | another user, user id `5d1d0000-0000-4000-8000-000000000002` | `sim-auditor` / `sim-password-2` |
-//! | OBP | consumer key, consumer secret | `simconsumerkey` and 26 zeros, `simconsumersecret` and 23 zeros |
+//! | OBP | consumer key | `simconsumerkey` and 26 zeros |
+//! | OBP | consent challenge, payment challenge | `123456`, `123` |
+//! | OBP | OIDC authorization code of `sim-user` | `sim-code` |
 //! | OBP | bank, accounts of `sim-user` | `sim.bank`, `acc-1` and `acc-2` |
 //! | OBP | OIDC client | `sim-oidc-client` / `sim-oidc-secret` |
 //! | Wyre | API key and secret of the master account `AC_SIMMASTER01` | `AK-SIM-MASTER-0001` / `SK-SIM-MASTER-SECRET-00000001` |
 //! | Wyre | child account, for `masqueradeAs` | `AC_SIMCHILD001` |
+//! | Wyre | one-time card code | `000000` |
 //!
 //! Any string of 25 to 35 characters can be minted into a Wyre session. Any GatewayLogin or
 //! DAuth token with the claims that OBP requires is taken; its signature is not checked.

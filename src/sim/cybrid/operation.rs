@@ -51,11 +51,6 @@ impl Operation {
         self.path.split('/').nth(2).unwrap_or_default()
     }
 
-    /// True if the path names one object.
-    pub fn is_item(&self) -> bool {
-        self.path.ends_with("{}")
-    }
-
     /// All must be held.
     pub fn scopes(&self) -> impl Iterator<Item = &'static str> {
         words(self.scopes)

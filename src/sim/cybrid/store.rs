@@ -97,11 +97,4 @@ impl Store {
                     .filter_map(|key| collection.objects.get(key))
             })
     }
-
-    /// How many objects a collection has.
-    pub fn count(&self, resource: &str) -> usize {
-        self.collections
-            .get(resource)
-            .map_or(0, |collection| collection.order.len())
-    }
 }
