@@ -88,11 +88,23 @@ impl Setup {
     /// # Errors
     /// [`StartError`] with every fault.
     pub fn read(path: &Path) -> Result<Self, StartError> {
+        Self::read_on(Machine::default(), path)
+    }
+
+    /// As [`Setup::read`], for making the first caller: that there is none yet is no fault.
+    ///
+    /// # Errors
+    /// [`StartError`] with every other fault.
+    pub fn read_for_callers(path: &Path) -> Result<Self, StartError> {
+        Self::read_on(Machine::with_callers_to_come(), path)
+    }
+
+    fn read_on(machine: Machine, path: &Path) -> Result<Self, StartError> {
         let text = std::fs::read_to_string(path).map_err(|cause| StartError::Unreadable {
             path: path.to_owned(),
             cause,
         })?;
-        Self::parse(path, &text)
+        Self::parse_on(machine, path, &text)
     }
 
     /// Checks a configuration given as text; `path` says where its relative paths start.
@@ -100,7 +112,10 @@ impl Setup {
     /// # Errors
     /// [`StartError`] with every fault.
     pub fn parse(path: &Path, text: &str) -> Result<Self, StartError> {
-        let machine = Machine::default();
+        Self::parse_on(Machine::default(), path, text)
+    }
+
+    fn parse_on(machine: Machine, path: &Path, text: &str) -> Result<Self, StartError> {
         let config = config::parse(path, text, &machine).map_err(StartError::Config)?;
         let mut providers = Vec::new();
         for (id, mut provider) in machine.into_providers() {

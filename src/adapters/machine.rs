@@ -15,9 +15,18 @@ use crate::types::Environment;
 #[derive(Default)]
 pub struct Machine {
     providers: RefCell<BTreeMap<Box<str>, Provider>>,
+    callers_to_come: bool,
 }
 
 impl Machine {
+    /// A machine on which callers are about to be made.
+    pub fn with_callers_to_come() -> Self {
+        Self {
+            callers_to_come: true,
+            ..Self::default()
+        }
+    }
+
     /// The providers that the last configuration named, by id.
     pub fn into_providers(self) -> BTreeMap<Box<str>, Provider> {
         self.providers.into_inner()
@@ -85,7 +94,8 @@ impl Surroundings for Machine {
     }
 
     fn has_usable_keys(&self, callers_file: &Path) -> bool {
-        callers_file::load(callers_file).is_ok_and(|book| book.has_usable_key(clock::now()))
+        self.callers_to_come
+            || callers_file::load(callers_file).is_ok_and(|book| book.has_usable_key(clock::now()))
     }
 
     fn check_log_filter(&self, filter: &str) -> Result<(), String> {

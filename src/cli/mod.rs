@@ -1,14 +1,20 @@
 //! The command line: one file per command.
 
+pub mod audit;
+pub mod caller;
 mod check;
 mod serve;
 mod sim;
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::adapters::{clock, entropy};
+use crate::app::{self, Setup};
+use crate::domain::identity::RANDOM_BYTES;
 
 /// The audited egress gateway for financial APIs.
 #[derive(Debug, Parser)]
@@ -24,7 +30,7 @@ struct Cli {
 #[derive(Debug, clap::Args)]
 pub struct ConfigArgs {
     /// Configuration file.
-    #[arg(short, long, value_name = "FILE", default_value = "config/egret.toml", env = "EGRET_CONFIG")]
+    #[arg(short, long, global = true, value_name = "FILE", default_value = "config/egret.toml", env = "EGRET_CONFIG")]
     pub config: PathBuf,
 }
 
@@ -34,8 +40,28 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Check a configuration and report every fault.
     Check(check::CheckArgs),
+    /// Ask the audit ledger.
+    Audit {
+        #[command(flatten)]
+        config: ConfigArgs,
+        #[command(flatten)]
+        args: audit::AuditArgs,
+    },
+    /// Manage callers and their keys.
+    Caller {
+        #[command(flatten)]
+        config: ConfigArgs,
+        #[command(flatten)]
+        args: caller::CallerArgs,
+    },
     /// Simulate a vendor on loopback, for trying an integration offline.
     Sim(sim::SimArgs),
+    /// Print a completion script for a shell.
+    #[command(after_help = "Example:\n  egret completions bash > ~/.local/share/bash-completion/completions/egret")]
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
 }
 
 /// A command failed; the message is for people.
@@ -79,7 +105,13 @@ pub fn run() -> ExitCode {
     let done = match cli.command {
         Command::Serve(args) => serve::run(&args),
         Command::Check(args) => check::run(&args, &mut out),
+        Command::Audit { config, args } => run_audit(&config, &args, &mut out),
+        Command::Caller { config, args } => run_caller(&config, &args, &mut out),
         Command::Sim(args) => sim::run(&args, &mut out),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "egret", &mut out);
+            Ok(())
+        }
     };
     match done.and_then(|()| Ok(out.flush()?)) {
         Ok(()) => ExitCode::SUCCESS,
@@ -88,4 +120,39 @@ pub fn run() -> ExitCode {
             ExitCode::from(failure.code)
         }
     }
+}
+
+/// A runtime for commands that read the ledger.
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    Ok(tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?)
+}
+
+fn run_audit(config: &ConfigArgs, args: &audit::AuditArgs, out: &mut impl Write) -> Outcome {
+    let setup = Setup::read(&config.config).map_err(Failure::new)?;
+    let context = audit::Context {
+        now: clock::now(),
+        colour: audit::colour_wanted(
+            io::stdout().is_terminal(),
+            std::env::var_os("NO_COLOR").as_deref(),
+        ),
+        // Looking for somebody needs the key; asking for anything else does not.
+        pseudonymise: &|kind, value| {
+            Ok(app::keyring(&setup.config, false)?.pseudonym(kind, value.as_bytes()))
+        },
+    };
+    let stop = async {
+        let _ = tokio::signal::ctrl_c().await;
+    };
+    let ledger = &setup.config.ledger.path;
+    runtime()?
+        .block_on(audit::run(ledger, args, &context, out, stop))
+        .map_err(Failure::new)
+}
+
+fn run_caller(config: &ConfigArgs, args: &caller::CallerArgs, out: &mut impl Write) -> Outcome {
+    let setup = Setup::read_for_callers(&config.config).map_err(Failure::new)?;
+    let random = entropy::key_bytes::<RANDOM_BYTES>().map_err(Failure::new)?;
+    caller::run(args, &setup.config.callers.file, clock::now(), &random, out).map_err(Failure::new)
 }

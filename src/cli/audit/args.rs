@@ -227,9 +227,12 @@ impl FilterArgs {
         {
             return Err(AuditError::EmptyPeriod { from, to });
         }
-        let hash = |kind: &str, value: &str| (context.pseudonymise)(kind, value);
-        let customer = self.customer.iter().map(|guid| hash(CUSTOMER, guid.trim()));
-        let raw = self.subject.iter().map(|s| hash(&s.kind, &s.value));
+        let customer = self.customer.iter().map(|guid| (CUSTOMER, guid.trim()));
+        let raw = self.subject.iter().map(|s| (&*s.kind, &*s.value));
+        let mut subjects = self.pseudonym.clone();
+        for (kind, value) in customer.chain(raw) {
+            subjects.push((context.pseudonymise)(kind, value)?);
+        }
         Ok(Filter {
             from,
             to,
@@ -247,7 +250,7 @@ impl FilterArgs {
             outcome: self.outcome,
             status: self.status,
             error_code: self.error_code.clone(),
-            subjects: customer.chain(raw).chain(self.pseudonym.clone()).collect(),
+            subjects,
         })
     }
 }

@@ -17,6 +17,7 @@ pub use args::{
 pub use moment::{Moment, NotAMoment};
 
 use crate::adapters::ledger::{LedgerError, Order, Page, Reader, Shown};
+use crate::adapters::key_file::KeyError;
 use crate::domain::record::Pseudonym;
 use crate::types::Micros;
 use render::Rows;
@@ -34,7 +35,7 @@ pub struct Context<'a> {
     /// Colour tables: see [`colour_wanted`].
     pub colour: bool,
     /// Turns the kind and the raw value of an identifier into its pseudonym.
-    pub pseudonymise: &'a dyn Fn(&str, &str) -> Pseudonym,
+    pub pseudonymise: &'a dyn Fn(&str, &str) -> Result<Pseudonym, KeyError>,
 }
 
 /// Whether to colour: only on a terminal, and not if `NO_COLOR` is set and not empty
@@ -63,6 +64,9 @@ pub enum AuditError {
     /// Several calls have ids that begin so.
     #[error("several calls have ids that begin so, give more digits; the first are {0}")]
     Ambiguous(String),
+    /// Identifiers cannot be hashed without the key.
+    #[error(transparent)]
+    Key(#[from] KeyError),
     /// The result could not be written out.
     #[error("cannot write the result: {0}")]
     Output(#[from] io::Error),
