@@ -11,13 +11,14 @@ use super::base_url::BaseUrl;
 use super::fault::Fault;
 use super::json_path::JsonPath;
 use super::load_operation::{Context, load_operation};
+use super::load_rules::{load_error_codes, load_facts, load_rate_limits};
 use super::model::{
-    EncodedSlash, ErrorCodeRule, FactKeep, FactRule, HttpVersion, Locator, MAX_SERVICES, Provider,
-    QueryKeep, QueryRule, QueryRules, RateKey, RateLimit, Service, ServiceIndex,
+    EncodedSlash, HttpVersion, Locator, MAX_SERVICES, Provider, QueryKeep, QueryRule, QueryRules,
+    Service, ServiceIndex,
 };
 use super::reader::{At, Faults, Table, quote};
 use super::routes::check_routes;
-use super::shape::{Shape, Words};
+use super::shape::{Shape, Vocabulary, Words};
 use crate::types::{CredentialScheme, Environment, UnknownWord};
 
 /// Largest provider file in bytes. OBP's, the largest known, has a tenth.
@@ -28,8 +29,6 @@ pub const MAX_OPERATIONS: usize = 10_000;
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 /// Longest time limit that a file may set, in seconds.
 pub const MAX_TIMEOUT_S: u32 = 3_600;
-/// Longest rate-limit window in seconds: 31 days.
-const MAX_WINDOW_S: u32 = 31 * 24 * 3_600;
 
 const PROVIDER_KEYS: &[&str] = &[
     "id",
@@ -38,6 +37,7 @@ const PROVIDER_KEYS: &[&str] = &[
     "scopes",
     "issuers",
     "versions",
+    "shapes",
     "subjects",
     "query",
     "pii_fields",
@@ -56,7 +56,6 @@ const SERVICE_KEYS: &[&str] = &[
     "timeout_s",
     "token_types",
 ];
-const LIMIT_KEYS: &[&str] = &["id", "operations", "limit", "window_s", "per", "status"];
 
 impl Provider {
     /// Reads a provider file. `file_name` is used in faults only.
@@ -97,7 +96,8 @@ fn load_provider(table: Table<'_>, faults: &mut Faults<'_>) -> Option<Provider> 
     let issuers = Words::new(table.texts("issuers", faults).iter().map(|text| text.value));
     let versions: Vec<At<&str>> = table.texts("versions", faults);
     let subjects = load_subjects(table, faults);
-    let query = load_query(table, &subjects, &scopes, faults);
+    let vocabulary = load_shapes(table, scopes, faults);
+    let query = load_query(table, &subjects, &vocabulary, faults);
     let pii_fields = match table.table("pii_fields", "[pii_fields]", faults) {
         Some(table) => table.text_pairs(faults),
         None => Vec::new(),
@@ -110,7 +110,7 @@ fn load_provider(table: Table<'_>, faults: &mut Faults<'_>) -> Option<Provider> 
 
     let mut context = Context {
         versions: versions.iter().map(|text| text.value).collect(),
-        scopes,
+        vocabulary,
         subjects,
         query,
         pii_fields,
@@ -145,14 +145,14 @@ fn load_provider(table: Table<'_>, faults: &mut Faults<'_>) -> Option<Provider> 
         id: id?.into(),
         title: title?.value.into(),
         scheme: scheme?,
-        scopes: std::mem::take(&mut context.scopes),
+        scopes: std::mem::take(&mut context.vocabulary.scopes),
         issuers,
         services: context
             .services
             .into_iter()
             .map(|(service, _)| service)
             .collect(),
-        query: QueryRules::new(context.query),
+        query: context.query,
         error_codes,
         error_facts,
         rate_limits,
@@ -174,13 +174,36 @@ fn load_subjects<'t>(table: Table<'t>, faults: &mut Faults<'_>) -> HashMap<&'t s
         .collect()
 }
 
+/// The shapes that the file names itself.
+fn load_shapes(table: Table<'_>, scopes: Words, faults: &mut Faults<'_>) -> Vocabulary {
+    let mut vocabulary = Vocabulary {
+        scopes,
+        named: HashMap::new(),
+    };
+    let pairs = match table.table("shapes", "[shapes]", faults) {
+        Some(table) => table.text_pairs(faults),
+        None => Vec::new(),
+    };
+    let mut named = HashMap::new();
+    for (key, text) in pairs {
+        if Shape::is_builtin(key.value) {
+            let what = format!("the shape {} is built in", quote(key.value));
+            faults.add(key.at, what, "give it another name");
+        }
+        let shape = shape(text, &vocabulary, faults);
+        named.extend(shape.map(|shape| (Box::from(key.value), shape)));
+    }
+    vocabulary.named = named;
+    vocabulary
+}
+
 /// The rules for every query: `[query]` and the subjects.
 fn load_query(
     table: Table<'_>,
     subjects: &HashMap<&str, Arc<str>>,
-    scopes: &Words,
+    vocabulary: &Vocabulary,
     faults: &mut Faults<'_>,
-) -> Vec<QueryRule> {
+) -> QueryRules {
     let mut rules: Vec<QueryRule> = subjects
         .iter()
         .map(|(field, kind)| QueryRule {
@@ -193,21 +216,25 @@ fn load_query(
         None => Vec::new(),
     };
     for (field, text) in pairs {
-        let keep = query_keep(text, scopes, faults);
+        let keep = query_keep(text, vocabulary, faults);
         rules.extend(keep.map(|keep| QueryRule {
             name: field.value.into(),
             keep,
         }));
     }
-    rules
+    QueryRules::new(rules)
 }
 
 /// `mask`, or a shape that is safe in a query.
-pub fn query_keep(text: At<&str>, scopes: &Words, faults: &mut Faults<'_>) -> Option<QueryKeep> {
+pub fn query_keep(
+    text: At<&str>,
+    vocabulary: &Vocabulary,
+    faults: &mut Faults<'_>,
+) -> Option<QueryKeep> {
     if text.value == "mask" {
         return Some(QueryKeep::Mask);
     }
-    let shape = shape(text, scopes, faults)?;
+    let shape = shape(text, vocabulary, faults)?;
     if !shape.is_safe_in_query() {
         faults.add(
             text.at,
@@ -220,8 +247,8 @@ pub fn query_keep(text: At<&str>, scopes: &Words, faults: &mut Faults<'_>) -> Op
 }
 
 /// A shape, with a fault if it is none.
-pub fn shape(text: At<&str>, scopes: &Words, faults: &mut Faults<'_>) -> Option<Shape> {
-    match Shape::parse(text.value, scopes) {
+pub fn shape(text: At<&str>, vocabulary: &Vocabulary, faults: &mut Faults<'_>) -> Option<Shape> {
+    match Shape::parse(text.value, vocabulary) {
         Ok(shape) => Some(shape),
         Err(instead) => {
             faults.add(
@@ -266,17 +293,17 @@ pub fn choice<T: Copy>(
     found.map(|(value, _)| *value)
 }
 
-/// A name that may appear in records and metrics: 1 to 80 letters, digits and `_-.`.
+/// A name that may appear in records and metrics: 1 to 120 letters, digits and `_-.`.
 pub fn name<'t>(text: Option<At<&'t str>>, faults: &mut Faults<'_>) -> Option<&'t str> {
     let text = text?;
-    let good = (1..=80).contains(&text.value.len())
+    let good = (1..=120).contains(&text.value.len())
         && text
             .value
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b));
     if !good {
         let what = format!("{} is not a name", quote(text.value));
-        faults.add(text.at, what, "write 1 to 80 letters, digits, _ - and .");
+        faults.add(text.at, what, "write 1 to 120 letters, digits, _ - and .");
     }
     good.then_some(text.value)
 }
@@ -437,131 +464,6 @@ fn prefix<'t>(text: At<&'t str>, faults: &mut Faults<'_>) -> Option<&'t str> {
         );
     }
     good.then_some(text.value)
-}
-
-fn load_error_codes(
-    table: Table<'_>,
-    context: &Context<'_>,
-    faults: &mut Faults<'_>,
-) -> Vec<ErrorCodeRule> {
-    let mut rules = Vec::new();
-    for table in table.tables("error_code", "[[error_code]]", faults) {
-        table.check_keys(&["at", "shape"], faults);
-        let at = table
-            .required("at", faults)
-            .and_then(|text| json_path(text, faults));
-        let shape = table.required("shape", faults);
-        let shape = shape.and_then(|text| shape_of(text, context, faults));
-        rules.extend(at.zip(shape).map(|(at, shape)| ErrorCodeRule { at, shape }));
-    }
-    rules
-}
-
-fn shape_of(text: At<&str>, context: &Context<'_>, faults: &mut Faults<'_>) -> Option<Shape> {
-    shape(text, &context.scopes, faults)
-}
-
-/// Facts under a key: `{ name = "side", at = "side", shape = "enum(buy, sell)" }`.
-pub fn load_facts(
-    table: Table<'_>,
-    key: &str,
-    what: &'static str,
-    context: &Context<'_>,
-    faults: &mut Faults<'_>,
-) -> Vec<FactRule> {
-    let mut rules: Vec<FactRule> = Vec::new();
-    for table in table.tables(key, what, faults) {
-        table.check_keys(&["name", "at", "shape", "subject", "present"], faults);
-        let Some(fact_name) = name(table.required("name", faults), faults) else {
-            continue;
-        };
-        let at = match table.text("at", faults) {
-            Some(text) => locator(text, faults),
-            None => locator(
-                At {
-                    value: fact_name,
-                    at: table.at,
-                },
-                faults,
-            ),
-        };
-        let shape_text = table.text("shape", faults);
-        let subject = table.text("subject", faults);
-        let present = table.flag("present", faults);
-        let keep = match (shape_text, subject, present) {
-            (Some(text), None, false) => shape_of(text, context, faults).map(FactKeep::Value),
-            (None, Some(kind), false) => {
-                name(Some(kind), faults).map(|kind| FactKeep::Subject(kind.into()))
-            }
-            (None, None, true) => Some(FactKeep::Present),
-            _ => {
-                let what = format!("fact {fact_name:?} does not say what to keep");
-                faults.add(
-                    table.at,
-                    what,
-                    "write one of shape = ..., subject = ..., present = true",
-                );
-                None
-            }
-        };
-        if matches!(&at, Some(Locator::Body(path)) if path.is_anywhere()) {
-            let what = format!("fact {fact_name:?} is at any depth");
-            faults.add(table.at, what, "write the path of one field");
-        }
-        rules.extend(at.zip(keep).map(|(at, keep)| FactRule {
-            name: fact_name.into(),
-            at,
-            keep,
-        }));
-    }
-    rules
-}
-
-fn load_rate_limits(
-    table: Table<'_>,
-    operations: &[At<Arc<super::model::Operation>>],
-    faults: &mut Faults<'_>,
-) -> Vec<RateLimit> {
-    let keys = [
-        (RateKey::SourceIp, "source_ip"),
-        (RateKey::Consumer, "consumer"),
-        (RateKey::Account, "account"),
-    ];
-    let mut limits = Vec::new();
-    for table in table.tables("rate_limit", "[[rate_limit]]", faults) {
-        table.check_keys(LIMIT_KEYS, faults);
-        let id = name(table.required("id", faults), faults);
-        let ids = table.texts("operations", faults);
-        for text in &ids {
-            if !operations
-                .iter()
-                .any(|operation| *operation.value.id == *text.value)
-            {
-                let what = format!("no operation {}", quote(text.value));
-                faults.add(text.at, what, "write the id of an operation of this file");
-            }
-        }
-        let limit = table.number("limit", u32::MAX, faults);
-        let window = table.number("window_s", MAX_WINDOW_S, faults);
-        if window.is_none() && !table.has("window_s") {
-            table.missing("window_s", faults);
-        }
-        let per = table.required("per", faults);
-        let per = per.and_then(|text| choice(text, "key", &keys, faults));
-        let status = table.number("status", 599, faults).unwrap_or(429);
-        let limit = || {
-            Some(RateLimit {
-                id: id?.into(),
-                operations: ids.iter().map(|text| text.value.into()).collect(),
-                limit,
-                window: Duration::from_secs(window?.into()),
-                per: per?,
-                status: u16::try_from(status).ok()?,
-            })
-        };
-        limits.extend(limit());
-    }
-    limits
 }
 
 /// The service with an id.

@@ -4,15 +4,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::json_path::JsonPath;
-use super::load::{
-    choice, json_path, load_facts, locator, name, query_keep, service_index, timeout, word,
-};
+use super::load::{choice, json_path, locator, name, query_keep, service_index, timeout, word};
+use super::load_rules::load_facts;
 use super::model::{
     FactRule, Locator, Method, MintEncoding, MintRule, Operation, OperationFlag, ParamKeep,
     PathParam, PiiRule, QueryKeep, QueryRule, QueryRules, ReplayGuard, Service,
 };
 use super::reader::{At, Faults, Table, quote};
-use super::shape::Words;
+use super::shape::Vocabulary;
 use super::template::{self, Segment, VERSION};
 use crate::types::{Effect, PiiClass, RetryClass, TokenType};
 
@@ -58,12 +57,12 @@ const KEYS: &[&str] = &[
 pub struct Context<'t> {
     /// Values of `{version}`, oldest first.
     pub versions: Vec<&'t str>,
-    /// Scopes that the shapes `scope` and `scopes` take.
-    pub scopes: Words,
+    /// What shapes can refer to.
+    pub vocabulary: Vocabulary,
     /// Fields and parameters that identify someone or something, with their kind.
     pub subjects: HashMap<&'t str, Arc<str>>,
     /// Query rules for every operation.
-    pub query: Vec<QueryRule>,
+    pub query: QueryRules,
     /// Field names that hold personal data wherever they occur.
     pub pii_fields: HashMap<&'t str, PiiClass>,
     /// The services with the token types of their operations.
@@ -271,7 +270,10 @@ fn load_params(
 }
 
 fn load_query(table: Table<'_>, context: &Context<'_>, faults: &mut Faults<'_>) -> QueryRules {
-    let mut rules = context.query.clone();
+    if !table.has("query") && !table.has("query_shapes") {
+        return context.query.clone();
+    }
+    let mut rules: Vec<QueryRule> = context.query.iter().cloned().collect();
     let names = table.texts("query", faults);
     if names.len() > MAX_QUERY {
         faults.add(
@@ -293,7 +295,7 @@ fn load_query(table: Table<'_>, context: &Context<'_>, faults: &mut Faults<'_>) 
         None => Vec::new(),
     };
     for (name, text) in shapes {
-        let keep = query_keep(text, &context.scopes, faults);
+        let keep = query_keep(text, &context.vocabulary, faults);
         rules.extend(keep.map(|keep| QueryRule {
             name: name.value.into(),
             keep,

@@ -2,7 +2,8 @@
 //!
 //! A trie over path segments, one root per service, searched depth first with pruning. Of all
 //! templates that match, the one with most literal segments wins; of those, the one whose first
-//! differing segment is literal; of those, the one without a `{NAME+}` tail. The search neither
+//! differing segment is literal; of those, the one without a `{NAME+}` tail or else the one whose
+//! tail starts last. The search neither
 //! allocates nor visits more than [`MAX_VISITS`] nodes.
 
 use std::ops::Range;
@@ -114,7 +115,8 @@ struct Edge {
 struct Rank {
     literals: u32,
     mask: u32,
-    whole: bool,
+    /// Segments before the tail; the most there can be without one.
+    depth: u32,
 }
 
 /// The bit of a segment in a mask.
@@ -152,7 +154,7 @@ impl Search<'_> {
         let bound = Rank {
             literals: mask.count_ones() + left,
             mask: mask | rest,
-            whole: true,
+            depth: u32::MAX,
         };
         bound <= best
     }
@@ -232,7 +234,7 @@ impl Matcher {
             return;
         };
         let Some(rest) = search.path.get(at..) else {
-            self.offer(&node.ends, mask, true, search);
+            self.offer(&node.ends, mask, u32::MAX, search);
             return;
         };
         let len = memchr::memchr(b'/', rest.as_bytes()).unwrap_or(rest.len());
@@ -245,7 +247,7 @@ impl Matcher {
             if node.param != NONE {
                 self.walk(node.param, next, depth + 1, mask, search);
             }
-            self.offer(&node.tails, mask, false, search);
+            self.offer(&node.tails, mask, depth, search);
         }
     }
 
@@ -269,7 +271,7 @@ impl Matcher {
     }
 
     /// Takes the route of a node that fits the method best, if it beats the best so far.
-    fn offer(&self, ends: &Range<u32>, mask: u32, whole: bool, search: &mut Search<'_>) {
+    fn offer(&self, ends: &Range<u32>, mask: u32, depth: u32, search: &mut Search<'_>) {
         let Some(ends) = self.ends.get(ends.start as usize..ends.end as usize) else {
             return;
         };
@@ -284,7 +286,7 @@ impl Matcher {
         let rank = Rank {
             literals: mask.count_ones(),
             mask,
-            whole,
+            depth,
         };
         if search.best.is_none_or(|(best, _)| rank > best) {
             search.best = Some((rank, route));

@@ -6,9 +6,13 @@
 
 mod base_url;
 mod fault;
+mod import;
+mod import_fields;
+mod import_text;
 mod json_path;
 mod load;
 mod load_operation;
+mod load_rules;
 mod matcher;
 mod model;
 mod reader;
@@ -19,6 +23,7 @@ mod template;
 
 pub use base_url::BaseUrl;
 pub use fault::Fault;
+pub use import::{ImportError, import_openapi};
 pub use json_path::JsonPath;
 pub use matcher::{Match, Matcher, ParamRange, Params, Route, RouteIndex};
 pub use model::{
@@ -28,4 +33,25 @@ pub use model::{
     UNLISTED,
 };
 pub use registry::{ByHost, ByPrefix, Catalog, Entry, MAX_PROVIDERS, ProviderIndex};
-pub use shape::{Shape, Words};
+pub use shape::{Shape, Vocabulary, Words};
+
+/// The provider files that are part of the program, with the names they are stored under.
+pub fn builtin() -> [(&'static str, &'static str); 3] {
+    [
+        (
+            "cybrid.toml",
+            include_str!("../../../config/providers/cybrid.toml"),
+        ),
+        (
+            "obp.toml",
+            include_str!("../../../config/providers/obp.toml"),
+        ),
+        (
+            "wyre.toml",
+            include_str!("../../../config/providers/wyre.toml"),
+        ),
+    ]
+}
+
+#[cfg(test)]
+mod tests;

@@ -432,8 +432,8 @@ pub struct RateLimit {
     pub operations: Vec<Arc<str>>,
     /// Calls per window; `None` if the provider gives no number.
     pub limit: Option<u32>,
-    /// The window.
-    pub window: Duration,
+    /// The window; `None` if the provider gives none.
+    pub window: Option<Duration>,
     /// What it is counted by.
     pub per: RateKey,
     /// The status of a refusal.
