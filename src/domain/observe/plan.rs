@@ -65,7 +65,10 @@ impl Plan {
 
     /// Whether the plan looks for a minted token.
     pub fn mints(&self) -> bool {
-        self.uses.iter().flatten().any(|used| matches!(used, Use::Token))
+        self.uses
+            .iter()
+            .flatten()
+            .any(|used| matches!(used, Use::Token))
     }
 }
 
@@ -164,7 +167,12 @@ fn response_plan(operation: &Operation) -> Result<Option<Arc<Plan>>, PathError> 
     let mut draft = Draft::default();
     draft.add_facts(&operation.response_facts);
     let mut encoding = MintEncoding::Json;
-    if let Some(MintRule { response, encoding: written, .. }) = &operation.mint {
+    if let Some(MintRule {
+        response,
+        encoding: written,
+        ..
+    }) = &operation.mint
+    {
         encoding = *written;
         for path in response {
             draft.add(path.as_str(), Use::Token);

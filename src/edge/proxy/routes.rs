@@ -179,4 +179,3 @@ impl Destination {
             .map_or(EncodedSlash::Refuse, |service| service.encoded_slash)
     }
 }
-

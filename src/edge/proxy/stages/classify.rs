@@ -73,9 +73,7 @@ fn note_claims(parts: &Parts, provider: &Provider, claims: &Claims, record: &mut
     }
     for named in &claims.subjects {
         let kind: Arc<str> = named.kind.as_str().into();
-        let pseudonym = parts
-            .keyring
-            .pseudonym(&kind, named.id.expose().as_bytes());
+        let pseudonym = parts.keyring.pseudonym(&kind, named.id.expose().as_bytes());
         record.add_subject(Subject {
             kind,
             role: SubjectRole::Token,

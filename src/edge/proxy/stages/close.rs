@@ -49,11 +49,16 @@ pub fn exchange(session: &mut Session, exchange: &mut Exchange, error: Option<&E
             let seen = observer.finish(answer.complete, SubjectRole::Request, record);
             // A secret that the caller sends to be made into a session (Wyre).
             if let Some(token) = seen.tokens.first() {
-                record.credential.fingerprint.get_or_insert(token.fingerprint);
+                record
+                    .credential
+                    .fingerprint
+                    .get_or_insert(token.fingerprint);
             }
         }
         if let Some(tap) = response {
-            let seen = tap.observer.finish(answer.complete, SubjectRole::Response, record);
+            let seen = tap
+                .observer
+                .finish(answer.complete, SubjectRole::Response, record);
             if let Some(route) = &route {
                 note_mint(route, &seen, now, record);
             }
@@ -86,7 +91,11 @@ fn note_mint(
     now: Micros,
     record: &mut CallRecord,
 ) {
-    let Some(mint) = route.operation.as_ref().and_then(|operation| operation.mint.as_ref()) else {
+    let Some(mint) = route
+        .operation
+        .as_ref()
+        .and_then(|operation| operation.mint.as_ref())
+    else {
         return;
     };
     let Some(minted) = seen.tokens.first() else {

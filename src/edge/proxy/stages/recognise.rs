@@ -29,7 +29,11 @@ pub fn method(name: &str) -> &'static str {
     const KNOWN: [&str; 9] = [
         "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "CONNECT",
     ];
-    KNOWN.iter().find(|known| **known == name).copied().unwrap_or("other")
+    KNOWN
+        .iter()
+        .find(|known| **known == name)
+        .copied()
+        .unwrap_or("other")
 }
 
 /// The trace that the caller's request belongs to.
@@ -151,9 +155,7 @@ fn note_query(
         return flags;
     };
     let redacted = redact_query(query, |name| match rules.get(name) {
-        Some(QueryKeep::Value(shape)) => {
-            ParameterRule::Safe(move |value: &str| shape.fits(value))
-        }
+        Some(QueryKeep::Value(shape)) => ParameterRule::Safe(move |value: &str| shape.fits(value)),
         Some(QueryKeep::Subject(_) | QueryKeep::Mask) => ParameterRule::Masked,
         None => ParameterRule::Unlisted,
     });
@@ -172,7 +174,11 @@ fn note_query(
                 } else {
                     SubjectRole::Request
                 };
-                for one in value.split(',').filter(|one| !one.is_empty()).take(MAX_IDENTIFIERS) {
+                for one in value
+                    .split(',')
+                    .filter(|one| !one.is_empty())
+                    .take(MAX_IDENTIFIERS)
+                {
                     record.add_subject(subject(parts, kind, role, one));
                 }
             }

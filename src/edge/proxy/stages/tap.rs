@@ -50,7 +50,10 @@ pub fn expect_request_body(
     let plan = if is_form {
         plans.request_form.as_ref()
     } else {
-        plans.request_json.as_ref().filter(|plan| plan.reads(content_type))
+        plans
+            .request_json
+            .as_ref()
+            .filter(|plan| plan.reads(content_type))
     };
     exchange.request = plan.map(|plan| Observer::new(plan, &parts.keyring));
 }
