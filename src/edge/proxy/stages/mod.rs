@@ -59,7 +59,7 @@ fn consider(
     record: &mut CallRecord,
 ) -> Result<Route, Problem> {
     let request = session.req_header();
-    record.target.method = recognise::method(request.method.as_str());
+    record.target.method = crate::domain::recognise::method(request.method.as_str());
     record.trace_id = recognise::trace(request);
     let caller = identify::caller(parts, session, record)?;
     let target = recognise::target(request)?;
