@@ -2,7 +2,13 @@
 
 pub mod audit;
 pub mod caller;
+mod catalog;
 mod check;
+mod classify;
+mod demo;
+mod providers;
+#[cfg(test)]
+mod reference;
 mod serve;
 mod sim;
 
@@ -15,6 +21,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use crate::adapters::{clock, entropy};
 use crate::app::{self, Setup};
 use crate::domain::identity::RANDOM_BYTES;
+use crate::domain::keyring::MASTER_KEY_LEN;
 
 /// The audited egress gateway for financial APIs.
 #[derive(Debug, Parser)]
@@ -44,7 +51,8 @@ pub struct ConfigArgs {
         global = true,
         value_name = "FILE",
         default_value = "config/egret.toml",
-        env = "EGRET_CONFIG"
+        env = "EGRET_CONFIG",
+        hide_env_values = true
     )]
     pub config: PathBuf,
 }
@@ -69,6 +77,12 @@ enum Command {
         #[command(flatten)]
         args: caller::CallerArgs,
     },
+    /// Look up providers and their operations.
+    Catalog(catalog::CatalogArgs),
+    /// Say what a pasted request would be recorded as.
+    Classify(classify::ClassifyArgs),
+    /// Try it: simulated banks, a gateway, a minute of traffic, and what is on record then.
+    Demo(demo::DemoArgs),
     /// Simulate a vendor on loopback, for trying an integration offline.
     Sim(sim::SimArgs),
     /// Print a completion script for a shell.
@@ -107,8 +121,12 @@ impl Failure {
 }
 
 impl From<io::Error> for Failure {
+    /// A reader that went away, as `head` does, is no failure: nobody is there to be told.
     fn from(error: io::Error) -> Self {
-        Self::new(error)
+        Self {
+            code: u8::from(error.kind() != io::ErrorKind::BrokenPipe),
+            ..Self::new(error)
+        }
     }
 }
 
@@ -124,6 +142,9 @@ pub fn run() -> ExitCode {
         Command::Check(args) => check::run(&args, &mut out),
         Command::Audit { config, args } => run_audit(&config, &args, &mut out),
         Command::Caller { config, args } => run_caller(&config, &args, &mut out),
+        Command::Catalog(args) => catalog::run(&args, &mut out),
+        Command::Classify(args) => run_classify(&args, &mut out),
+        Command::Demo(args) => run_demo(&args, &mut out),
         Command::Sim(args) => sim::run(&args, &mut out),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "egret", &mut out);
@@ -132,6 +153,7 @@ pub fn run() -> ExitCode {
     };
     match done.and_then(|()| Ok(out.flush()?)) {
         Ok(()) => ExitCode::SUCCESS,
+        Err(failure) if failure.code == 0 => ExitCode::SUCCESS,
         Err(failure) => {
             let _ = writeln!(io::stderr(), "egret: {}", failure.message);
             ExitCode::from(failure.code)
@@ -172,4 +194,19 @@ fn run_caller(config: &ConfigArgs, args: &caller::CallerArgs, out: &mut impl Wri
     let setup = Setup::read_for_callers(&config.config).map_err(Failure::new)?;
     let random = entropy::key_bytes::<RANDOM_BYTES>().map_err(Failure::new)?;
     caller::run(args, &setup.config.callers.file, clock::now(), &random, out).map_err(Failure::new)
+}
+
+fn run_classify(args: &classify::ClassifyArgs, out: &mut impl Write) -> Outcome {
+    let random = entropy::key_bytes::<MASTER_KEY_LEN>().map_err(Failure::new)?;
+    classify::run(args, clock::now(), &random, out)
+}
+
+fn run_demo(args: &demo::DemoArgs, out: &mut impl Write) -> Outcome {
+    let is_terminal = io::stdout().is_terminal();
+    let no_color = std::env::var_os("NO_COLOR");
+    let screen = demo::Screen {
+        is_terminal,
+        colour: audit::colour_wanted(is_terminal, no_color.as_deref()),
+    };
+    demo::run(args, screen, out)
 }

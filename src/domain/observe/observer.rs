@@ -141,6 +141,19 @@ impl Observer {
     }
 }
 
+impl Observations {
+    /// A secret that the caller sends to be made into a session (Wyre) is its credential, unless
+    /// there is another.
+    pub fn note_credential(&self, record: &mut CallRecord) {
+        if let Some(token) = self.tokens.first() {
+            record
+                .credential
+                .fingerprint
+                .get_or_insert(token.fingerprint);
+        }
+    }
+}
+
 fn push_fact(record: &mut CallRecord, name: &Arc<str>, value: &str) {
     record.add_fact(Fact {
         name: Arc::clone(name),

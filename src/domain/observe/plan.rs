@@ -161,7 +161,26 @@ impl OperationPlans {
             response: response_plan(operation)?,
         })
     }
+
+    /// The plan for a request body of this media type.
+    pub fn for_request(&self, content_type: Option<&[u8]>) -> Option<&Arc<Plan>> {
+        let is_form = content_type.is_some_and(|value| {
+            value
+                .get(..FORM.len())
+                .is_some_and(|start| start.eq_ignore_ascii_case(FORM))
+        });
+        if is_form {
+            self.request_form.as_ref()
+        } else {
+            self.request_json
+                .as_ref()
+                .filter(|plan| plan.reads(content_type))
+        }
+    }
 }
+
+/// Media type of forms (HTML, section 4.10.21.8).
+const FORM: &[u8] = b"application/x-www-form-urlencoded";
 
 fn response_plan(operation: &Operation) -> Result<Option<Arc<Plan>>, PathError> {
     let mut draft = Draft::default();

@@ -46,14 +46,9 @@ pub fn exchange(session: &mut Session, exchange: &mut Exchange, error: Option<&E
         record.traffic.request_bytes = request_bytes;
         record.traffic.response_bytes = response_bytes;
         if let Some(observer) = request {
-            let seen = observer.finish(answer.complete, SubjectRole::Request, record);
-            // A secret that the caller sends to be made into a session (Wyre).
-            if let Some(token) = seen.tokens.first() {
-                record
-                    .credential
-                    .fingerprint
-                    .get_or_insert(token.fingerprint);
-            }
+            observer
+                .finish(answer.complete, SubjectRole::Request, record)
+                .note_credential(record);
         }
         if let Some(tap) = response {
             let seen = tap
