@@ -26,7 +26,15 @@ macro_rules! kinds {
             $(Row { kind: Kind::$variant, name: $name, set: $set, personal: $personal, source: $source, check: $check },)+
         ];
 
+        #[allow(clippy::upper_case_acronyms, reason = "the variants of Kind again, for their numbers")]
+        enum Index { $($variant,)+ }
+
         impl Kind {
+            /// Position in [`KINDS`]; the user's kinds follow.
+            pub(crate) const fn index(self) -> usize {
+                match self { $(Self::$variant => Index::$variant as usize,)+ Self::User(n) => KINDS.len() + n as usize }
+            }
+
             /// The word inside the mask. User kinds are named by the redactor.
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name,)+ Self::User(_) => "user" }
@@ -112,15 +120,6 @@ kinds! {
     File = "file", "structure", false, "RFC 7578", "content or name of an uploaded file";
     Unknown = "unknown", "structure", false, "this engine", "the value of a field that is not known, or of the wrong shape for its name";
     Oversize = "oversize", "structure", false, "this engine", "a single value beyond the limit";
-}
-
-impl Kind {
-    pub(crate) fn index(self) -> usize {
-        match self {
-            Self::User(n) => KINDS.len() + usize::from(n),
-            other => KINDS.iter().position(|row| row.kind == other).unwrap_or(KINDS.len() - 1),
-        }
-    }
 }
 
 #[cfg(test)]

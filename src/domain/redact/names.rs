@@ -100,6 +100,7 @@ pub(crate) fn is_printable(name: &[u8]) -> bool {
         || !name.iter().all(|b| {
             b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b' ' | b'[' | b']' | b'$' | b'@' | b':' | b'/' | b'#')
         })
+        || name[1..].contains(&b'@')
     {
         return false;
     }
@@ -184,6 +185,8 @@ fn exact(joined: &str) -> Option<Class> {
         "accesskeyid" | "awsaccesskeyid" => Sensitive(Kind::CloudKey),
         "lat" | "lng" | "lon" | "latitude" | "longitude" | "geolocation" | "psugeolocation" => Sensitive(Kind::Personal),
         "consumerkey" | "apitoken" | "appkey" | "clientkey" | "apisecret" => Sensitive(Kind::ApiKey),
+        "directlogin" | "directlogintoken" => Sensitive(Kind::DirectLogin),
+        "gatewaylogin" => Sensitive(Kind::GatewayLogin),
         "answer" | "securityanswer" | "challengeanswer" | "scaauthenticationdata" | "pinreset" | "smscode" | "card2fa"
         | "verificationcode" | "onetimecode" | "otpcode" | "authcode" | "twofactorcode" | "sms" => Sensitive(Kind::Pin),
         "codeverifier" | "codechallenge" | "oauthverifier" | "authorizationcode" => Sensitive(Kind::Secret),

@@ -3,7 +3,7 @@
 
 use super::fields::Node;
 use super::kind::Kind;
-use super::sink::{Sink, Why};
+use super::sink::{Hit, Sink, Why};
 use super::surface::header::{self, HeaderState};
 use super::surface::json::Json;
 use super::surface::lines::Lines;
@@ -205,6 +205,12 @@ impl<'r> Stream<'r> {
         let out = std::mem::take(&mut self.sink.out);
         self.sink.flushed += out.len();
         Redacted(out)
+    }
+
+    /// The reasons noted since the last call, if the context asked for them. Offsets count from the
+    /// start of the whole output.
+    pub fn take_hits(&mut self) -> Vec<Hit> {
+        self.sink.hits.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// Ends the input; answers the rest of the output and the tally of the whole.

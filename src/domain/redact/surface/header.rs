@@ -97,13 +97,9 @@ pub(crate) fn redact_line<'r>(core: &'r Core, line: &[u8], sink: &mut Sink<'r>, 
         return text::redact(core, line, sink, true, 1, &mut TextState::default());
     };
     let name = &line[..colon];
-    let (class, printable) = match core.user.class_of(name) {
-        Some(class) => (class, true),
-        None => {
-            let (class, printable) = json::read_name(name);
-            let known = known_header(name);
-            (known.unwrap_or(class), printable || known.is_some())
-        }
+    let (class, printable) = match known_header(name) {
+        Some(class) if !core.user.knows_field(name) => (class, true),
+        _ => json::field(core, name),
     };
     if printable || core.masks.is_mask(name) {
         sink.keep(name);

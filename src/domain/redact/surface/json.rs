@@ -263,10 +263,7 @@ impl<'f> Json<'f> {
 
     fn key<'r>(&mut self, core: &'r Core, inner: &[u8], raw: &[u8], sink: &mut Sink<'r>) {
         let name = encoded::unescape(inner);
-        let (class, printable) = match core.user.class_of(&name) {
-            Some(class) => (class, names::is_printable(&name) || core.user.knows_field(&name)),
-            None => read_name(&name),
-        };
+        let (class, printable) = field(core, &name);
         let frame = self.frame();
         frame.next_node = frame.node.map(|node| node.child(&name));
         frame.expects_key = false;
@@ -413,9 +410,9 @@ impl<'f> Json<'f> {
 
     /// A key without quotes.
     fn bare_key<'r>(&mut self, core: &'r Core, token: &[u8], sink: &mut Sink<'r>) {
-        let (class, printable) = read_name(token);
+        let (class, printable) = field(core, token);
         let frame = self.frame();
-        frame.next = core.user.class_of(token).unwrap_or(class);
+        frame.next = class;
         frame.next_node = frame.node.map(|node| node.child(token));
         frame.names_pair = matches!(class, Class::PairName);
         if let (Class::Unknown, Some(pair)) = (class, frame.pair) {
@@ -536,8 +533,19 @@ thread_local! {
     static NAMES: RefCell<Vec<Memo>> = const { RefCell::new(Vec::new()) };
 }
 
+/// The class of a field, by the user's rules or by its name, and whether the name may be printed.
+/// A name that may not promises nothing: only what is sensitive about it counts.
+pub(crate) fn field(core: &Core, name: &[u8]) -> (Class, bool) {
+    if let Some(class) = core.user.class_of(name) {
+        return (class, true);
+    }
+    let (class, printable) = read_name(name);
+    let trusted = (printable || matches!(class, Class::Sensitive(_))) && !core.masks.is_mask(name);
+    (if trusted { class } else { Class::Unknown }, printable)
+}
+
 /// The class of a name, and whether it may be printed.
-pub(crate) fn read_name(name: &[u8]) -> (Class, bool) {
+fn read_name(name: &[u8]) -> (Class, bool) {
     if name.len() > MEMO_NAME || name.is_empty() {
         return (names::classify(name), names::is_printable(name));
     }

@@ -68,10 +68,7 @@ fn one<'r>(core: &'r Core, text: &[u8], node: Option<Node<'_>>, sink: &mut Sink<
     let (key, raw) = (&text[..eq], &text[eq + 1..]);
     let name = encoded::percent(key, true);
     let (mut class, printable) = match &name {
-        Some(name) => match core.user.class_of(name) {
-            Some(class) => (class, true),
-            None => json::read_name(name),
-        },
+        Some(name) => json::field(core, name),
         None => (Class::Unknown, false),
     };
     let node = name.as_ref().and_then(|name| node.map(|node| node.child(name)));

@@ -86,13 +86,12 @@ fn scan<'r>(core: &'r Core, text: &[u8], sink: &mut Sink<'r>, strict: bool, dept
         phrase: Phrase::default(),
         blob: false,
     };
+    state.pem &= is_pem_line(text);
     let start = if state.pem {
         let end = scan.pem_end(0);
         state.pem = end.is_none();
-        let end = end.unwrap_or(text.len());
-        let body = text[..end].strip_suffix(b"\n").map_or(end, <[u8]>::len);
-        scan.done = body;
-        end
+        scan.done = end.unwrap_or(text.len());
+        scan.done
     } else if state.blob {
         scan.continue_blob()
     } else {
@@ -142,9 +141,7 @@ impl<'r> Scan<'_, '_, 'r> {
                     let end = self.pem_end(at + 10);
                     pem = end.is_none();
                     let end = end.unwrap_or(text.len());
-                    let body = text[at..end].strip_suffix(b"\n").map_or(end, |body| at + body.len());
-                    self.mask(at, body, vendor::pem_kind(&text[at..]), Why::Recogniser);
-                    end
+                    self.mask(at, end, vendor::pem_kind(&text[at..]), Why::Recogniser)
                 }
                 b'(' | b'+' if class(text, at + 1) & DIGIT != 0 || (b == b'(' && text.get(at + 1) == Some(&b'+')) => self.numeric(at),
                 b'\\' => {
@@ -454,7 +451,8 @@ impl<'r> Scan<'_, '_, 'r> {
 
     fn track_phrase(&mut self, at: usize, end: usize, word: Word) {
         if word.is(BIP39) {
-            let near = self.phrase.words > 0 && at - self.phrase.end <= 8;
+            let gap = self.text.get(self.phrase.end..at).unwrap_or(b"");
+            let near = self.phrase.words > 0 && gap.len() <= 8 && !gap.iter().any(|b| matches!(b, b':' | b'=' | b'"'));
             if !near {
                 self.end_phrase();
                 self.phrase = Phrase { start: at, end, words: 1 };
@@ -474,6 +472,14 @@ impl<'r> Scan<'_, '_, 'r> {
             self.mask(phrase.start, phrase.end, Kind::Mnemonic, Why::Recogniser);
         }
     }
+}
+
+/// A line that can be part of a PEM block: encoded text, an attribute of the block, or its end.
+fn is_pem_line(line: &[u8]) -> bool {
+    let line = line.trim_ascii();
+    memchr::memmem::find(line, b"---").is_some()
+        || line.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=' | b'\\'))
+        || [b"Proc-Type".as_slice(), b"DEK-Info", b"Version", b"Comment", b"Hash"].iter().any(|name| line.starts_with(name))
 }
 
 /// End of an escaped JSON text: an unescaped quote or the end of the line.
