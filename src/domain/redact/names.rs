@@ -104,6 +104,14 @@ pub(crate) fn is_printable(name: &[u8]) -> bool {
     {
         return false;
     }
+    let split = Split::new(name);
+    if split.as_ref().is_some_and(|split| exact(split.joined()).is_some()) {
+        return true;
+    }
+    // `6 May 1960` is no name.
+    if name.iter().filter(|b| b.is_ascii_digit()).count() > 3 && name.iter().any(|b| matches!(b, b' ' | b'-' | b'/' | b'.')) {
+        return false;
+    }
     // Unknown letters and digits together stay below the six that count as a leak.
     let mut unknown = 0;
     words::split_words(name, |piece| {
@@ -326,7 +334,9 @@ fn sensitive(split: &Split) -> Option<Kind> {
 fn by_last_word(split: &Split) -> Class {
     let (last, before) = (split.word(split.count - 1), split.word(split.count.saturating_sub(2)));
     match last {
-        "id" | "ids" | "guid" | "guids" | "uuid" | "uuids" | "identifier" | "reference" | "ref" | "cursor" | "srn" => Class::Safe(ID),
+        "id" | "ids" | "guid" | "guids" | "uuid" | "uuids" | "identifier" | "reference" | "ref" | "cursor" | "srn" => {
+            Class::Safe(if split.has(&["account", "accounts", "acct", "card", "cards", "bank", "customer", "person", "holder"]) { REFERENCE } else { ID })
+        }
         "number" | "no" | "num" => match before {
             "page" | "line" | "sequence" | "version" | "block" | "order" | "invoice" | "batch" | "build" | "item" | "row" | "retry" | "attempt" | "ticket" | "case" => {
                 Class::Safe(INT | ID)

@@ -48,9 +48,15 @@ pub(crate) const RANGE: u32 = 1 << 17;
 /// Anything but a card number, a credential or another validated value: what a rule of the
 /// configuration keeps.
 pub(crate) const ANY: u32 = 1 << 18;
+/// An id where a number can be that of an account or a card: long numbers are none.
+pub(crate) const REFERENCE: u32 = 1 << 19;
 
 /// Longest value that can have a shape, in bytes: a filter of guids has at most 4,096 characters.
 const SHAPED_MAX: usize = 4_200;
+
+/// Longest number that is an id without a name of its own, as in a path: an account number has
+/// eight digits and more.
+pub(crate) const SHORT_NUMBER: usize = 7;
 
 /// Whether `value` has one of the `shapes`. A comma-separated list must have it in each part.
 pub(crate) fn matches(shapes: u32, value: &[u8]) -> bool {
@@ -64,7 +70,7 @@ pub(crate) fn matches(shapes: u32, value: &[u8]) -> bool {
     if matches_one(shapes, value) {
         return true;
     }
-    shapes & (ID | WORDY | SCOPE | ASSET | MIME | RANGE | CODE) != 0
+    shapes & (ID | REFERENCE | WORDY | SCOPE | ASSET | MIME | RANGE | CODE) != 0
         && value.contains(&b',')
         && value.split(|b| *b == b',').all(|part| matches_one(shapes, part.trim_ascii()))
 }
@@ -74,6 +80,7 @@ fn matches_one(shapes: u32, value: &[u8]) -> bool {
     let Some(first) = value.first() else { return false };
     (has(ANY) && matches!(super::recognise::whole(value), None | Some(super::kind::Kind::Opaque)))
         || (has(ID) && is_id(value))
+        || (has(REFERENCE) && is_id(value) && !(is_digits(value) && value.len() > SHORT_NUMBER))
         || (has(SHORT_INT) && value.len() <= 3 && is_digits(value))
         || (has(LAST4) && value.len() <= 4 && is_digits(value))
         || (has(BOOLISH) && is_boolish(value))
@@ -102,7 +109,7 @@ pub(crate) fn is_harmless(value: &[u8]) -> bool {
         return false;
     }
     if first.is_ascii_digit() || *first == b'-' {
-        return (is_digits(value) && value.len() < 6) || is_decimal(value) || is_timestamp(value);
+        return (is_digits(value) && value.len() < 6) || is_decimal(value) || is_timestamp(value) || is_recent_date(value);
     }
     first.is_ascii_alphabetic() && is_wordy(value, API)
 }
@@ -285,6 +292,12 @@ pub(crate) fn is_date(value: &[u8]) -> bool {
     value.len() == 10 && starts_with_date(value)
 }
 
+/// A date of the time in which this is used, so not the date of birth of somebody with an
+/// account.
+pub(crate) fn is_recent_date(value: &[u8]) -> bool {
+    is_date(value) && two(value, 0) == 20 && two(value, 2) >= 16
+}
+
 /// RFC 3339 with its variants: `T` or blank, comma or point, offset or none.
 pub(crate) fn is_timestamp(value: &[u8]) -> bool {
     timestamp_len(value) == Some(value.len())
@@ -397,7 +410,7 @@ pub(crate) fn is_version(value: &[u8]) -> bool {
         && (tail.is_empty()
             || is_date(value)
             || (matches!(tail[0], b'-' | b'+' | b'a' | b'b' | b'r') && tail.len() <= 24
-                && (is_wordy(tail, KNOWN) || (tail.len() <= 9 && is_hex(&tail[1..])))))
+                && (is_wordy(tail, KNOWN) || (tail.len() <= 9 && is_hex(&tail[1..]) && has_letter(&tail[1..])))))
 }
 
 /// Labels of letters, digits and hyphens. A label with the look of a random string is refused.

@@ -151,7 +151,10 @@ impl Maker {
         for (how, text) in [("once", &once), ("twice", &twice), ("all", &all)] {
             self.add(plan, Surface::Path, how, format!("/api/customers/{guid}/{}/{text}", plan.fields[0]), &[&value], &[&guid, "/api/customers/"]);
         }
-        self.add(plan, Surface::Path, "last", format!("/obp/v4.0.0/users/{once}"), &[&value], &["/obp/v4.0.0/users/"]);
+        // A UUID behind `users` is the id of a user.
+        if !matches!(plan.kind, "consent" | "uuid_token") {
+            self.add(plan, Surface::Path, "last", format!("/obp/v4.0.0/users/{once}"), &[&value], &["/obp/v4.0.0/users/"]);
+        }
         self.add(plan, Surface::Path, "query", format!("/api/accounts/{guid}?q={once}&page=1"), &[&value], &[&guid, "page=1"]);
         self.add(plan, Surface::Path, "fragment", format!("/api/trades/{guid}#access_token={once}"), &[&value], &[&guid, "trades"]);
     }

@@ -92,7 +92,10 @@ pub(crate) fn redact_line<'r>(core: &'r Core, line: &[u8], sink: &mut Sink<'r>, 
         Some(rest) => memchr::memchr(b':', rest).map(|at| at + 1),
         None => memchr::memchr(b':', line),
     };
-    let name_end = colon.filter(|at| *at > 0 && *at <= names::NAME_MAX && line[..*at].iter().all(|b| b.is_ascii_graphic()));
+    // Only the characters of a token (RFC 9110, 5.6.2) make a name; or it is masked already.
+    let name_end = colon
+        .filter(|at| *at > 0 && *at <= names::NAME_MAX && line[usize::from(line[0] == b':')..*at].iter().all(|b| is_token_char(*b)))
+        .or_else(|| core.masks.mask_len(line).filter(|len| line.get(*len) == Some(&b':')));
     let Some(colon) = name_end else {
         return text::redact(core, line, sink, true, 1, &mut TextState::default());
     };
@@ -111,6 +114,10 @@ pub(crate) fn redact_line<'r>(core: &'r Core, line: &[u8], sink: &mut Sink<'r>, 
     sink.keep(&line[colon + 1..start]);
     state.folded = Some(class);
     redact_value(core, class, &line[start..], sink);
+}
+
+fn is_token_char(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || matches!(b, b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~')
 }
 
 fn redact_value<'r>(core: &'r Core, class: Class, value: &[u8], sink: &mut Sink<'r>) {

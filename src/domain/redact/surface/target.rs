@@ -160,7 +160,7 @@ fn judge_segment(core: &Core, before: &[u8], before_that: &[u8], segment: &[u8])
     }
     let plain_parent = !before.is_empty() && shape::is_wordy(before, KNOWN | LABEL | NOUN);
     let chained = shape::is_id(before) && !before.is_empty();
-    if (plain_parent || chained) && shape::is_id(value) {
+    if (plain_parent || chained) && shape::matches(shape::REFERENCE, value) {
         return None;
     }
     // `{BANK_ID}`, `:id`: a template, not a value.

@@ -49,15 +49,9 @@ pub(crate) struct Scan<'t, 's, 'r> {
     person: usize,
     /// Everything before is written.
     done: usize,
-    phrase: Phrase,
+    /// End of the run of recovery words that was looked at last.
+    phrase_seen: usize,
     blob: bool,
-}
-
-#[derive(Default)]
-struct Phrase {
-    start: usize,
-    end: usize,
-    words: usize,
 }
 
 /// Redacts `text`, which is one line or less, or a whole value.
@@ -83,7 +77,7 @@ fn scan<'r>(core: &'r Core, text: &[u8], sink: &mut Sink<'r>, strict: bool, dept
         noun: 0,
         person: 0,
         done: 0,
-        phrase: Phrase::default(),
+        phrase_seen: 0,
         blob: false,
     };
     state.pem &= is_pem_line(text);
@@ -145,17 +139,16 @@ impl<'r> Scan<'_, '_, 'r> {
                 }
                 b'(' | b'+' if class(text, at + 1) & DIGIT != 0 || (b == b'(' && text.get(at + 1) == Some(&b'+')) => self.numeric(at),
                 b'\\' => {
-                    if matches!(text.get(at + 1), Some(b'u' | b'x')) {
-                        self.other(at)
-                    } else {
-                        at + 2
+                    match text.get(at + 1) {
+                        Some(b'u' | b'x') => self.other(at),
+                        Some(b'n' | b'r' | b't' | b'b' | b'f' | b'"' | b'\\' | b'/' | b'\'') => at + 2,
+                        _ => at + 1,
                     }
                 }
                 _ if is & DELIMITER != 0 => at + 1,
                 _ => self.other(at),
             };
         }
-        self.end_phrase();
         self.flush(text.len());
         pem
     }
@@ -198,8 +191,10 @@ impl<'r> Scan<'_, '_, 'r> {
 
     /// A word of letters only.
     fn word(&mut self, at: usize, end: usize, word: Word) -> usize {
-        if self.phrase.words > 0 || word.is(BIP39) {
-            self.track_phrase(at, end, word);
+        if word.is(BIP39) && at >= self.phrase_seen {
+            if let Some(next) = self.phrase(at) {
+                return next;
+            }
         }
         // `"ssn": "..."`, `Password: ...`
         if matches!(self.text.get(end), Some(b':' | b'"' | b'\'' | b'\\' | b'`' | b'*')) || (self.text.get(end) == Some(&b' ') && matches!(self.text.get(end + 1), Some(b'=' | b':'))) {
@@ -300,6 +295,9 @@ impl<'r> Scan<'_, '_, 'r> {
         let after = spans::value_after(self.text, end)?;
         let key = &self.text[at..end];
         let class = self.core.user.class_of(key).unwrap_or_else(|| names::classify(key));
+        if class == Class::Unknown && !names::is_printable(key) {
+            return None;
+        }
         if after.start >= self.text.len() || matches!(self.text[after.start], b'\n' | b'\r') {
             if let Class::Sensitive(kind) = class {
                 self.label = Some((kind, after.start + LABEL_REACH));
@@ -449,28 +447,34 @@ impl<'r> Scan<'_, '_, 'r> {
         None
     }
 
-    fn track_phrase(&mut self, at: usize, end: usize, word: Word) {
-        if word.is(BIP39) {
-            let gap = self.text.get(self.phrase.end..at).unwrap_or(b"");
-            let near = self.phrase.words > 0 && gap.len() <= 8 && !gap.iter().any(|b| matches!(b, b':' | b'=' | b'"'));
-            if !near {
-                self.end_phrase();
-                self.phrase = Phrase { start: at, end, words: 1 };
-            } else {
-                self.phrase.end = end;
-                self.phrase.words += 1;
+    /// Words of a recovery phrase from `at` on: enough of them in a row are masked, whatever stands
+    /// between (blanks, commas, numbers of a list). Each run is looked at once.
+    fn phrase(&mut self, at: usize) -> Option<usize> {
+        let text = self.text;
+        let (mut here, mut end, mut count) = (at, at, 0);
+        loop {
+            let stop = words::run(text, here, |b| b.is_ascii_alphabetic());
+            if stop == here || stop - here > 8 || !words::word(&text[here..stop]).is(BIP39) {
+                break;
             }
-        } else {
-            self.end_phrase();
+            count += 1;
+            end = stop;
+            let next = words::run(text, stop, |b| matches!(b, b' ' | b',' | b'.' | b')' | b'\n' | b'\r' | b'\t' | b'-' | b'_' | b'+') || b.is_ascii_digit());
+            if next == stop || next > stop + 8 {
+                break;
+            }
+            here = next;
         }
-    }
-
-    fn end_phrase(&mut self) {
-        let phrase = std::mem::take(&mut self.phrase);
-        let labelled = matches!(self.label, Some((Kind::Mnemonic, _)));
-        if phrase.words >= PHRASE_MIN || (labelled && phrase.words >= PHRASE_LABELLED) {
-            self.mask(phrase.start, phrase.end, Kind::Mnemonic, Why::Recogniser);
+        self.phrase_seen = end;
+        let enough = if matches!(self.label, Some((Kind::Mnemonic, until)) if until >= at) { PHRASE_LABELLED } else { PHRASE_MIN };
+        if count < enough {
+            return None;
         }
+        // A word that was cut at the end belongs to it.
+        let tail = words::run(text, end, |b| b == b' ');
+        let stop = words::run(text, tail, |b| b.is_ascii_lowercase());
+        let end = if stop == text.len() && stop > tail { stop } else { end };
+        Some(self.mask(at, end, Kind::Mnemonic, Why::Recogniser))
     }
 }
 

@@ -5,7 +5,7 @@ use super::super::recognise::{self, contact, encoded, iban, number};
 use super::super::shape;
 use super::super::sink::Why;
 use super::super::surface::{json, target};
-use super::super::words::{self, KNOWN, LABEL, NOUN};
+use super::super::words::{self, API, KNOWN, LABEL, NOUN};
 use super::spans::{self, CLASS, DIGIT, IDENT, LETTER, class};
 use super::{Scan, TextState, is_secret};
 
@@ -20,13 +20,7 @@ impl Scan<'_, '_, '_> {
         if end == at {
             return at + 1;
         }
-        let before = self.done;
-        let next = self.other_within(at, end);
-        // A phrase may be numbered (`1. abandon 2. ability`), nothing else comes between.
-        if self.phrase.words > 0 && (self.done != before || end - at > 3) {
-            self.end_phrase();
-        }
-        next
+        self.other_within(at, end)
     }
 
     fn other_within(&mut self, at: usize, end: usize) -> usize {
@@ -150,6 +144,15 @@ impl Scan<'_, '_, '_> {
         if token.len() < 4 {
             return end;
         }
+        if token[0] == b'/' && token[1].is_ascii_alphabetic() {
+            let segment = token[1..].split(|b| matches!(b, b'/' | b'?')).next().unwrap_or(b"");
+            if self.strict || shape::is_wordy(segment, API) {
+                self.flush(at);
+                target::redact_url(self.core, token, self.sink, self.depth + 1);
+                self.done = end;
+                return end;
+            }
+        }
         if let Some(kind) = self.label_at(at) {
             if let Some(next) = self.labelled(at, end, kind) {
                 return next;
@@ -255,7 +258,7 @@ impl Scan<'_, '_, '_> {
         let known_id = self.noun >= at && (shape::is_uuid(token) || shape::is_id(token) || (matches!(token.len(), 40 | 64) && token.iter().all(u8::is_ascii_hexdigit)));
         match recognise::token(token) {
             Some(Kind::Opaque) => {
-                if known_id || shape::is_wordy(token, KNOWN | LABEL | NOUN) || is_plain(token) {
+                if known_id || is_joined(token, self.strict) || shape::is_wordy(token, KNOWN | LABEL | NOUN) || is_plain(token) {
                     return None;
                 }
                 Some((Kind::Opaque, Why::Recogniser))
@@ -311,6 +314,17 @@ impl Scan<'_, '_, '_> {
     }
 }
 
+/// A path or a list of plain pieces: `src/edge/proxy/mod.rs:142:17`.
+fn is_joined(token: &[u8], strict: bool) -> bool {
+    let sign = |b: &u8| matches!(b, b'/' | b':' | b'=' | b'&' | b'?' | b'#' | b'+' | b'~' | b'@');
+    token.iter().any(sign)
+        && token.split(sign).all(|part| {
+            part.len() <= 4
+                || shape::is_wordy(part, KNOWN | LABEL | NOUN)
+                || (!strict && part.len() <= 24 && part.iter().all(|b| b.is_ascii_lowercase() || matches!(b, b'_' | b'-' | b'.')))
+        })
+}
+
 /// Tokens of program text: host names, versions, paths of modules.
 fn is_plain(token: &[u8]) -> bool {
     shape::is_version(token)
@@ -321,6 +335,7 @@ fn is_plain(token: &[u8]) -> bool {
         || shape::is_epoch(token)
         || (token.contains(&b'.') && shape::is_host(token))
         || is_ip(token)
+        || is_product(token)
 }
 
 /// An address of either version, with a port or not.
@@ -331,14 +346,18 @@ fn is_ip(token: &[u8]) -> bool {
 
 /// What may stand in strict text.
 fn strict_token(token: &[u8], after_noun: bool) -> bool {
+    // A date long ago is a date of birth.
+    if shape::starts_with_date(token) {
+        return shape::is_recent_date(token) || shape::is_timestamp(token);
+    }
     shape::is_harmless(token)
+        || is_product(token)
         || shape::is_wordy(token, KNOWN | LABEL | NOUN)
         || shape::is_code(token)
         || shape::is_version(token)
-        || is_product(token)
         || (after_noun && shape::is_id(token))
         || (token.contains(&b'.') && shape::is_host(token))
-        || shape::is_amount(token) && token.len() <= 12
+        || (shape::is_amount(token) && token.iter().any(|b| matches!(b, b'.' | b',')) && token.len() <= 16)
         || !token.iter().any(|b| b.is_ascii_alphanumeric() || *b >= 0x80)
 }
 
