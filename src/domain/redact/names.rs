@@ -206,7 +206,7 @@ fn exact(joined: &str) -> Option<Class> {
         "first" | "last" | "middle" | "full" | "given" | "family" | "surname" | "forename" | "firstname" | "lastname"
         | "fullname" | "middlename" | "givenname" | "familyname" | "legalname" | "displayname" | "nameoncard" | "alias"
         | "aliases" | "holder" | "holders" | "beneficiary" | "maidenname" | "mothersmaidenname" | "creditorname"
-        | "debtorname" | "ownername" | "cardholder" | "payee" | "payer" | "shortname" | "initials" => Sensitive(Kind::Name),
+        | "debtorname" | "ownername" | "cardholder" | "payee" | "payer" | "initials" => Sensitive(Kind::Name),
         "gender" | "sex" | "citizenship" | "nationality" | "occupation" | "employer" | "income" | "salary" | "religion"
         | "ethnicity" | "maritalstatus" | "dependants" | "dobofdependants" | "faceimage" | "employmentstatus"
         | "relationshipstatus" | "highesteducationattained" | "securityquestion" | "question" | "deviceid"
@@ -291,7 +291,7 @@ fn sensitive(split: &Split) -> Option<Kind> {
             ("ip", _) => Some((6, Kind::Ip)),
             ("name" | "names", "") => (!matches!(
                 before,
-                "operation" | "event" | "view" | "role" | "field" | "network" | "function" | "service" | "host" | "file" | "table" | "method" | "class" | "app" | "product"
+                "short" | "operation" | "event" | "view" | "role" | "field" | "network" | "function" | "service" | "host" | "file" | "table" | "method" | "class" | "app" | "product"
                     | "scheme" | "queue" | "topic" | "bucket" | "region" | "metric" | "header" | "permission" | "provider" | "job" | "policy" | "rule" | "stage"
             ))
             .then_some((3, Kind::Name)),
@@ -354,7 +354,7 @@ fn by_last_word(split: &Split) -> Class {
         "message" | "description" | "reason" | "error" | "text" | "detail" | "agent" => Class::Text,
         "hash" | "digest" | "checksum" | "sha" | "commit" | "etag" | "revision" => Class::Safe(HASH | ID),
         "host" | "hostname" | "domain" => Class::Safe(HOST | WORDY),
-        "name" | "names" => Class::Safe(WORDY),
+        "name" | "names" => Class::Safe(WORDY | SCOPE),
         "scope" | "scopes" | "role" | "roles" | "permissions" => Class::Safe(SCOPE | WORDY),
         "ms" | "ns" | "us" | "count" | "seconds" | "bytes" | "port" => Class::Safe(INT | AMOUNT),
         "flag" | "enabled" | "active" | "required" => Class::Safe(BOOLISH),

@@ -298,6 +298,14 @@ pub(crate) fn is_recent_date(value: &[u8]) -> bool {
     is_date(value) && two(value, 0) == 20 && two(value, 2) >= 16
 }
 
+/// `03/14/1995`, `14.3.95`: a date as people write it, not of recent years.
+pub(crate) fn is_old_written_date(value: &[u8]) -> bool {
+    let mut parts = value.split(|b| matches!(b, b'/' | b'.' | b'-'));
+    let (Some(a), Some(b), Some(year), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else { return false };
+    let small = |part: &[u8]| is_digits(part) && part.len() <= 2;
+    small(a) && small(b) && is_digits(year) && (year.len() == 4 && !(two(year, 0) == 20 && two(year, 2) >= 16) || (year.len() == 2 && value.contains(&b'/')))
+}
+
 /// RFC 3339 with its variants: `T` or blank, comma or point, offset or none.
 pub(crate) fn is_timestamp(value: &[u8]) -> bool {
     timestamp_len(value) == Some(value.len())
@@ -305,6 +313,10 @@ pub(crate) fn is_timestamp(value: &[u8]) -> bool {
 
 /// Length of the timestamp at the start of `value`; a date alone is none.
 pub(crate) fn timestamp_len(value: &[u8]) -> Option<usize> {
+    if value.len() >= 15 && value[8] == b'T' && is_digits(&value[..8]) && is_digits(&value[9..15]) && matches!(two(value, 0), 19 | 20) && two(value, 4) <= 12 {
+        // ISO 8601 without signs, as in `X-Amz-Date`.
+        return Some(15 + usize::from(value.get(15) == Some(&b'Z')));
+    }
     if value.len() < 16 || !starts_with_date(value) || !matches!(value[10], b'T' | b't' | b' ' | b'_') {
         return None;
     }
@@ -403,10 +415,16 @@ pub(crate) fn is_version(value: &[u8]) -> bool {
     }
     let end = words::run(value, 0, |b| b.is_ascii_digit() || matches!(b, b'.' | b'_'));
     let numbers = &value[..end];
-    let short = numbers.split(|b| matches!(b, b'.' | b'_')).all(|part| part.len() <= 5);
+    let parts = numbers.split(|b| matches!(b, b'.' | b'_'));
+    let short = parts.clone().all(|part| part.len() <= 5);
     let tail = &value[end..];
+    let digits = value.iter().filter(|b| b.is_ascii_digit()).count();
+    if starts_with_date(value) && !is_recent_date(&value[..10]) {
+        return false;
+    }
+    // National numbers are grouped like versions: `250.854.233-48`.
     short
-        && numbers.len() <= 20
+        && (digits <= 9 || (parts.count() == 4 && tail.is_empty() && digits <= 12))
         && (tail.is_empty()
             || is_date(value)
             || (matches!(tail[0], b'-' | b'+' | b'a' | b'b' | b'r') && tail.len() <= 24

@@ -87,7 +87,8 @@ const NOUNS: &str = "customer customers account accounts trade trades transfer t
 organization request correlation trace span transaction txn payment payout order invoice workflow verification \
 identity counterparty counterparties execution plan subscription event webhook delivery guid uuid id ids operation job batch run \
 message resource object user reservation entitlement view charge refund commit revision sha build digest hash \
-block tx etag wallet external deposit file document entity record tenant exchange call external_wallet settlement deployment instance parent child";
+block tx etag wallet external deposit file document entity record tenant exchange call external_wallet settlement deployment instance parent child \
+userid viewid accountid bankid customerid consumerid transactionid";
 
 /// Last words of a street line.
 const STREETS: &str = "street avenue ave lane road rd drive boulevard blvd court terrace close crescent square \

@@ -232,13 +232,16 @@ fn labelled(groups: &Groups, kind: Kind) -> Option<usize> {
         _ => return None,
     };
     let mut best = None;
+    let lens = groups.lens();
     for n in 1..=groups.len {
         let digits = groups.up_to(n).len();
         let separator = groups.groups[n - 1].2;
         if n > 1 && separator == b' ' && !blanks {
             break;
         }
-        if n > 1 && separator == b' ' && best.is_some() && kind != Kind::Card && kind != Kind::Iban && kind != Kind::Phone {
+        // `2341 2341 2346`: groups of one length are one number.
+        let even = n <= 4 && lens[n - 1] == lens[0] && lens[0] >= 3;
+        if n > 1 && separator == b' ' && best.is_some() && !even && kind != Kind::Card && kind != Kind::Iban && kind != Kind::Phone {
             // Another number after a complete one.
             break;
         }

@@ -92,10 +92,8 @@ pub(crate) fn redact_line<'r>(core: &'r Core, line: &[u8], sink: &mut Sink<'r>, 
         Some(rest) => memchr::memchr(b':', rest).map(|at| at + 1),
         None => memchr::memchr(b':', line),
     };
-    // Only the characters of a token (RFC 9110, 5.6.2) make a name; or it is masked already.
-    let name_end = colon
-        .filter(|at| *at > 0 && *at <= names::NAME_MAX && line[usize::from(line[0] == b':')..*at].iter().all(|b| is_token_char(*b)))
-        .or_else(|| core.masks.mask_len(line).filter(|len| line.get(*len) == Some(&b':')));
+    // Only the characters of a token (RFC 9110, 5.6.2) make a name.
+    let name_end = colon.filter(|at| *at > 0 && *at <= names::NAME_MAX && line[usize::from(line[0] == b':')..*at].iter().all(|b| is_token_char(*b)));
     let Some(colon) = name_end else {
         return text::redact(core, line, sink, true, 1, &mut TextState::default());
     };

@@ -382,7 +382,10 @@ impl<'f> Json<'f> {
         }
         if is_literal(token) {
             match (class, token) {
-                (Class::Sensitive(kind), b"true" | b"false") => sink.mask_quoted(kind, Why::Name, token),
+                // Whether there is an address says nothing; what a credential or a trait is does.
+                (Class::Sensitive(kind), b"true" | b"false") if is_secret(kind) || matches!(kind, Kind::Personal | Kind::DateOfBirth | Kind::Text) => {
+                    sink.mask_quoted(kind, Why::Name, token);
+                }
                 _ => match frame.next_node.map(Node::action) {
                     Some(Some(Action::Mask | Action::Drop | Action::Pseudonymise)) if token != b"null" => sink.mask_quoted(Kind::Unknown, Why::FieldRule, token),
                     _ => sink.keep(token),

@@ -118,7 +118,8 @@ fn redact_path<'r>(core: &'r Core, path: &[u8], sink: &mut Sink<'r>) {
 
 /// Parents whose child is a secret or names a person, in the catalogs' paths.
 fn parent_kind(parent: &[u8]) -> Option<Kind> {
-    const PARENTS: [(&str, Kind); 14] = [
+    const PARENTS: [(&str, Kind); 19] = [
+        ("reset", Kind::Token), ("invite", Kind::Token), ("magic-link", Kind::Token), ("activate", Kind::Token), ("unsubscribe", Kind::Token),
         ("apikey", Kind::ApiKey), ("apikeys", Kind::ApiKey), ("validate_user", Kind::Token), ("reset_password", Kind::Token), ("reset-password", Kind::Token),
         ("user-invitations", Kind::Token), ("user-invitation", Kind::Token), ("email", Kind::Email), ("username", Kind::Username), ("consents", Kind::Consent),
         ("consent", Kind::Consent), ("sessions", Kind::Session), ("provider", Kind::Username), ("invitations", Kind::Token),

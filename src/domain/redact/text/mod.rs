@@ -227,6 +227,12 @@ impl<'r> Scan<'_, '_, 'r> {
 
     /// A known word: it ends the reach of a label for secrets unless it only connects.
     fn plain_word(&mut self, at: usize, end: usize) -> usize {
+        if end - at == 4 && self.text[at..end].eq_ignore_ascii_case(b"code") {
+            if let Some(kind) = self.code_kind(at) {
+                self.label = Some((kind, end + LABEL_REACH));
+                return end;
+            }
+        }
         if let Some((kind, _)) = self.label {
             let word = &self.text[at..end];
             if is_secret(kind) && !connects(word) {
@@ -240,6 +246,21 @@ impl<'r> Scan<'_, '_, 'r> {
         end
     }
 
+    /// What a code is, by the word before it.
+    fn code_kind(&self, at: usize) -> Option<Kind> {
+        let end = self.text[..at].trim_ascii_end().len();
+        let start = self.text[..end].iter().rposition(|b| !b.is_ascii_alphanumeric()).map_or(0, |n| n + 1);
+        let before = self.text[start..end].to_ascii_lowercase();
+        Some(match before.as_slice() {
+            b"verification" | b"security" | b"auth" | b"authentication" | b"otp" | b"sms" | b"login" | b"access" | b"confirmation" | b"time" | b"mfa" | b"2fa"
+            | b"pin" | b"recovery" | b"backup" | b"your" | b"passcode" | b"activation" | b"invite" | b"authorization" => Kind::Pin,
+            b"sort" | b"branch" => Kind::Routing,
+            b"swift" | b"bic" => Kind::Bic,
+            b"postal" | b"post" | b"zip" => Kind::Address,
+            _ => return None,
+        })
+    }
+
     /// A word outside the lexicon.
     fn unknown_word(&mut self, at: usize, end: usize) -> usize {
         if let Some(kind) = self.label_at(at) {
@@ -247,7 +268,9 @@ impl<'r> Scan<'_, '_, 'r> {
                 return self.mask(at, end, kind, Why::Label);
             }
         }
-        if self.strict || end - at >= 16 {
+        // Base64 can be all letters; a word has no capital inside.
+        let mixed = end - at >= 8 && self.text[at + 1..end].iter().any(u8::is_ascii_uppercase) && self.text[at..end].iter().any(u8::is_ascii_lowercase);
+        if self.strict || mixed || end - at >= 16 {
             return self.token(at, end);
         }
         end
@@ -308,7 +331,12 @@ impl<'r> Scan<'_, '_, 'r> {
             return Some(after.start + len);
         }
         match class {
-            Class::Sensitive(kind) => self.sensitive_value(after, kind),
+            Class::Sensitive(kind) => {
+                // A phrase has blanks; a key inside quotes ends with them.
+                let phrase = kind == Kind::Password && key.len() > 6 && key[key.len() - 6..].eq_ignore_ascii_case(b"phrase");
+                let within = at.checked_sub(1).map(|n| self.text[n]).filter(|b| matches!(b, b'\'' | b'"' | b'`')).filter(|_| after.quote == 0 && !matches!(self.text[end], b'"' | b'\'' | b'`'));
+                self.sensitive_value(after, kind, phrase, within)
+            }
             Class::Safe(shapes) => {
                 let stop = spans::token_end(self.text, after.start);
                 let stop = if after.quote == 0 { memchr::memchr(b'&', &self.text[after.start..stop]).map_or(stop, |n| after.start + n) } else { stop };
@@ -332,14 +360,22 @@ impl<'r> Scan<'_, '_, 'r> {
             Class::Unknown | Class::Text | Class::Url => {
                 if words::word(key).is(PERSON) {
                     self.person = after.start + 4;
+                    let stop = spans::token_end(self.text, after.start);
+                    let value = &self.text[after.start..stop];
+                    if !after.prose && value.len() > 3 && value.iter().all(|b| b.is_ascii_alphabetic()) && !words::word(value).is(KNOWN | NOUN | LABEL) {
+                        return Some(self.mask(after.start, stop, Kind::Username, Why::Name));
+                    }
                 }
                 Some(after.start)
             }
         }
     }
 
-    fn sensitive_value(&mut self, after: spans::After, kind: Kind) -> Option<usize> {
-        let text = self.text;
+    fn sensitive_value(&mut self, after: spans::After, kind: Kind, phrase: bool, within: Option<u8>) -> Option<usize> {
+        let text = match within.and_then(|quote| memchr::memchr(quote, &self.text[after.start..])) {
+            Some(n) => &self.text[..after.start + n],
+            None => self.text,
+        };
         self.label = Some((kind, after.start + LABEL_REACH));
         if after.quote == 0 {
             // `Authorization: Bearer ...` keeps the scheme's name.
@@ -367,7 +403,7 @@ impl<'r> Scan<'_, '_, 'r> {
                 }
             }
         }
-        let end = spans::value_end(text, after, kind);
+        let end = spans::value_end(text, after, if phrase { Kind::Mnemonic } else { kind });
         if end <= after.start {
             return Some(after.start);
         }

@@ -26,6 +26,14 @@ impl Scan<'_, '_, '_> {
     fn other_within(&mut self, at: usize, end: usize) -> usize {
         let text = self.text;
         let first = CLASS[usize::from(text[at])];
+        if matches!(text[at], b'&' | b'?' | b'=' | b'#' | b'*' | b'^' | b'@' | b':' | b'!') {
+            return at + 1;
+        }
+        // `curl -u user:password`.
+        if matches!(&text[at..end], b"-u" | b"--user" | b"-U" | b"--proxy-user") {
+            self.label = Some((Kind::Password, end + super::LABEL_REACH));
+            return end;
+        }
         if first & LETTER != 0 || text[at] == b'_' || text[at] == b'$' {
             let ident = words::run(&text[..end], at, |b| CLASS[usize::from(b)] & IDENT != 0 || b == b'$');
             // A sign directly behind it, or behind a quote.
@@ -134,6 +142,9 @@ impl Scan<'_, '_, '_> {
         }
         if let Some(n) = memchr::memchr(b'@', token) {
             if let Some((from, to)) = contact::email_around(text, at + n, self.done.max(at)) {
+                if from > at {
+                    self.token(at, from);
+                }
                 self.mask(from, to, Kind::Email, Why::Recogniser);
                 return to.max(at + 1);
             }
@@ -165,11 +176,17 @@ impl Scan<'_, '_, '_> {
             // Padding and a cut tail belong to it.
             return self.mask(at, end, kind, why);
         }
+        if self.strict && shape::is_old_written_date(token) {
+            return self.mask(at, end, Kind::DateOfBirth, Why::Shape);
+        }
         if token.iter().any(|b| matches!(b, b'/' | b':' | b'=' | b'&' | b'?' | b'#' | b'@' | b'+' | b'~' | b'^')) && !shape::is_timestamp(token) {
             return self.parts(at, end);
         }
         if self.strict && !strict_token(token, self.noun >= at) {
             return self.mask(at, end, Kind::Text, Why::Shape);
+        }
+        if self.person >= at && is_login(token) {
+            return self.mask(at, end, Kind::Username, Why::Label);
         }
         // Groups of digits inside: `x-4111-1111-1111-1111`.
         let mut here = at;
@@ -229,7 +246,8 @@ impl Scan<'_, '_, '_> {
     /// A token after a label.
     fn labelled(&mut self, at: usize, end: usize, kind: Kind) -> Option<usize> {
         let token = &self.text[at..end];
-        if self.noun >= at && (shape::is_uuid(token) || shape::is_hex32(token) || shape::is_wyre_id(token)) && !is_secret(kind) {
+        let hash = matches!(token.len(), 40 | 64) && token.iter().all(u8::is_ascii_hexdigit);
+        if self.noun >= at && (shape::is_uuid(token) || shape::is_hex32(token) || shape::is_wyre_id(token) || hash) && (!is_secret(kind) || kind == Kind::Username) {
             return None;
         }
         let digits = token.iter().filter(|b| b.is_ascii_digit()).count();
@@ -344,9 +362,23 @@ fn is_ip(token: &[u8]) -> bool {
     token.len() <= 50 && (text.parse::<std::net::IpAddr>().is_ok() || text.parse::<std::net::SocketAddr>().is_ok() || text.split_once('/').is_some_and(|(ip, _)| ip.parse::<std::net::IpAddr>().is_ok()))
 }
 
+/// `dora.demo`, `jdoe42`: what follows the word `user` and is neither a word nor an id.
+fn is_login(token: &[u8]) -> bool {
+    token.len() <= 32
+        && token[0].is_ascii_alphabetic()
+        && token.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+        && token.iter().any(|b| b.is_ascii_digit() || matches!(b, b'.' | b'_'))
+        && !shape::is_wordy(token, KNOWN | LABEL | NOUN)
+        && !shape::is_id(token)
+        && !shape::is_hex32(token)
+}
+
 /// What may stand in strict text.
 fn strict_token(token: &[u8], after_noun: bool) -> bool {
     // A date long ago is a date of birth.
+    if shape::is_old_written_date(token) {
+        return false;
+    }
     if shape::starts_with_date(token) {
         return shape::is_recent_date(token) || shape::is_timestamp(token);
     }
