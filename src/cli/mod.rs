@@ -7,6 +7,7 @@ mod check;
 mod classify;
 mod demo;
 mod providers;
+pub mod redact;
 #[cfg(test)]
 mod reference;
 mod serve;
