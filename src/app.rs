@@ -20,6 +20,7 @@ use crate::domain::catalog::{self, BaseUrl, Catalog, Provider};
 use crate::domain::config::{self, Config, Faults};
 use crate::domain::keyring::Keyring;
 use crate::domain::record::{self, Recorder};
+use crate::domain::redact::{Redactor, RedactorBuilder, RuleError};
 use crate::edge::proxy::{FrontLimits, Gateway, Parts, RouteError, Routes};
 use crate::edge::{ServeError, Server, StopReport, keep_resolved};
 
@@ -52,6 +53,9 @@ pub enum StartError {
     /// A provider cannot be served.
     #[error(transparent)]
     Route(#[from] RouteError),
+    /// A redaction rule does not hold.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Redaction(Vec<RuleError>),
     /// There is no key for fingerprints.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -179,6 +183,27 @@ pub fn keyring(config: &Config, may_create: bool) -> Result<Keyring, KeyError> {
         key_file::load(path, variable)?
     };
     Ok(Keyring::new(master.expose()))
+}
+
+/// The redactor of a configuration, without the rules of operations. It has the key of pseudonyms
+/// only if the configuration asks for them.
+///
+/// # Errors
+/// [`StartError::Key`]; [`StartError::Redaction`] for rules that the configuration would refuse.
+pub fn redactor_builder(config: &Config, may_create: bool) -> Result<RedactorBuilder, StartError> {
+    let builder = config.redaction.builder();
+    if !config.redaction.pseudonyms {
+        return Ok(builder);
+    }
+    Ok(builder.pseudonym_key(keyring(config, may_create)?.redaction_key()))
+}
+
+/// Compiles a redactor.
+///
+/// # Errors
+/// [`StartError::Redaction`].
+pub fn build_redactor(builder: RedactorBuilder) -> Result<Redactor, StartError> {
+    builder.build().map_err(StartError::Redaction)
 }
 
 /// The running gateway with everything around it.

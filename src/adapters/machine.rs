@@ -96,6 +96,11 @@ impl Surroundings for Machine {
         let known = KnownProvider {
             id: Arc::clone(&provider.id),
             services: provider.services.iter().map(known_service).collect(),
+            operations: provider
+                .operations
+                .iter()
+                .map(|operation| Arc::clone(&operation.id))
+                .collect(),
         };
         self.providers.borrow_mut().insert(id.into(), provider);
         Ok(Some(known))

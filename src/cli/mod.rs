@@ -8,6 +8,7 @@ mod classify;
 mod demo;
 mod providers;
 pub mod redact;
+mod redact_args;
 #[cfg(test)]
 mod reference;
 mod serve;
@@ -84,6 +85,8 @@ enum Command {
     Classify(classify::ClassifyArgs),
     /// Try it: simulated banks, a gateway, a minute of traffic, and what is on record then.
     Demo(demo::DemoArgs),
+    /// Remove secrets and personal values from anything that is piped through.
+    Redact(redact_args::RedactArgs),
     /// Simulate a vendor on loopback, for trying an integration offline.
     Sim(sim::SimArgs),
     /// Print a completion script for a shell.
@@ -146,6 +149,7 @@ pub fn run() -> ExitCode {
         Command::Catalog(args) => catalog::run(&args, &mut out),
         Command::Classify(args) => run_classify(&args, &mut out),
         Command::Demo(args) => run_demo(&args, &mut out),
+        Command::Redact(args) => redact_args::run(&args, io::stdin().lock(), &mut out),
         Command::Sim(args) => sim::run(&args, &mut out),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "egret", &mut out);

@@ -1,8 +1,10 @@
 //! Decides: pure logic without I/O, clock, randomness, async or logging.
 
+pub mod capture;
 pub mod catalog;
 pub mod config;
 pub mod credential;
+pub mod field_rules;
 pub mod http;
 pub mod identity;
 pub mod keyring;
