@@ -25,9 +25,17 @@ use crate::domain::keyring::MASTER_KEY_LEN;
 
 /// The audited egress gateway for financial APIs.
 #[derive(Debug, Parser)]
-#[command(name = "egret", version, about, max_term_width = 100, propagate_version = true)]
-#[command(after_help = "Start with `egret demo`. Point a client at a running gateway by its base \
-URL, for example http://127.0.0.1:8080/cybrid/bank.")]
+#[command(
+    name = "egret",
+    version,
+    about,
+    max_term_width = 100,
+    propagate_version = true
+)]
+#[command(
+    after_help = "Start with `egret demo`. Point a client at a running gateway by its base \
+URL, for example http://127.0.0.1:8080/cybrid/bank."
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -37,12 +45,20 @@ struct Cli {
 #[derive(Debug, clap::Args)]
 pub struct ConfigArgs {
     /// Configuration file.
-    #[arg(short, long, global = true, value_name = "FILE", default_value = "config/egret.toml",
-        env = "EGRET_CONFIG", hide_env_values = true)]
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_name = "FILE",
+        default_value = "config/egret.toml",
+        env = "EGRET_CONFIG",
+        hide_env_values = true
+    )]
     pub config: PathBuf,
 }
 
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "one is made per process")]
 enum Command {
     /// Run the gateway.
     Serve(serve::ServeArgs),
@@ -71,7 +87,9 @@ enum Command {
     /// Simulate a vendor on loopback, for trying an integration offline.
     Sim(sim::SimArgs),
     /// Print a completion script for a shell.
-    #[command(after_help = "Example:\n  egret completions bash > ~/.local/share/bash-completion/completions/egret")]
+    #[command(
+        after_help = "Example:\n  egret completions bash > ~/.local/share/bash-completion/completions/egret"
+    )]
     Completions {
         /// Which shell.
         shell: clap_complete::Shell,

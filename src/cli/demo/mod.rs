@@ -43,9 +43,11 @@ const LISTED: u64 = 15;
 
 /// Options of `egret demo`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  egret demo\n  egret demo --seconds 10 --keep ./egret-demo\n\n\
+#[command(
+    after_help = "Examples:\n  egret demo\n  egret demo --seconds 10 --keep ./egret-demo\n\n\
 Everything stays on this machine: the banks are simulators on loopback, the people are made up, and \
-the files are in one directory.")]
+the files are in one directory."
+)]
 pub struct DemoArgs {
     /// How long the traffic goes on.
     #[arg(long, value_name = "SECONDS", default_value_t = 60,

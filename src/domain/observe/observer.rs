@@ -155,7 +155,7 @@ impl Observations {
 }
 
 fn push_fact(record: &mut CallRecord, name: &Arc<str>, value: &str) {
-    record.facts.push(Fact {
+    record.add_fact(Fact {
         name: Arc::clone(name),
         value: value.into(),
     });

@@ -171,7 +171,7 @@ fn note_fact(
             return;
         }
     };
-    record.facts.push(Fact {
+    record.add_fact(Fact {
         name: Arc::clone(name),
         value,
     });
