@@ -6,5 +6,13 @@
     clippy::print_stderr
 )]
 
+mod callers;
+mod clients;
+mod commands;
 mod harness;
+mod headers;
+mod lifecycle;
+mod outcomes;
+mod protocols;
 mod routing;
+mod streaming;
