@@ -217,8 +217,12 @@ fn pseudonym(parts: &Parts, kind: &str, value: &str) -> Pseudonym {
     parts.keyring.pseudonym(kind, value.as_bytes())
 }
 
+/// The first year that an `Accept-Version` can name. No bank API had versions by date before, and
+/// a date of birth that strays into the header must not be kept.
+const FIRST_VERSION_YEAR: &str = "2015";
+
 /// `Accept-Version`, if it is a date as Cybrid's versions are.
 fn accept_version(request: &RequestHeader) -> Option<Box<str>> {
     let value = request.headers.get("accept-version")?.to_str().ok()?;
-    Shape::Date.fits(value).then(|| value.into())
+    (Shape::Date.fits(value) && value >= FIRST_VERSION_YEAR).then(|| value.into())
 }
