@@ -6,5 +6,7 @@
     clippy::print_stderr
 )]
 
+mod bad_input;
+mod canary;
 mod harness;
 mod routing;
