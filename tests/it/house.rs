@@ -12,20 +12,55 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("edge", &["edge", "adapters", "domain", "types"]),
     ("sim", &["sim", "types"]),
     ("app", &["app", "edge", "adapters", "domain", "types"]),
-    ("cli", &["cli", "app", "edge", "sim", "adapters", "domain", "types"]),
+    (
+        "cli",
+        &["cli", "app", "edge", "sim", "adapters", "domain", "types"],
+    ),
 ];
 
 /// A word that may stand only below certain paths, and the rule.
 const ONLY_IN: &[(&str, &[&str], &str)] = &[
-    ("pingora", &["edge/", "adapters/log.rs"], "Pingora stays in edge"),
-    ("sqlx::", &["adapters/ledger/"], "sqlx stays in adapters/ledger"),
+    (
+        "pingora",
+        &["edge/", "adapters/log.rs"],
+        "Pingora stays in edge",
+    ),
+    (
+        "sqlx::",
+        &["adapters/ledger/"],
+        "sqlx stays in adapters/ledger",
+    ),
     ("clap::", &["cli/"], "clap stays in cli"),
-    ("SystemTime::now", &["adapters/clock.rs"], "the wall clock is read in one file"),
-    ("SystemRandom", &["adapters/entropy.rs"], "randomness comes from one file"),
-    ("Instant::now", &["adapters/", "edge/", "cli/"], "decisions are handed the time"),
-    ("std::fs", &["adapters/", "edge/", "app.rs", "cli/"], "domain does no I/O"),
-    ("tokio::", &["adapters/", "edge/", "app.rs", "cli/", "sim/"], "domain is not async"),
-    ("tracing::", &["adapters/", "edge/", "app.rs", "cli/"], "domain does not log"),
+    (
+        "SystemTime::now",
+        &["adapters/clock.rs"],
+        "the wall clock is read in one file",
+    ),
+    (
+        "SystemRandom",
+        &["adapters/entropy.rs"],
+        "randomness comes from one file",
+    ),
+    (
+        "Instant::now",
+        &["adapters/", "edge/", "cli/"],
+        "decisions are handed the time",
+    ),
+    (
+        "std::fs",
+        &["adapters/", "edge/", "app.rs", "cli/"],
+        "domain does no I/O",
+    ),
+    (
+        "tokio::",
+        &["adapters/", "edge/", "app.rs", "cli/", "sim/"],
+        "domain is not async",
+    ),
+    (
+        "tracing::",
+        &["adapters/", "edge/", "app.rs", "cli/"],
+        "domain does not log",
+    ),
 ];
 
 fn sources(dir: &Path, found: &mut Vec<PathBuf>) {
@@ -132,10 +167,17 @@ fn nothing_committed_names_a_machine() {
     for file in files {
         let text = fs::read_to_string(&file).unwrap();
         for (number, line) in text.lines().enumerate() {
-            if paths.iter().any(|path| line.contains(path.as_str()) && !line.contains("/home/x/")) {
+            if paths
+                .iter()
+                .any(|path| line.contains(path.as_str()) && !line.contains("/home/x/"))
+            {
                 broken.push(format!("{}:{}", file.display(), number + 1));
             }
         }
     }
-    assert!(broken.is_empty(), "paths of one machine:\n{}", broken.join("\n"));
+    assert!(
+        broken.is_empty(),
+        "paths of one machine:\n{}",
+        broken.join("\n")
+    );
 }

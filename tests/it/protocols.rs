@@ -405,7 +405,11 @@ fn answers_without_a_body_end_at_once() {
         let answer = client.call(method, target, &[], b"");
         assert_eq!(answer.status, status, "{method}");
         let row = gateway.row_of(&answer);
-        row.expect(&[("method", method), ("status", &status.to_string()), ("response_bytes", "0")]);
+        row.expect(&[
+            ("method", method),
+            ("status", &status.to_string()),
+            ("response_bytes", "0"),
+        ]);
     }
 }
 
@@ -417,8 +421,13 @@ fn an_answer_that_ends_with_the_connection_is_whole() {
     });
     let gateway = Config::new().cybrid(&bank.url()).start();
     let answer = gateway.get(BANKS, &[]);
-    assert_eq!((answer.status, answer.text(), answer.complete), (200, "until the end", true));
-    gateway.row_of(&answer).expect(&[("outcome", "success"), ("response_bytes", "13")]);
+    assert_eq!(
+        (answer.status, answer.text(), answer.complete),
+        (200, "until the end", true)
+    );
+    gateway
+        .row_of(&answer)
+        .expect(&[("outcome", "success"), ("response_bytes", "13")]);
 }
 
 #[test]
@@ -430,7 +439,10 @@ fn many_http2_streams_share_a_connection_and_each_has_its_row() {
     let distinct: std::collections::BTreeSet<&String> = ids.iter().collect();
     assert_eq!(distinct.len(), 50);
     let rows = gateway.rows(50, &["--outcome", "success"]);
-    assert!(rows.iter().all(|row| ids.iter().any(|id| id == row.text("call_id"))));
+    assert!(
+        rows.iter()
+            .all(|row| ids.iter().any(|id| id == row.text("call_id")))
+    );
 }
 
 #[test]
@@ -444,9 +456,18 @@ fn bank_tokens_and_long_queries_fit() {
     assert_eq!(bank.last().header("Authorization"), Some(&*token));
     assert!(!gateway.row_of(&answer).lacks("token_fingerprint"));
     let mut h2 = H2::plain(gateway.address());
-    assert_eq!(h2.call("GET", &target, &[("authorization", &token)], b"").status, 200);
+    assert_eq!(
+        h2.call("GET", &target, &[("authorization", &token)], b"")
+            .status,
+        200
+    );
     let token = format!("Bearer {}", "t".repeat(20_000));
     let answer = gateway.get(BANKS, &[("Authorization", &token)]);
-    assert_eq!((answer.status, answer.problem().as_str()), (431, "field_too_large"));
-    gateway.row_of(&answer).expect(&[("decision", "refused"), ("reason", "field_too_large")]);
+    assert_eq!(
+        (answer.status, answer.problem().as_str()),
+        (431, "field_too_large")
+    );
+    gateway
+        .row_of(&answer)
+        .expect(&[("decision", "refused"), ("reason", "field_too_large")]);
 }

@@ -110,7 +110,10 @@ impl H2 {
         calls
             .into_iter()
             .map(|call| {
-                let answer = runtime().block_on(call).expect("a task").expect("an answer");
+                let answer = runtime()
+                    .block_on(call)
+                    .expect("a task")
+                    .expect("an answer");
                 assert!(answer.status().is_success(), "{}", answer.status());
                 let id = answer.headers()["egret-call-id"].to_str();
                 id.expect("a call id").to_owned()
