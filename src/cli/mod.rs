@@ -60,6 +60,7 @@ pub struct ConfigArgs {
 }
 
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "one is made per process")]
 enum Command {
     /// Run the gateway.
     Serve(serve::ServeArgs),

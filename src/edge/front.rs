@@ -172,7 +172,8 @@ impl Front {
 async fn send_and_linger(stream: &mut Stream, answer: Bytes) {
     let send = async {
         stream.write_all(&answer).await?;
-        stream.flush().await?;
+        // Says at once that nothing more will come; what the caller still sends is read on.
+        stream.shutdown().await?;
         let mut sink = [0; 4096];
         let mut left = LINGER_BYTES;
         while left > 0 {
@@ -184,5 +185,4 @@ async fn send_and_linger(stream: &mut Stream, answer: Bytes) {
         std::io::Result::Ok(())
     };
     let _ = timeout(LINGER_TIME, send).await;
-    let _ = AsyncWriteExt::shutdown(stream).await;
 }

@@ -81,6 +81,9 @@ impl Server {
         };
         options.http_upstream_request_policy = HttpUpstreamRequestPolicy {
             h1_upgrade: H1UpgradePolicy::Deny,
+            // Our own stage does it: Pingora would strip credentials, and refuse in words of its
+            // own.
+            strip_connection_nominated: false,
             ..HttpUpstreamRequestPolicy::standard()
         };
         if let Some(path) = &config.ca {

@@ -1,4 +1,5 @@
 //! `egret demo` as a user runs it.
+#![allow(clippy::expect_used)]
 
 use std::process::{Command, Output};
 

@@ -1,1 +1,22 @@
-//! x
+//! Integration tests: the gateway as a process, between real sockets.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr
+)]
+
+mod bad_input;
+mod callers;
+mod canary;
+mod cli_demo;
+mod clients;
+mod commands;
+mod harness;
+mod headers;
+mod house;
+mod lifecycle;
+mod outcomes;
+mod protocols;
+mod routing;
+mod streaming;

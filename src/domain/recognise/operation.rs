@@ -185,8 +185,12 @@ fn subject(keyring: &Keyring, kind: &Arc<str>, role: SubjectRole, value: &str) -
     }
 }
 
+/// The first year that an `Accept-Version` can name. No bank API had versions by date before, and
+/// a date of birth that strays into the header must not be kept.
+const FIRST_VERSION_YEAR: &str = "2015";
+
 /// `Accept-Version`, if it is a date as Cybrid's versions are.
 fn accept_version(value: &[u8]) -> Option<Box<str>> {
     let value = std::str::from_utf8(value).ok()?;
-    Shape::Date.fits(value).then(|| value.into())
+    (Shape::Date.fits(value) && value >= FIRST_VERSION_YEAR).then(|| value.into())
 }

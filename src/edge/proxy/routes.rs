@@ -120,7 +120,7 @@ impl Routes {
                         service_id: Arc::clone(&service.id),
                         environment,
                         server: Arc::new(server),
-                        timeout: service.timeout,
+                        timeout: service.timeout.unwrap_or(config.timeouts.request),
                     };
                     destinations.push(((index, at, environment), Arc::new(destination)));
                 }

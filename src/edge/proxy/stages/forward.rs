@@ -1,7 +1,5 @@
 //! The way to the bank.
 
-use std::borrow::Cow;
-
 use pingora_core::protocols::Digest;
 use pingora_core::upstreams::peer::HttpPeer;
 use pingora_proxy::Session;
@@ -33,9 +31,10 @@ pub fn connected(exchange: &mut Exchange, peer: &HttpPeer, digest: Option<&Diges
     let address = peer._address.as_inet().copied();
     let version = digest
         .and_then(|digest| digest.ssl_digest.as_deref())
-        .map(|tls| match &tls.version {
-            Cow::Borrowed(version) => *version,
-            Cow::Owned(_) => "other",
+        .map(|tls| match &*tls.version {
+            "TLSv1_3" | "TLSv1.3" => "TLSv1.3",
+            "TLSv1_2" | "TLSv1.2" => "TLSv1.2",
+            _ => "other",
         });
     exchange.note(|record| {
         record.traffic.upstream = address;

@@ -45,7 +45,8 @@ pub fn receive(
         route
             .operation
             .as_ref()
-            .map_or(route.destination.timeout, |operation| operation.timeout),
+            .and_then(|operation| operation.timeout)
+            .unwrap_or(route.destination.timeout),
     );
     tap::expect_request_body(parts, session, exchange, &route);
     exchange.route = Some(route);
