@@ -3,6 +3,7 @@
 
 mod generate;
 mod properties;
+mod rules;
 mod score;
 mod values;
 

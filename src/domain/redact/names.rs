@@ -222,6 +222,8 @@ fn exact(joined: &str) -> Option<Class> {
         | "ipallowlist" | "lockedipaddresses" | "xforwardedfor" | "forwarded" | "xrealip" | "trueclientip" | "cfconnectingip" => {
             Sensitive(Kind::Ip)
         }
+        "dob" => Sensitive(Kind::DateOfBirth),
+        "ssn" => Sensitive(Kind::Ssn),
         "dobday" | "dobmonth" | "dobyear" | "beneficiarydobday" | "beneficiarydobmonth" | "beneficiarydobyear" => Sensitive(Kind::DateOfBirth),
         "expirymonth" | "expiryyear" | "expmonth" | "expyear" | "expirydate" | "expiry" => Safe(SHORT_INT | DATE | TIME),
         "accountdetails" | "routingdetails" | "identifiers" | "accountroutings" | "creditoraccount" | "debtoraccount" | "maskedpan" => {
@@ -367,9 +369,10 @@ pub(crate) fn as_pair_name(value: &[u8]) -> Option<Class> {
     if value.is_empty() || value.len() > 64 || !value.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b' ' | b'/')) {
         return None;
     }
-    match classify(value) {
-        class @ Class::Sensitive(_) => Some(class),
-        class if is_printable(value) && !matches!(class, Class::Unknown) => Some(class),
+    let (class, printable) = super::surface::json::read_name(value);
+    match class {
+        Class::Sensitive(_) => Some(class),
+        class if printable && !matches!(class, Class::Unknown) => Some(class),
         _ => None,
     }
 }

@@ -131,18 +131,52 @@ impl Word {
 pub(crate) struct Lexicon {
     entries: Vec<Entry>,
     slots: Vec<u16>,
+    /// One bit for each hash of a word that is more than a known word: 8 KiB, so that ordinary
+    /// words are passed over without leaving the first cache.
+    special: Vec<u64>,
 }
 
 const SLOTS: usize = 1 << 15;
 
-/// The hash of a word, folded to lower case. Fx: one rotation, one multiplication a byte.
-#[inline]
-pub(crate) const fn step(hash: u64, byte: u8) -> u64 {
-    (hash.rotate_left(5) ^ (byte | 0x20) as u64).wrapping_mul(0x517c_c1b7_2722_0a95)
+/// The hash of a word in any case: Fx over pieces of eight bytes, folded to lower case.
+fn hash_of(word: &[u8]) -> u64 {
+    word.chunks(8).fold(0, |hash, chunk| {
+        let mut piece = [0; 8];
+        piece[..chunk.len()].copy_from_slice(chunk);
+        mix(hash, u64::from_le_bytes(piece), chunk.len())
+    })
 }
 
-fn hash_of(word: &[u8]) -> u64 {
-    word.iter().fold(0, |hash, byte| step(hash, *byte))
+const fn mix(hash: u64, piece: u64, len: usize) -> u64 {
+    let mask = if len >= 8 { u64::MAX } else { (1 << (len * 8)) - 1 };
+    (hash.rotate_left(5) ^ ((piece | 0x2020_2020_2020_2020) & mask)).wrapping_mul(0x517c_c1b7_2722_0a95)
+}
+
+/// The same for `text[at..end]`, without copying where eight more bytes follow.
+#[inline]
+pub(crate) fn hash_in(text: &[u8], at: usize, end: usize) -> u64 {
+    let mut hash = 0;
+    let mut here = at;
+    while here < end {
+        let Some(piece) = text.get(here..here + 8).and_then(|piece| <[u8; 8]>::try_from(piece).ok()) else {
+            return if here == at { hash_of(&text[at..end]) } else { hash_rest(hash, &text[here..end]) };
+        };
+        hash = mix(hash, u64::from_le_bytes(piece), end - here);
+        here += 8;
+    }
+    hash
+}
+
+fn hash_rest(hash: u64, rest: &[u8]) -> u64 {
+    rest.chunks(8).fold(hash, |hash, chunk| {
+        let mut piece = [0; 8];
+        piece[..chunk.len()].copy_from_slice(chunk);
+        mix(hash, u64::from_le_bytes(piece), chunk.len())
+    })
+}
+
+const fn bit(hash: u64) -> usize {
+    (hash >> 32) as usize & 0xffff
 }
 
 const fn slot(hash: u64) -> usize {
@@ -151,7 +185,7 @@ const fn slot(hash: u64) -> usize {
 
 impl Lexicon {
     fn build() -> Self {
-        let mut lexicon = Self { entries: Vec::with_capacity(12_000), slots: vec![0; SLOTS] };
+        let mut lexicon = Self { entries: Vec::with_capacity(12_000), slots: vec![0; SLOTS], special: vec![0; 1 << 10] };
         let lists: [(&'static str, u8); 8] = [
             (include_str!("data/api_words.txt"), API),
             (include_str!("data/text_words.txt"), TEXT),
@@ -169,6 +203,11 @@ impl Lexicon {
         }
         for (at, (word, _)) in LABELS.iter().enumerate() {
             lexicon.add(word, LABEL, u8::try_from(at + 1).unwrap_or(0));
+        }
+        // `code` is judged by the word before it.
+        for word in lexicon.entries.iter().filter(|entry| entry.flags & !KNOWN != 0).map(|entry| entry.word).chain(["code"]) {
+            let bit = bit(hash_of(word.as_bytes()));
+            lexicon.special[bit / 64] |= 1 << (bit % 64);
         }
         lexicon
     }
@@ -194,7 +233,14 @@ impl Lexicon {
         self.slots[at] = number;
     }
 
-    /// Looks a word up, in any case. `hash` is its [`step`]ped hash.
+    /// Whether a word with this hash may be more than a known word.
+    #[inline]
+    pub(crate) fn is_special(&self, hash: u64) -> bool {
+        let bit = bit(hash);
+        self.special[bit / 64] >> (bit % 64) & 1 == 1
+    }
+
+    /// Looks a word up, in any case. `hash` is its [`hash_in`].
     #[inline]
     pub(crate) fn get_hashed(&self, word: &[u8], hash: u64) -> Word {
         let mut at = slot(hash);

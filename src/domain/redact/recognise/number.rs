@@ -15,12 +15,14 @@ struct Groups {
     count: usize,
     /// For each group: digits up to its end, end in the text, separator before it.
     groups: [(u8, usize, u8); GROUPS_MAX],
+    /// Digits of each group.
+    lens: [u8; GROUPS_MAX],
     len: usize,
 }
 
 impl Groups {
     fn read(text: &[u8], start: usize) -> Self {
-        let mut this = Self { digits: [0; DIGITS_MAX], count: 0, groups: [(0, 0, 0); GROUPS_MAX], len: 0 };
+        let mut this = Self { digits: [0; DIGITS_MAX], count: 0, groups: [(0, 0, 0); GROUPS_MAX], lens: [0; GROUPS_MAX], len: 0 };
         let mut at = start;
         let mut before = 0;
         while this.len < GROUPS_MAX && at - start < BYTES_MAX {
@@ -36,6 +38,7 @@ impl Groups {
             if this.count == from {
                 break;
             }
+            this.lens[this.len] = u8::try_from(this.count - from).unwrap_or(u8::MAX);
             this.groups[this.len] = (u8::try_from(this.count).unwrap_or(u8::MAX), at, before);
             this.len += 1;
             let Some((next, separator)) = separator(text, at) else { break };
@@ -45,20 +48,10 @@ impl Groups {
         this
     }
 
-    fn lens(&self) -> [u8; GROUPS_MAX] {
-        let mut lens = [0; GROUPS_MAX];
-        let mut before = 0;
-        for (at, (digits, _, _)) in self.groups[..self.len].iter().enumerate() {
-            lens[at] = digits - before;
-            before = *digits;
-        }
-        lens
-    }
-
     /// Whether the number starts with groups of these lengths, all after one of `separators`.
     fn has(&self, wanted: &[u8], separators: &[u8]) -> bool {
         self.len >= wanted.len()
-            && self.lens()[..wanted.len()] == *wanted
+            && self.lens[..wanted.len()] == *wanted
             && self.groups[1..wanted.len()].iter().all(|(_, _, s)| separators.contains(s))
     }
 
@@ -113,7 +106,7 @@ pub(crate) fn find(text: &[u8], at: usize, label: Option<Kind>) -> Option<(usize
         return None;
     }
     // The longest card that starts here.
-    for n in (1..=groups.len).rev() {
+    for n in (1..=groups.len).rev().filter(|_| groups.count >= 12) {
         let digits = groups.up_to(n);
         if (12..=19).contains(&digits.len()) && card::is_card(digits) && is_card_grouping(&groups, n) {
             return Some((groups.end(n), Kind::Card));
@@ -192,7 +185,7 @@ fn is_card_grouping(groups: &Groups, n: usize) -> bool {
     if n == 1 {
         return true;
     }
-    let lens = &groups.lens()[..n];
+    let lens = &groups.lens[..n];
     let separators = &groups.groups[1..n];
     separators.iter().all(|(_, _, s)| matches!(s, b' ' | b'-' | b'.' | b'_' | b'/') && *s == separators[0].2)
         && (lens[..n - 1].iter().all(|len| *len == 4) || (lens[0] == 4 && lens.get(1) == Some(&6)) || lens.iter().all(|len| *len >= 2))
@@ -232,7 +225,7 @@ fn labelled(groups: &Groups, kind: Kind) -> Option<usize> {
         _ => return None,
     };
     let mut best = None;
-    let lens = groups.lens();
+    let lens = groups.lens;
     for n in 1..=groups.len {
         let digits = groups.up_to(n).len();
         let separator = groups.groups[n - 1].2;

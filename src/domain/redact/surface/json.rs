@@ -456,7 +456,7 @@ const fn is_literal(token: &[u8]) -> bool {
 }
 
 fn is_number(token: &[u8]) -> bool {
-    (token[0].is_ascii_digit() || token[0] == b'-') && token.iter().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'+' | b'e' | b'E'))
+    (token[0].is_ascii_digit() || (token[0] == b'-' && token.get(1).is_some_and(u8::is_ascii_digit))) && token.iter().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'+' | b'e' | b'E'))
 }
 
 fn is_bare_key(token: &[u8]) -> bool {
@@ -548,7 +548,7 @@ pub(crate) fn field(core: &Core, name: &[u8]) -> (Class, bool) {
 }
 
 /// The class of a name, and whether it may be printed.
-fn read_name(name: &[u8]) -> (Class, bool) {
+pub(crate) fn read_name(name: &[u8]) -> (Class, bool) {
     if name.len() > MEMO_NAME || name.is_empty() {
         return (names::classify(name), names::is_printable(name));
     }

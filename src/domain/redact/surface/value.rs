@@ -78,6 +78,9 @@ pub(crate) fn judge(core: &Core, class: Class, value: &[u8]) -> Verdict {
 /// Redacts a decoded value by its verdict. `None`: it stands as it was. Otherwise the new value,
 /// still without the escapes of its surface, is in the nested sink.
 pub(crate) fn rewrite<'r>(core: &'r Core, verdict: Verdict, value: &[u8], sink: &Sink<'r>, depth: u8) -> Option<Sink<'r>> {
+    if verdict == Verdict::Keep && value.len() <= VALUE_MAX {
+        return None;
+    }
     let mut inner = sink.nested();
     if value.len() > VALUE_MAX {
         inner.mask(Kind::Oversize, Why::Shape, value);

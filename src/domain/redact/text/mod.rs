@@ -23,6 +23,8 @@ use super::words::{self, BIP39, FIRST_NAME, KNOWN, LABEL, NOUN, PERSON, Word};
 const LABEL_REACH: usize = 56;
 /// How far a noun reaches.
 const NOUN_REACH: usize = 28;
+/// Bytes from an opening brace to the first quote of a JSON text.
+const ISLAND_MAX: usize = 24;
 /// Words of a recovery phrase in a row that are no sentence, and after a label.
 const PHRASE_MIN: usize = 9;
 const PHRASE_LABELLED: usize = 3;
@@ -51,6 +53,8 @@ pub(crate) struct Scan<'t, 's, 'r> {
     done: usize,
     /// End of the run of recovery words that was looked at last.
     phrase_seen: usize,
+    /// The token that was measured last.
+    token: (usize, usize),
     blob: bool,
 }
 
@@ -78,6 +82,7 @@ fn scan<'r>(core: &'r Core, text: &[u8], sink: &mut Sink<'r>, strict: bool, dept
         person: 0,
         done: 0,
         phrase_seen: 0,
+        token: (0, 0),
         blob: false,
     };
     state.pem &= is_pem_line(text);
@@ -101,18 +106,21 @@ impl<'r> Scan<'_, '_, 'r> {
     fn run(&mut self, start: usize) -> bool {
         let text = self.text;
         let lexicon = words::lexicon();
+        let plain = !self.strict;
         let mut at = start;
         let mut pem = false;
         while at < text.len() {
             let b = text[at];
             let is = CLASS[usize::from(b)];
             if is & LETTER != 0 {
-                let (mut end, mut hash) = (at, 0_u64);
-                while end < text.len() && CLASS[usize::from(text[end])] & LETTER != 0 {
-                    hash = words::step(hash, text[end]);
-                    end += 1;
-                }
+                let end = words::run(text, at, |b| CLASS[usize::from(b)] & LETTER != 0);
                 if self.ends_word(end) {
+                    let hash = words::hash_in(text, at, end);
+                    // An ordinary word in a sentence: nothing to do.
+                    if plain && self.label.is_none() && end - at <= 12 && b.is_ascii_lowercase() && !lexicon.is_special(hash) && self.goes_on(at, end) {
+                        at = end + 1;
+                        continue;
+                    }
                     let word = if end - at <= 24 { lexicon.get_hashed(&text[at..end], hash) } else { Word::default() };
                     at = self.word(at, end, word);
                     continue;
@@ -189,6 +197,15 @@ impl<'r> Scan<'_, '_, 'r> {
         }
     }
 
+    /// Whether a sentence goes on behind a word: a blank and no sign of a key. Words with a
+    /// capital inside may be encoded.
+    #[inline]
+    fn goes_on(&self, at: usize, end: usize) -> bool {
+        self.text.get(end) == Some(&b' ')
+            && !matches!(self.text.get(end + 1), Some(b'=' | b':'))
+            && (end - at < 8 || !self.text[at..end].iter().any(u8::is_ascii_uppercase))
+    }
+
     /// A word of letters only.
     fn word(&mut self, at: usize, end: usize, word: Word) -> usize {
         if word.is(BIP39) && at >= self.phrase_seen {
@@ -213,6 +230,11 @@ impl<'r> Scan<'_, '_, 'r> {
         }
         if word.is(PERSON) {
             self.person = end + NOUN_REACH;
+        }
+        if self.text.get(end) == Some(&b'<') {
+            if let Some(next) = self.travel_document(at) {
+                return next;
+            }
         }
         if self.text[at].is_ascii_uppercase() || self.text[at] >= 0x80 {
             if let Some(next) = self.name(at, end, word) {
@@ -257,21 +279,30 @@ impl<'r> Scan<'_, '_, 'r> {
             b"sort" | b"branch" => Kind::Routing,
             b"swift" | b"bic" => Kind::Bic,
             b"postal" | b"post" | b"zip" => Kind::Address,
-            _ => return None,
+            b"error" | b"status" | b"response" | b"exit" | b"reason" | b"result" | b"http" | b"return" | b"failure" | b"country" | b"area" | b"currency" | b"message" => return None,
+            // `Use code 482913`.
+            _ => {
+                let digits = self.text.get(at + 4..)?.trim_ascii_start();
+                let digits = digits.strip_prefix(b"is ").or_else(|| digits.strip_prefix(b": ")).unwrap_or(digits);
+                return (words::run(digits, 0, |b| b.is_ascii_digit()) == 6).then_some(Kind::Pin);
+            }
         })
     }
 
     /// A word outside the lexicon.
     fn unknown_word(&mut self, at: usize, end: usize) -> usize {
         if let Some(kind) = self.label_at(at) {
-            if (is_secret(kind) || kind == Kind::Username) && end - at >= 3 {
+            let bic = kind == Kind::Bic && matches!(end - at, 8 | 11) && self.text[at..end].iter().all(u8::is_ascii_uppercase);
+            if bic || (is_secret(kind) && end - at >= 3) {
                 return self.mask(at, end, kind, Why::Label);
             }
         }
         // Base64 can be all letters; a word has no capital inside.
         let mixed = end - at >= 8 && self.text[at + 1..end].iter().any(u8::is_ascii_uppercase) && self.text[at..end].iter().any(u8::is_ascii_lowercase);
         if self.strict || mixed || end - at >= 16 {
-            return self.token(at, end);
+            let next = self.token(at, end);
+            self.announce(at, end);
+            return next;
         }
         end
     }
@@ -317,8 +348,8 @@ impl<'r> Scan<'_, '_, 'r> {
     fn key(&mut self, at: usize, end: usize) -> Option<usize> {
         let after = spans::value_after(self.text, end)?;
         let key = &self.text[at..end];
-        let class = self.core.user.class_of(key).unwrap_or_else(|| names::classify(key));
-        if class == Class::Unknown && !names::is_printable(key) {
+        let class = self.core.user.class_of(key).unwrap_or_else(|| json::read_name(key).0);
+        if class == Class::Unknown && !json::read_name(key).1 {
             return None;
         }
         if after.start >= self.text.len() || matches!(self.text[after.start], b'\n' | b'\r') {
@@ -413,7 +444,8 @@ impl<'r> Scan<'_, '_, 'r> {
     /// JSON inside text.
     fn island(&mut self, at: usize) -> usize {
         let text = self.text;
-        let next = words::run(text, at + 1, |b| matches!(b, b' ' | b'\t' | b'{' | b'[' | b'\n' | b'\r'));
+        let window = &text[..text.len().min(at + ISLAND_MAX)];
+        let next = words::run(window, at + 1, |b| matches!(b, b' ' | b'\t' | b'{' | b'[' | b'\n' | b'\r'));
         let opens_object = text[at..next].contains(&b'{');
         if self.depth >= json::NESTING_MAX || !opens_object {
             return at + 1;
@@ -441,6 +473,13 @@ impl<'r> Scan<'_, '_, 'r> {
             }
             _ => at + 1,
         }
+    }
+
+    /// A line of a machine readable zone (ICAO Doc 9303): capitals, digits and `<`, two in a row.
+    fn travel_document(&mut self, at: usize) -> Option<usize> {
+        let window = &self.text[..self.text.len().min(at + 96)];
+        let end = words::run(window, at, |b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'<');
+        (end - at >= 20 && memchr::memmem::find(&self.text[at..end], b"<<").is_some()).then(|| self.mask(at, end, Kind::Passport, Why::Recogniser))
     }
 
     /// One or more words that make a name.

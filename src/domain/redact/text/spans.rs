@@ -24,7 +24,7 @@ pub(super) static CLASS: [u8; 256] = {
             0x80..=0xff => LETTER,
             b'0'..=b'9' => DIGIT | IDENT,
             b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c => SPACE | DELIMITER,
-            b'"' | b'\'' | b'`' | b'<' | b'>' | b'(' | b')' | b'[' | b']' | b'{' | b'}' | b',' | b';' | b'|' | 0 => DELIMITER,
+            b'"' | b'\'' | b'`' | b'<' | b'>' | b'(' | b')' | b'[' | b']' | b'{' | b'}' | b',' | b';' | b'|' | 0..0x20 | 0x7f => DELIMITER,
             b'_' | b'-' | b'.' => IDENT,
             _ => 0,
         };

@@ -1,25 +1,31 @@
 //! Tokens that are not plain words: numbers, keys with values, URLs, addresses, random strings.
 
 use super::super::kind::Kind;
-use super::super::recognise::{self, contact, encoded, iban, number};
+use super::super::recognise::{self, contact, encoded, iban, number, vendor};
 use super::super::shape;
 use super::super::sink::Why;
+use super::super::names::Class;
 use super::super::surface::{json, target};
 use super::super::words::{self, API, KNOWN, LABEL, NOUN};
 use super::spans::{self, CLASS, DIGIT, IDENT, LETTER, class};
 use super::{Scan, TextState, is_secret};
 
-/// Longest token that is judged as such; a longer one is masked.
-pub(super) const TOKEN_MAX: usize = 8_192;
+/// Longest token that is judged as such; a longer one is masked. What is found inside a token is
+/// masked piece by piece and the rest is read again, so this bounds the work for each byte.
+const TOKEN_MAX: usize = 2_048;
+/// Longest URL that is read: filters of guids have 4,096 characters each.
+const URL_MAX: usize = 16_384;
 
 impl Scan<'_, '_, '_> {
     /// A token that starts at `at` and is more than a word.
     pub(super) fn other(&mut self, at: usize) -> usize {
         let text = self.text;
-        let end = spans::token_end(text, at);
+        // The rest of a token whose end is known is not measured again.
+        let end = if at > self.token.0 && at < self.token.1 { self.token.1 } else { spans::token_end(text, at) };
         if end == at {
             return at + 1;
         }
+        self.token = (at, end);
         self.other_within(at, end)
     }
 
@@ -51,6 +57,12 @@ impl Scan<'_, '_, '_> {
             if let Some((stop, kind)) = iban::find(text, at) {
                 return self.mask(at, stop, kind, Why::Recogniser);
             }
+            // `client_secret is ...`: the name announces a value, and may be one itself.
+            if ident == end || trimmed_names(&text[ident..end]) {
+                let next = self.token(at, end);
+                self.announce(at, ident);
+                return next;
+            }
         } else if first & DIGIT != 0 {
             return self.numeric(at);
         }
@@ -61,6 +73,18 @@ impl Scan<'_, '_, '_> {
     pub(super) fn numeric(&mut self, at: usize) -> usize {
         let text = self.text;
         let label = self.label_at(at);
+        if label.is_none() {
+            // Most numbers are short and stand alone.
+            let end = words::run(&text[..text.len().min(at + 6)], at, |b| b.is_ascii_digit());
+            let alone = match text.get(end) {
+                None | Some(b',' | b'\n' | b'\r' | b'"' | b']' | b'}' | b';') => true,
+                Some(b' ') => !text.get(end + 1).is_some_and(|b| b.is_ascii_digit() || b.is_ascii_uppercase() || matches!(b, b'-' | b'(')),
+                Some(_) => false,
+            };
+            if alone && end - at < 6 && end > at {
+                return end;
+            }
+        }
         if label != Some(Kind::DateOfBirth) {
             if let Some(len) = shape::timestamp_len(&text[at..text.len().min(at + 48)]) {
                 return at + len;
@@ -94,31 +118,43 @@ impl Scan<'_, '_, '_> {
     pub(super) fn url(&mut self, at: usize) -> usize {
         let text = self.text;
         let mut end = at;
-        let mut depth = 0_i32;
+        let (mut depth, mut square) = (0_i32, 0_i32);
         while let Some(b) = text.get(end) {
             match b {
                 b' ' | b'\t' | b'\n' | b'\r' | b'"' | b'<' | b'>' | b'`' | b'\'' | b'|' | b'\\' | b'{' | b'}' | 0 => break,
                 b'(' => depth += 1,
                 b')' if depth == 0 => break,
                 b')' => depth -= 1,
-                b']' if text[at..end].iter().filter(|b| **b == b'[').count() <= text[at..end].iter().filter(|b| **b == b']').count() => break,
+                b'[' => square += 1,
+                b']' if square == 0 => break,
+                b']' => square -= 1,
                 b',' if class(text, end + 1) & spans::SPACE != 0 => break,
                 _ => {}
             }
             end += 1;
-            if end - at > TOKEN_MAX {
+            if end - at > URL_MAX {
                 break;
             }
         }
         let end = spans::trim_end(text, at, end);
-        if end - at > TOKEN_MAX {
+        if end - at > URL_MAX {
             let end = words::run(text, end, |b| b > b' ');
             return self.mask(at, end, Kind::Oversize, Why::Shape);
         }
+        // `://4111 1111 ...`: a number in groups only begins there.
+        let groups = text[at..end].iter().rposition(|b| !b.is_ascii_digit()).map_or(at, |n| at + n + 1);
+        let number = (groups < end && class(text, end) & spans::SPACE != 0 && class(text, end + 1) & DIGIT != 0)
+            .then(|| number::find(text, groups, self.label_at(at)))
+            .flatten()
+            .filter(|(to, _)| *to > end);
+        let url = if number.is_some() { groups } else { end };
         self.flush(at);
-        target::redact_url(self.core, &text[at..end], self.sink, self.depth + 1);
-        self.done = end;
-        end
+        target::redact_url(self.core, &text[at..url], self.sink, self.depth + 1);
+        self.done = url;
+        match number {
+            Some((to, kind)) => self.mask(groups, to, kind, Why::Recogniser),
+            None => end,
+        }
     }
 
     /// Judges `text[at..end]`, which holds no delimiter.
@@ -126,11 +162,7 @@ impl Scan<'_, '_, '_> {
         let text = self.text;
         let end = spans::trim_end(text, at, end).max(at + 1);
         let token = &text[at..end];
-        if token.len() > TOKEN_MAX {
-            self.blob = end == text.len() || text[end..].trim_ascii().is_empty();
-            return self.mask(at, end, Kind::Opaque, Why::Shape);
-        }
-        if let Some(n) = memchr::memmem::find(token, b"://") {
+        if let Some(n) = memchr::memmem::find(&token[..token.len().min(TOKEN_MAX)], b"://") {
             let scheme = token[..n].iter().rposition(|b| !b.is_ascii_alphanumeric() && !matches!(b, b'+' | b'-' | b'.')).map_or(0, |p| p + 1);
             if scheme == 0 && n > 0 {
                 return self.url(at);
@@ -139,6 +171,10 @@ impl Scan<'_, '_, '_> {
                 self.token(at, at + scheme);
                 return self.url(at + scheme);
             }
+        }
+        if token.len() > TOKEN_MAX {
+            self.blob = text[end..].iter().take(64).all(u8::is_ascii_whitespace);
+            return self.mask(at, end, vendor::key(token).unwrap_or(Kind::Opaque), Why::Shape);
         }
         if let Some(n) = memchr::memchr(b'@', token) {
             if let Some((from, to)) = contact::email_around(text, at + n, self.done.max(at)) {
@@ -193,7 +229,11 @@ impl Scan<'_, '_, '_> {
         while here < end {
             if text[here].is_ascii_digit() && (here == at || !text[here - 1].is_ascii_digit()) {
                 if here > at {
-                    if let Some((to, kind)) = number::find(text, here, None).filter(|(_, kind)| matches!(kind, Kind::Card | Kind::Ssn | Kind::NationalId)) {
+                    // `acct-12345678`: the word before the number announces it.
+                    let before = words::run(&text[..here], at, |b| b.is_ascii_alphabetic());
+                    let label = if before < here && !text[before].is_ascii_alphanumeric() { words::word(&text[at..before]).label() } else { None };
+                    let found = number::find(text, here, label);
+                    if let Some((to, kind)) = found.filter(|(_, kind)| label.is_some() || matches!(kind, Kind::Card | Kind::Ssn | Kind::NationalId)) {
                         return self.mask(here, to, kind, Why::Recogniser);
                     }
                 }
@@ -203,6 +243,16 @@ impl Scan<'_, '_, '_> {
             }
         }
         end
+    }
+
+    /// A name of several words (`clientSecret`, `X-Api-Key`) announces a value like a label.
+    pub(super) fn announce(&mut self, at: usize, end: usize) {
+        let end = spans::trim_end(self.text, at, end);
+        if end - at >= 3 && end - at <= 40 && self.text[at..end].iter().filter(|b| b.is_ascii_digit()).count() <= 2 {
+            if let (Class::Sensitive(kind), true) = json::read_name(&self.text[at..end]) {
+                self.label = Some((kind, end + super::LABEL_REACH));
+            }
+        }
     }
 
     /// A token with signs inside that is not one thing: its parts.
@@ -218,8 +268,13 @@ impl Scan<'_, '_, '_> {
                 if word.is(NOUN) {
                     self.noun = stop + 4;
                 }
+                if let Some(kind) = word.label() {
+                    self.label = Some((kind, stop + super::LABEL_REACH));
+                }
                 if part[0].is_ascii_digit() {
-                    if let Some((to, kind)) = number::find(text, here, self.label_at(here)) {
+                    let from = if here > at && text[here - 1] == b'+' { here - 1 } else { here };
+                    if let Some((to, kind)) = number::find(text, from, self.label_at(here)) {
+                        here = from;
                         here = self.mask(here, to, kind, Why::Recogniser);
                         continue;
                     }
@@ -341,6 +396,11 @@ fn is_joined(token: &[u8], strict: bool) -> bool {
                 || shape::is_wordy(part, KNOWN | LABEL | NOUN)
                 || (!strict && part.len() <= 24 && part.iter().all(|b| b.is_ascii_lowercase() || matches!(b, b'_' | b'-' | b'.')))
         })
+}
+
+/// Only the sentence's punctuation.
+fn trimmed_names(rest: &[u8]) -> bool {
+    rest.iter().all(|b| matches!(b, b'.' | b',' | b':' | b'!' | b'?' | b'#'))
 }
 
 /// Tokens of program text: host names, versions, paths of modules.
