@@ -11,11 +11,18 @@ fn main() {
 
 fn bench(bencher: divan::Bencher<'_, '_>, surface: Surface, input: &[u8]) {
     let redactor = Redactor::default();
-    bencher.counter(BytesCount::new(input.len())).bench(|| redactor.redact(surface, divan::black_box(input), Context::default()));
+    bencher
+        .counter(BytesCount::new(input.len()))
+        .bench(|| redactor.redact(surface, divan::black_box(input), Context::default()));
 }
 
 fn repeat(unit: &str, bytes: usize) -> Vec<u8> {
-    unit.as_bytes().iter().copied().cycle().take(bytes / unit.len() * unit.len()).collect()
+    unit.as_bytes()
+        .iter()
+        .copied()
+        .cycle()
+        .take(bytes / unit.len() * unit.len())
+        .collect()
 }
 
 const KIB: usize = 1024;
@@ -31,7 +38,10 @@ fn clean_json(bytes: usize) -> Vec<u8> {
 }
 
 fn clean_text(bytes: usize) -> Vec<u8> {
-    repeat("2026-11-22T02:31:07.123Z INFO transfer completed in 12 ms, status=200 and nothing else was written to the ledger by this worker\n", bytes)
+    repeat(
+        "2026-11-22T02:31:07.123Z INFO transfer completed in 12 ms, status=200 and nothing else was written to the ledger by this worker\n",
+        bytes,
+    )
 }
 
 const DENSE_JSON: &str = "{\"first_name\":\"Zyxanthe\",\"last_name\":\"Quillfeather\",\"ssn\":\"078-05-1120\",\"email\":\"z.q@example.com\",\"phone_number\":\"+15550137742\",\"card_number\":\"4111111111111111\",\"iban\":\"DE89370400440532013000\",\"note\":\"call me\"},";
@@ -49,7 +59,14 @@ fn text_clean(bencher: divan::Bencher<'_, '_>, bytes: usize) {
 
 #[divan::bench(args = [KIB, 256 * KIB])]
 fn text_prose(bencher: divan::Bencher<'_, '_>, bytes: usize) {
-    bench(bencher, Surface::Text, &repeat("the worker that writes the ledger waits until the last segment of the journal has been read and then goes on with the next one as usual\n", bytes));
+    bench(
+        bencher,
+        Surface::Text,
+        &repeat(
+            "the worker that writes the ledger waits until the last segment of the journal has been read and then goes on with the next one as usual\n",
+            bytes,
+        ),
+    );
 }
 
 #[divan::bench(args = [KIB, 256 * KIB])]
@@ -78,7 +95,10 @@ fn request_with_headers(bencher: divan::Bencher<'_, '_>) {
 #[divan::bench]
 fn value_of_64_kib(bencher: divan::Bencher<'_, '_>) {
     let mut input = b"{\"message\":\"".to_vec();
-    input.extend(repeat("Invalid scopes for john@example.com. Required: trades:execute. ", 64 * KIB));
+    input.extend(repeat(
+        "Invalid scopes for john@example.com. Required: trades:execute. ",
+        64 * KIB,
+    ));
     input.extend(b"\"}");
     bench(bencher, Surface::Json, &input);
 }

@@ -3,6 +3,7 @@
 
 mod generate;
 mod properties;
+mod rules;
 mod score;
 mod values;
 
@@ -17,7 +18,10 @@ fn the_labelled_set_is_redacted_within_the_thresholds() {
     assert!(cases.len() >= 1_500, "{} cases", cases.len());
     let redactor = Redactor::default();
     let report = score::score(&cases, |case| {
-        redactor.redact(case.surface, &case.input, Context::default()).bytes.into_inner()
+        redactor
+            .redact(case.surface, &case.input, Context::default())
+            .bytes
+            .into_inner()
     });
     println!("{report}");
     report.assert_thresholds();
@@ -29,7 +33,10 @@ fn other_seeds_give_the_same_picture() {
     for seed in 1..4 {
         let cases = generate::cases(seed);
         let report = score::score(&cases, |case| {
-            redactor.redact(case.surface, &case.input, Context::default()).bytes.into_inner()
+            redactor
+                .redact(case.surface, &case.input, Context::default())
+                .bytes
+                .into_inner()
         });
         report.assert_thresholds();
     }
@@ -39,10 +46,16 @@ fn other_seeds_give_the_same_picture() {
 fn the_scorer_sees_leaks_and_losses() {
     let cases = generate::cases(SEED);
     let leaky = score::score(&cases, |case| case.input.clone());
-    assert!(leaky.leaks() * 10 >= leaky.planted() * 9, "raw text must count as a leak");
+    assert!(
+        leaky.leaks() * 10 >= leaky.planted() * 9,
+        "raw text must count as a leak"
+    );
     let mute = score::score(&cases, |_| Vec::new());
     assert_eq!(mute.leaks(), 0);
-    assert!(mute.lost() == mute.useful() && mute.useful() > 3_000, "nothing kept must count as lost");
+    assert!(
+        mute.lost() == mute.useful() && mute.useful() > 3_000,
+        "nothing kept must count as lost"
+    );
 }
 
 /// `docs/redaction.md` holds a table made from the code. `EGRET_REGENERATE=1 cargo test` writes it.
@@ -54,16 +67,26 @@ fn the_list_of_recognisers_in_the_documents_is_the_one_in_the_code() {
     for (set, about) in RULE_SETS {
         table.push_str(&format!("\n### Rule set `{set}`: {about}\n\n| kind | source | validation |\n| --- | --- | --- |\n"));
         for row in KINDS.iter().filter(|row| row.set == *set) {
-            table.push_str(&format!("| `{}` | {} | {} |\n", row.name, row.source, row.check));
+            table.push_str(&format!(
+                "| `{}` | {} | {} |\n",
+                row.name, row.source, row.check
+            ));
         }
     }
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/redaction.md");
     let text = std::fs::read_to_string(path).unwrap();
-    let (head, rest) = text.split_once(BEGIN).expect("docs/redaction.md has the begin mark");
-    let (_, tail) = rest.split_once(END).expect("docs/redaction.md has the end mark");
+    let (head, rest) = text
+        .split_once(BEGIN)
+        .expect("docs/redaction.md has the begin mark");
+    let (_, tail) = rest
+        .split_once(END)
+        .expect("docs/redaction.md has the end mark");
     let fresh = format!("{head}{BEGIN}{table}\n{END}{tail}");
     if std::env::var_os("EGRET_REGENERATE").is_some() {
         std::fs::write(path, &fresh).unwrap();
     }
-    assert!(fresh == text || std::env::var_os("EGRET_REGENERATE").is_some(), "docs/redaction.md is not up to date: run with EGRET_REGENERATE=1");
+    assert!(
+        fresh == text || std::env::var_os("EGRET_REGENERATE").is_some(),
+        "docs/redaction.md is not up to date: run with EGRET_REGENERATE=1"
+    );
 }

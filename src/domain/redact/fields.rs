@@ -25,7 +25,11 @@ impl std::str::FromStr for Action {
             "mask" => Self::Mask,
             "drop" => Self::Drop,
             "pseudonymise" | "pseudonymize" => Self::Pseudonymise,
-            other => return Err(format!("unknown action {other:?}; use one of: keep, mask, drop, pseudonymise")),
+            other => {
+                return Err(format!(
+                    "unknown action {other:?}; use one of: keep, mask, drop, pseudonymise"
+                ));
+            }
         })
     }
 }
@@ -47,7 +51,9 @@ struct Entry {
 
 /// A path that is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("field path {path:?} is not understood: {reason}; write it as `name.first` or `objects[].guid`")]
+#[error(
+    "field path {path:?} is not understood: {reason}; write it as `name.first` or `objects[].guid`"
+)]
 pub struct PathError {
     path: String,
     reason: &'static str,
@@ -61,10 +67,17 @@ impl FieldRules {
     ///
     /// # Errors
     /// When a path is empty, has an empty part, or is deeper than 32 parts.
-    pub fn compile<'a>(rules: impl IntoIterator<Item = (&'a str, Action)>) -> Result<Self, PathError> {
-        let mut this = Self { nodes: vec![Entry::default()] };
+    pub fn compile<'a>(
+        rules: impl IntoIterator<Item = (&'a str, Action)>,
+    ) -> Result<Self, PathError> {
+        let mut this = Self {
+            nodes: vec![Entry::default()],
+        };
         for (path, action) in rules {
-            let error = |reason| PathError { path: path.to_owned(), reason };
+            let error = |reason| PathError {
+                path: path.to_owned(),
+                reason,
+            };
             let mut node = 0;
             for (depth, part) in path.split('.').enumerate() {
                 if depth >= PATH_MAX {
@@ -121,20 +134,34 @@ pub(crate) struct Node<'f> {
 
 impl<'f> Node<'f> {
     pub(crate) fn root(rules: &'f FieldRules) -> Self {
-        Self { rules, at: (!rules.nodes.is_empty()).then_some(0), action: None }
+        Self {
+            rules,
+            at: (!rules.nodes.is_empty()).then_some(0),
+            action: None,
+        }
     }
 
     fn go(self, to: Option<usize>) -> Self {
-        let action = to.and_then(|at| self.rules.nodes[at].action).or(self.action);
-        Self { at: to, action, ..self }
+        let action = to
+            .and_then(|at| self.rules.nodes[at].action)
+            .or(self.action);
+        Self {
+            at: to,
+            action,
+            ..self
+        }
     }
 
     pub(crate) fn child(self, name: &[u8]) -> Self {
-        self.go(self.at.and_then(|at| self.rules.nodes[at].children.get(name).copied()))
+        self.go(self
+            .at
+            .and_then(|at| self.rules.nodes[at].children.get(name).copied()))
     }
 
     pub(crate) fn element(self) -> Self {
-        self.go(self.at.and_then(|at| self.rules.nodes[at].element.or(Some(at))))
+        self.go(self
+            .at
+            .and_then(|at| self.rules.nodes[at].element.or(Some(at))))
     }
 
     /// The rule that holds here; none means: masked.

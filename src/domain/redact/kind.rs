@@ -4,11 +4,23 @@
 /// The built-in groups of kinds that a configuration can name.
 pub const RULE_SETS: &[(&str, &str)] = &[
     ("payment", "cards, bank accounts, routing numbers"),
-    ("identity", "national numbers, passports, licences, names, dates of birth"),
-    ("contact", "e-mail, telephone, postal address, network address"),
+    (
+        "identity",
+        "national numbers, passports, licences, names, dates of birth",
+    ),
+    (
+        "contact",
+        "e-mail, telephone, postal address, network address",
+    ),
     ("chain", "blockchain addresses, keys and recovery phrases"),
-    ("credential", "tokens, keys, signatures, passwords, cookies, certificates"),
-    ("structure", "what is not known: fields, keys, files, opaque values"),
+    (
+        "credential",
+        "tokens, keys, signatures, passwords, cookies, certificates",
+    ),
+    (
+        "structure",
+        "what is not known: fields, keys, files, opaque values",
+    ),
 ];
 
 macro_rules! kinds {
@@ -131,8 +143,16 @@ mod tests {
         for (at, row) in KINDS.iter().enumerate() {
             assert_eq!(row.kind.index(), at);
             assert_eq!(row.kind.name(), row.name);
-            assert!(RULE_SETS.iter().any(|(set, _)| *set == row.set), "{}", row.set);
-            assert!(!KINDS[..at].iter().any(|other| other.name == row.name), "{}", row.name);
+            assert!(
+                RULE_SETS.iter().any(|(set, _)| *set == row.set),
+                "{}",
+                row.set
+            );
+            assert!(
+                !KINDS[..at].iter().any(|other| other.name == row.name),
+                "{}",
+                row.name
+            );
         }
         assert!(KINDS.len() < 64, "the mask of enabled kinds has 64 bits");
     }

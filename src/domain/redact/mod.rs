@@ -67,7 +67,15 @@ pub enum Surface {
 
 impl Surface {
     /// Every surface.
-    pub const ALL: &'static [Self] = &[Self::Header, Self::Query, Self::Path, Self::Json, Self::Form, Self::Multipart, Self::Text];
+    pub const ALL: &'static [Self] = &[
+        Self::Header,
+        Self::Query,
+        Self::Path,
+        Self::Json,
+        Self::Form,
+        Self::Multipart,
+        Self::Text,
+    ];
 
     /// The one spelling.
     pub const fn as_str(self) -> &'static str {
@@ -84,7 +92,12 @@ impl Surface {
 
     /// The surface of a body with this content type. Types that are not known are text.
     pub fn of_content_type(content_type: &str) -> Self {
-        let essence = content_type.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
+        let essence = content_type
+            .split(';')
+            .next()
+            .unwrap_or("")
+            .trim()
+            .to_ascii_lowercase();
         match essence.as_str() {
             "application/x-www-form-urlencoded" => Self::Form,
             "multipart/form-data" | "multipart/mixed" => Self::Multipart,
@@ -105,11 +118,19 @@ impl FromStr for Surface {
     type Err = UnknownWord;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL.iter().find(|s| s.as_str() == text).copied().ok_or_else(|| UnknownWord {
-            kind: "surface",
-            found: text.to_owned(),
-            allowed: Self::ALL.iter().map(|s| s.as_str()).collect::<Vec<_>>().join(", "),
-        })
+        Self::ALL
+            .iter()
+            .find(|s| s.as_str() == text)
+            .copied()
+            .ok_or_else(|| UnknownWord {
+                kind: "surface",
+                found: text.to_owned(),
+                allowed: Self::ALL
+                    .iter()
+                    .map(|s| s.as_str())
+                    .collect::<Vec<_>>()
+                    .join(", "),
+            })
     }
 }
 
@@ -208,7 +229,9 @@ pub struct Redactor {
 
 impl fmt::Debug for Redactor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Redactor").field("operations", &self.core.operations.len()).finish_non_exhaustive()
+        f.debug_struct("Redactor")
+            .field("operations", &self.core.operations.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -216,7 +239,15 @@ impl Default for Redactor {
     /// All built-in rules, no pseudonyms.
     fn default() -> Self {
         Self {
-            core: Core { masks: Masks { enabled: u64::MAX, key: None, user_kinds: Vec::new() }, user: UserRules::default(), operations: BTreeMap::new() },
+            core: Core {
+                masks: Masks {
+                    enabled: u64::MAX,
+                    key: None,
+                    user_kinds: Vec::new(),
+                },
+                user: UserRules::default(),
+                operations: BTreeMap::new(),
+            },
         }
     }
 }
@@ -230,14 +261,24 @@ impl Redactor {
     /// Redacts one whole input.
     pub fn redact(&self, surface: Surface, input: &[u8], context: Context<'_>) -> Redaction {
         let mut machine = stream::Machine::new(&self.core, surface, context);
-        let mut sink = sink::Sink::new(&self.core.masks, input.len() + input.len() / 8 + 32, context.explain);
+        let mut sink = sink::Sink::new(
+            &self.core.masks,
+            input.len() + input.len() / 8 + 32,
+            context.explain,
+        );
         machine.run_all(&self.core, input, &mut sink);
-        Redaction { bytes: Redacted(sink.out), counts: sink.counts, hits: sink.hits.unwrap_or_default() }
+        Redaction {
+            bytes: Redacted(sink.out),
+            counts: sink.counts,
+            hits: sink.hits.unwrap_or_default(),
+        }
     }
 
     /// Redacts free text, as most callers in this house need it.
     pub fn text(&self, text: &str) -> Redacted<String> {
-        self.redact(Surface::Text, text.as_bytes(), Context::default()).bytes.into_text()
+        self.redact(Surface::Text, text.as_bytes(), Context::default())
+            .bytes
+            .into_text()
     }
 
     /// Redacts an input that comes in pieces. The output is the same however it is cut.
@@ -252,14 +293,18 @@ impl Redactor {
 
     /// Whether there are field rules for an operation.
     pub fn knows(&self, api: &str, operation: &str) -> bool {
-        self.core.operations.contains_key(&(api.to_owned(), operation.to_owned()))
+        self.core
+            .operations
+            .contains_key(&(api.to_owned(), operation.to_owned()))
     }
 }
 
 impl Core {
     fn rules(&self, context: Context<'_>) -> Option<Node<'_>> {
         let (api, operation) = (context.api?, context.operation?);
-        self.operations.get(&(api.to_owned(), operation.to_owned())).map(Node::root)
+        self.operations
+            .get(&(api.to_owned(), operation.to_owned()))
+            .map(Node::root)
     }
 }
 
@@ -306,7 +351,8 @@ impl RedactorBuilder {
     /// Adds the field rules of one operation.
     #[must_use]
     pub fn operation(mut self, api: &str, operation: &str, rules: FieldRules) -> Self {
-        self.operations.insert((api.to_owned(), operation.to_owned()), rules);
+        self.operations
+            .insert((api.to_owned(), operation.to_owned()), rules);
         self
     }
 
@@ -322,7 +368,14 @@ impl RedactorBuilder {
             enabled = !0 << KINDS.len();
             for set in sets {
                 if !RULE_SETS.iter().any(|(name, _)| *name == set) {
-                    errors.push(RuleError::UnknownSet { found: set, allowed: RULE_SETS.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ") });
+                    errors.push(RuleError::UnknownSet {
+                        found: set,
+                        allowed: RULE_SETS
+                            .iter()
+                            .map(|(name, _)| *name)
+                            .collect::<Vec<_>>()
+                            .join(", "),
+                    });
                     continue;
                 }
                 for (at, row) in KINDS.iter().enumerate().filter(|(_, row)| row.set == set) {
@@ -332,9 +385,17 @@ impl RedactorBuilder {
             }
         }
         match UserRules::compile(&self.rules) {
-            Ok((user, user_kinds)) if errors.is_empty() => {
-                Ok(Redactor { core: Core { masks: Masks { enabled, key: self.key, user_kinds }, user, operations: self.operations } })
-            }
+            Ok((user, user_kinds)) if errors.is_empty() => Ok(Redactor {
+                core: Core {
+                    masks: Masks {
+                        enabled,
+                        key: self.key,
+                        user_kinds,
+                    },
+                    user,
+                    operations: self.operations,
+                },
+            }),
             Ok(_) => Err(errors),
             Err(more) => {
                 errors.extend(more);

@@ -37,7 +37,11 @@ struct Split {
 
 impl Split {
     fn new(name: &[u8]) -> Option<Self> {
-        let mut split = Self { buffer: [0; NAME_MAX], ends: [0; WORDS_MAX], count: 0 };
+        let mut split = Self {
+            buffer: [0; NAME_MAX],
+            ends: [0; WORDS_MAX],
+            count: 0,
+        };
         let mut at = 0;
         let fits = words::split_words(name, |word| {
             if split.count == WORDS_MAX || at + word.len() > NAME_MAX {
@@ -63,7 +67,11 @@ impl Split {
         if at >= self.count {
             return "";
         }
-        let start = if at == 0 { 0 } else { usize::from(self.ends[at - 1]) };
+        let start = if at == 0 {
+            0
+        } else {
+            usize::from(self.ends[at - 1])
+        };
         std::str::from_utf8(&self.buffer[start..usize::from(self.ends[at])]).unwrap_or("")
     }
 
@@ -77,7 +85,9 @@ pub(crate) fn classify(name: &[u8]) -> Class {
     if name.len() > NAME_MAX {
         return Class::Unknown;
     }
-    let Some(split) = Split::new(name) else { return Class::Unknown };
+    let Some(split) = Split::new(name) else {
+        return Class::Unknown;
+    };
     if let Some(class) = exact(split.joined()) {
         return class;
     }
@@ -98,18 +108,27 @@ pub(crate) fn is_printable(name: &[u8]) -> bool {
     }
     if name.len() > NAME_MAX
         || !name.iter().all(|b| {
-            b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b' ' | b'[' | b']' | b'$' | b'@' | b':' | b'/' | b'#')
+            b.is_ascii_alphanumeric()
+                || matches!(
+                    b,
+                    b'_' | b'-' | b'.' | b' ' | b'[' | b']' | b'$' | b'@' | b':' | b'/' | b'#'
+                )
         })
         || name[1..].contains(&b'@')
     {
         return false;
     }
     let split = Split::new(name);
-    if split.as_ref().is_some_and(|split| exact(split.joined()).is_some()) {
+    if split
+        .as_ref()
+        .is_some_and(|split| exact(split.joined()).is_some())
+    {
         return true;
     }
     // `6 May 1960` is no name.
-    if name.iter().filter(|b| b.is_ascii_digit()).count() > 3 && name.iter().any(|b| matches!(b, b' ' | b'-' | b'/' | b'.')) {
+    if name.iter().filter(|b| b.is_ascii_digit()).count() > 3
+        && name.iter().any(|b| matches!(b, b' ' | b'-' | b'/' | b'.'))
+    {
         return false;
     }
     // Unknown letters and digits together stay below the six that count as a leak.
@@ -128,7 +147,8 @@ fn is_known_compound(name: &[u8]) -> bool {
     name.len() <= 24
         && name.iter().all(u8::is_ascii_alphabetic)
         && (3..name.len().saturating_sub(1)).any(|at| {
-            words::word(&name[..at]).is(API | words::LABEL) && words::word(&name[at..]).is(API | words::LABEL)
+            words::word(&name[..at]).is(API | words::LABEL)
+                && words::word(&name[at..]).is(API | words::LABEL)
         })
 }
 
@@ -136,97 +156,206 @@ fn is_known_compound(name: &[u8]) -> bool {
 fn exact(joined: &str) -> Option<Class> {
     use Class::{PairName, Safe, Sensitive, Text, Unknown, Url};
     Some(match joined {
-        "fieldid" | "fieldname" | "attributename" | "headername" | "paramname" | "parametername" | "propertyname"
-        | "key" | "field" | "attribute" | "param" | "parameter" | "property" | "header" => PairName,
-        "value" | "values" | "data" | "details" | "fields" | "payload" | "body" | "content" => Unknown,
+        "fieldid" | "fieldname" | "attributename" | "headername" | "paramname"
+        | "parametername" | "propertyname" | "key" | "field" | "attribute" | "param"
+        | "parameter" | "property" | "header" => PairName,
+        "value" | "values" | "data" | "details" | "fields" | "payload" | "body" | "content" => {
+            Unknown
+        }
         "name" | "names" => Sensitive(Kind::Name),
-        "id" | "ids" | "guid" | "guids" | "uuid" | "sub" | "jti" | "azp" | "exceptionid" | "masqueradeas" | "owner"
-        | "kid" | "subscriberid" | "spanid" | "traceid" | "requestid" | "operationid" | "callid" => Safe(ID),
-        "state" | "status" | "type" | "kind" | "side" | "direction" | "method" | "verb" | "mode" | "level" | "role"
-        | "granttype" | "tokentype" | "responsetype" | "displaymode" | "environment" | "env" | "language"
-        | "lang" | "locale" | "country" | "countrycode" | "nationalitycode" | "transient" | "active" | "enabled"
-        | "sandbox" | "revoked" | "success" | "ok" | "retryable" | "final" | "action" | "event" | "eventtype"
-        | "category" | "scheme" | "network" | "networkname" | "channel" | "source" | "protocol" | "format" | "fieldtype"
-        | "documenttype" | "documentsubtype" | "producttype" | "transfertype" | "accounttype" | "service"
-        | "component" | "module" | "logger" | "target" | "stage" | "outcome" | "decision" | "result" | "effect"
-        | "operation" | "op" | "provider" | "api" | "severity" | "alg" | "typ" | "cty" | "subtype" | "issystem"
-        | "ispublic" | "as" | "sort" | "sortdirection" | "order" | "sortby" | "filter" | "include" | "expand" => Safe(WORDY),
-        "code" | "errorcode" | "messagecode" | "failurecode" | "statuscode" | "httpstatus" | "responsecode" | "obpcode"
-        | "error" | "exceptiontype" => Safe(CODE | WORD | SHORT_INT),
-        "asset" | "symbol" | "currency" | "ccy" | "pair" | "tradingsymbol" | "sourcecurrency" | "destcurrency"
-        | "payoutsymbol" | "assetcode" | "currencycode" | "market" | "symbols" | "assets" => Safe(ASSET | WORD),
-        "amount" | "balance" | "price" | "fee" | "fees" | "rate" | "total" | "subtotal" | "quantity" | "qty" | "cost"
-        | "size" | "sourceamount" | "destamount" | "buyprice" | "sellprice" | "debitamount" | "units" | "decimals" => {
-            Safe(AMOUNT | ASSET | INT | WORD)
+        "id" | "ids" | "guid" | "guids" | "uuid" | "sub" | "jti" | "azp" | "exceptionid"
+        | "masqueradeas" | "owner" | "kid" | "subscriberid" | "spanid" | "traceid"
+        | "requestid" | "operationid" | "callid" => Safe(ID),
+        "state" | "status" | "type" | "kind" | "side" | "direction" | "method" | "verb"
+        | "mode" | "level" | "role" | "granttype" | "tokentype" | "responsetype"
+        | "displaymode" | "environment" | "env" | "language" | "lang" | "locale" | "country"
+        | "countrycode" | "nationalitycode" | "transient" | "active" | "enabled" | "sandbox"
+        | "revoked" | "success" | "ok" | "retryable" | "final" | "action" | "event"
+        | "eventtype" | "category" | "scheme" | "network" | "networkname" | "channel"
+        | "source" | "protocol" | "format" | "fieldtype" | "documenttype" | "documentsubtype"
+        | "producttype" | "transfertype" | "accounttype" | "service" | "component" | "module"
+        | "logger" | "target" | "stage" | "outcome" | "decision" | "result" | "effect"
+        | "operation" | "op" | "provider" | "api" | "severity" | "alg" | "typ" | "cty"
+        | "subtype" | "issystem" | "ispublic" | "as" | "sort" | "sortdirection" | "order"
+        | "sortby" | "filter" | "include" | "expand" => Safe(WORDY),
+        "code" | "errorcode" | "messagecode" | "failurecode" | "statuscode" | "httpstatus"
+        | "responsecode" | "obpcode" | "error" | "exceptiontype" => Safe(CODE | WORD | SHORT_INT),
+        "asset" | "symbol" | "currency" | "ccy" | "pair" | "tradingsymbol" | "sourcecurrency"
+        | "destcurrency" | "payoutsymbol" | "assetcode" | "currencycode" | "market" | "symbols"
+        | "assets" => Safe(ASSET | WORD),
+        "amount" | "balance" | "price" | "fee" | "fees" | "rate" | "total" | "subtotal"
+        | "quantity" | "qty" | "cost" | "size" | "sourceamount" | "destamount" | "buyprice"
+        | "sellprice" | "debitamount" | "units" | "decimals" => Safe(AMOUNT | ASSET | INT | WORD),
+        "version" | "apiversion" | "acceptversion" | "schemaversion" | "appversion"
+        | "sdkversion" | "release" | "ver" | "servedunder" => Safe(VERSION | DATE | INT | WORD),
+        "timestamp" | "ts" | "time" | "date" | "datetime" | "at" | "iat" | "exp" | "nbf"
+        | "since" | "until" | "from" | "to" | "fromdate" | "todate" | "now" | "timestampms"
+        | "epoch" => Safe(TIME | DATE | INT),
+        "page" | "perpage" | "limit" | "offset" | "count" | "index" | "line" | "column"
+        | "port" | "duration" | "elapsed" | "latency" | "attempt" | "attempts" | "retries"
+        | "durationms" | "expiresin" | "retryafter" | "ttl" | "length" | "contentlength"
+        | "bytes" | "seq" | "sequence" | "priority" | "weight" | "depth" | "height" | "width"
+        | "pid" | "year" | "month" | "day" | "hour" | "obplimit" | "obpoffset" | "resendcount"
+        | "age" | "nextpage" | "totalpages" => Safe(INT | AMOUNT | VERSION | BOOLISH),
+        "scope" | "scopes" | "permission" | "permissions" | "roles" | "rolename"
+        | "entitlement" | "entitlements" => Safe(SCOPE | WORDY),
+        "message" | "msg" | "errormessage" | "errordescription" | "description" | "detail"
+        | "title" | "reason" | "summary" | "hint" | "text" | "errors" | "warnings" | "warning"
+        | "log" | "useragent" | "failurereason" | "userstory" | "longmessage" | "failedreason" => {
+            Text
         }
-        "version" | "apiversion" | "acceptversion" | "schemaversion" | "appversion" | "sdkversion" | "release" | "ver"
-        | "servedunder" => Safe(VERSION | DATE | INT | WORD),
-        "timestamp" | "ts" | "time" | "date" | "datetime" | "at" | "iat" | "exp" | "nbf" | "since" | "until" | "from"
-        | "to" | "fromdate" | "todate" | "now" | "timestampms" | "epoch" => Safe(TIME | DATE | INT),
-        "page" | "perpage" | "limit" | "offset" | "count" | "index" | "line" | "column" | "port" | "duration" | "elapsed"
-        | "latency" | "attempt" | "attempts" | "retries" | "durationms" | "expiresin" | "retryafter" | "ttl" | "length"
-        | "contentlength" | "bytes" | "seq" | "sequence" | "priority" | "weight" | "depth" | "height" | "width" | "pid"
-        | "year" | "month" | "day" | "hour" | "obplimit" | "obpoffset" | "resendcount" | "age" | "nextpage" | "totalpages" => {
-            Safe(INT | AMOUNT | VERSION | BOOLISH)
+        "url" | "uri" | "href" | "link" | "redirecturi" | "redirecturl" | "callbackurl"
+        | "notifytarget" | "path" | "iss" | "aud" | "issuer" | "audience" | "origin"
+        | "referer" | "referrer" | "location" | "instance" | "endpoint" | "request" | "baseurl"
+        | "jwksuri" | "selflink" | "route" => Url,
+        "host" | "hostname" | "domain" | "server" | "authority" | "node" | "pod" | "region"
+        | "zone" | "cluster" => Safe(HOST | WORDY),
+        "hash" | "digest" | "checksum" | "sha" | "sha1" | "sha256" | "md5" | "commit"
+        | "revision" | "etag" | "ref" | "gitsha" | "fingerprint" | "contenthash" => {
+            Safe(HASH | ID | VERSION)
         }
-        "scope" | "scopes" | "permission" | "permissions" | "roles" | "rolename" | "entitlement" | "entitlements" => Safe(SCOPE | WORDY),
-        "message" | "msg" | "errormessage" | "errordescription" | "description" | "detail" | "title" | "reason"
-        | "summary" | "hint" | "text" | "errors" | "warnings" | "warning" | "log" | "useragent" | "failurereason"
-        | "userstory" | "longmessage" | "failedreason" => Text,
-        "url" | "uri" | "href" | "link" | "redirecturi" | "redirecturl" | "callbackurl" | "notifytarget" | "path"
-        | "iss" | "aud" | "issuer" | "audience" | "origin" | "referer" | "referrer" | "location" | "instance" | "endpoint"
-        | "request" | "baseurl" | "jwksuri" | "selflink" | "route" => Url,
-        "host" | "hostname" | "domain" | "server" | "authority" | "node" | "pod" | "region" | "zone" | "cluster" => Safe(HOST | WORDY),
-        "hash" | "digest" | "checksum" | "sha" | "sha1" | "sha256" | "md5" | "commit" | "revision" | "etag" | "ref"
-        | "gitsha" | "fingerprint" | "contenthash" => Safe(HASH | ID | VERSION),
         "traceparent" => Safe(TRACEPARENT),
         "contenttype" | "mimetype" | "mediatype" | "accept" => Safe(MIME | WORDY),
         "clientid" | "consumerid" | "appid" | "applicationid" | "keyid" => Safe(ID),
-        "user" | "users" | "customer" | "account" | "card" | "owners" | "client" | "bank" | "view" | "transaction"
-        | "address2" | "accounts" | "customers" | "cards" => Unknown,
+        "user" | "users" | "customer" | "account" | "card" | "owners" | "client" | "bank"
+        | "view" | "transaction" | "address2" | "accounts" | "customers" | "cards" => Unknown,
         "number" | "customernumber" | "uniquememoid" => Sensitive(Kind::Account),
-        "memo" | "note" | "notes" | "comment" | "comments" | "narrative" | "labels" | "label" | "nickname" | "tag"
-        | "remittanceinformation" | "remittanceinformationunstructured" | "subject" | "beneficiarymemo"
-        | "destinationtag" | "desc" | "problematicvalue" | "response" | "freetext" => Sensitive(Kind::Text),
-        "publickey" | "idempotencykey" | "partitionkey" | "sortkey" | "primarykey" | "keyname" | "keytype" | "routingkey"
-        | "cachekey" | "foreignkey" | "keyversion" | "keysize" => Safe(ID | WORDY),
+        "memo"
+        | "note"
+        | "notes"
+        | "comment"
+        | "comments"
+        | "narrative"
+        | "labels"
+        | "label"
+        | "nickname"
+        | "tag"
+        | "remittanceinformation"
+        | "remittanceinformationunstructured"
+        | "subject"
+        | "beneficiarymemo"
+        | "destinationtag"
+        | "desc"
+        | "problematicvalue"
+        | "response"
+        | "freetext" => Sensitive(Kind::Text),
+        "publickey" | "idempotencykey" | "partitionkey" | "sortkey" | "primarykey" | "keyname"
+        | "keytype" | "routingkey" | "cachekey" | "foreignkey" | "keyversion" | "keysize" => {
+            Safe(ID | WORDY)
+        }
         "accesskeyid" | "awsaccesskeyid" => Sensitive(Kind::CloudKey),
-        "lat" | "lng" | "lon" | "latitude" | "longitude" | "geolocation" | "psugeolocation" => Sensitive(Kind::Personal),
-        "consumerkey" | "apitoken" | "appkey" | "clientkey" | "apisecret" => Sensitive(Kind::ApiKey),
+        "lat" | "lng" | "lon" | "latitude" | "longitude" | "geolocation" | "psugeolocation" => {
+            Sensitive(Kind::Personal)
+        }
+        "consumerkey" | "apitoken" | "appkey" | "clientkey" | "apisecret" => {
+            Sensitive(Kind::ApiKey)
+        }
         "directlogin" | "directlogintoken" => Sensitive(Kind::DirectLogin),
         "gatewaylogin" => Sensitive(Kind::GatewayLogin),
-        "answer" | "securityanswer" | "challengeanswer" | "scaauthenticationdata" | "pinreset" | "smscode" | "card2fa"
-        | "verificationcode" | "onetimecode" | "otpcode" | "authcode" | "twofactorcode" | "sms" => Sensitive(Kind::Pin),
-        "codeverifier" | "codechallenge" | "oauthverifier" | "authorizationcode" => Sensitive(Kind::Secret),
-        "downloadurl" | "uploadurl" | "inviteurl" | "resetpasswordurl" | "authorization3dsurl" | "secretlink"
-        | "signedurl" | "presignedurl" | "passwordreseturl" => Sensitive(Kind::Url),
-        "line1" | "line2" | "line3" | "addressline" | "addressline1" | "addressline2" | "postalcode" | "postcode" | "zip"
-        | "zipcode" | "city" | "town" | "county" | "province" | "subdivision" | "street1" | "street2"
-        | "address1" | "suburb" | "district" => Sensitive(Kind::Address),
-        "first" | "last" | "middle" | "full" | "given" | "family" | "surname" | "forename" | "firstname" | "lastname"
-        | "fullname" | "middlename" | "givenname" | "familyname" | "legalname" | "displayname" | "nameoncard" | "alias"
-        | "aliases" | "holder" | "holders" | "beneficiary" | "maidenname" | "mothersmaidenname" | "creditorname"
-        | "debtorname" | "ownername" | "cardholder" | "payee" | "payer" | "initials" => Sensitive(Kind::Name),
-        "gender" | "sex" | "citizenship" | "nationality" | "occupation" | "employer" | "income" | "salary" | "religion"
-        | "ethnicity" | "maritalstatus" | "dependants" | "dobofdependants" | "faceimage" | "employmentstatus"
-        | "relationshipstatus" | "highesteducationattained" | "securityquestion" | "question" | "deviceid"
-        | "devicefingerprint" | "website" | "placeofbirth" | "birthplace" | "natureofbusiness" | "businessindustry"
-        | "plaidaccountmask" | "plaidaccountname" | "plaidaccountid" | "plaidinstitutionid" | "personainquiryid"
-        | "image" | "photo" | "selfie" | "avatar" | "biometric" | "fingerprintdata" => Sensitive(Kind::Personal),
+        "answer"
+        | "securityanswer"
+        | "challengeanswer"
+        | "scaauthenticationdata"
+        | "pinreset"
+        | "smscode"
+        | "card2fa"
+        | "verificationcode"
+        | "onetimecode"
+        | "otpcode"
+        | "authcode"
+        | "twofactorcode"
+        | "sms" => Sensitive(Kind::Pin),
+        "codeverifier" | "codechallenge" | "oauthverifier" | "authorizationcode" => {
+            Sensitive(Kind::Secret)
+        }
+        "downloadurl"
+        | "uploadurl"
+        | "inviteurl"
+        | "resetpasswordurl"
+        | "authorization3dsurl"
+        | "secretlink"
+        | "signedurl"
+        | "presignedurl"
+        | "passwordreseturl" => Sensitive(Kind::Url),
+        "line1" | "line2" | "line3" | "addressline" | "addressline1" | "addressline2"
+        | "postalcode" | "postcode" | "zip" | "zipcode" | "city" | "town" | "county"
+        | "province" | "subdivision" | "street1" | "street2" | "address1" | "suburb"
+        | "district" => Sensitive(Kind::Address),
+        "first" | "last" | "middle" | "full" | "given" | "family" | "surname" | "forename"
+        | "firstname" | "lastname" | "fullname" | "middlename" | "givenname" | "familyname"
+        | "legalname" | "displayname" | "nameoncard" | "alias" | "aliases" | "holder"
+        | "holders" | "beneficiary" | "maidenname" | "mothersmaidenname" | "creditorname"
+        | "debtorname" | "ownername" | "cardholder" | "payee" | "payer" | "initials" => {
+            Sensitive(Kind::Name)
+        }
+        "gender"
+        | "sex"
+        | "citizenship"
+        | "nationality"
+        | "occupation"
+        | "employer"
+        | "income"
+        | "salary"
+        | "religion"
+        | "ethnicity"
+        | "maritalstatus"
+        | "dependants"
+        | "dobofdependants"
+        | "faceimage"
+        | "employmentstatus"
+        | "relationshipstatus"
+        | "highesteducationattained"
+        | "securityquestion"
+        | "question"
+        | "deviceid"
+        | "devicefingerprint"
+        | "website"
+        | "placeofbirth"
+        | "birthplace"
+        | "natureofbusiness"
+        | "businessindustry"
+        | "plaidaccountmask"
+        | "plaidaccountname"
+        | "plaidaccountid"
+        | "plaidinstitutionid"
+        | "personainquiryid"
+        | "image"
+        | "photo"
+        | "selfie"
+        | "avatar"
+        | "biometric"
+        | "fingerprintdata" => Sensitive(Kind::Personal),
         "filename" | "file" | "attachment" => Sensitive(Kind::File),
-        "txnhash" | "txhash" | "transactionhash" | "networkaddress" | "walletaddress" | "depositaddress" | "msgsender"
+        "txnhash"
+        | "txhash"
+        | "transactionhash"
+        | "networkaddress"
+        | "walletaddress"
+        | "depositaddress"
+        | "msgsender"
         | "smartcontractaddress" => Sensitive(Kind::Chain),
         "privatekey" | "xprv" | "pem" => Sensitive(Kind::PrivateKey),
-        "certificate" | "cert" | "clientcert" | "psd2cert" | "tppsignaturecertificate" | "x5c" => Sensitive(Kind::Certificate),
-        "ips" | "ipaddress" | "clientip" | "remoteip" | "remoteaddr" | "sourceip" | "psuipaddress" | "ipwhitelist"
-        | "ipallowlist" | "lockedipaddresses" | "xforwardedfor" | "forwarded" | "xrealip" | "trueclientip" | "cfconnectingip" => {
+        "certificate" | "cert" | "clientcert" | "psd2cert" | "tppsignaturecertificate" | "x5c" => {
+            Sensitive(Kind::Certificate)
+        }
+        "ips" | "ipaddress" | "clientip" | "remoteip" | "remoteaddr" | "sourceip"
+        | "psuipaddress" | "ipwhitelist" | "ipallowlist" | "lockedipaddresses"
+        | "xforwardedfor" | "forwarded" | "xrealip" | "trueclientip" | "cfconnectingip" => {
             Sensitive(Kind::Ip)
         }
-        "dobday" | "dobmonth" | "dobyear" | "beneficiarydobday" | "beneficiarydobmonth" | "beneficiarydobyear" => Sensitive(Kind::DateOfBirth),
-        "expirymonth" | "expiryyear" | "expmonth" | "expyear" | "expirydate" | "expiry" => Safe(SHORT_INT | DATE | TIME),
-        "accountdetails" | "routingdetails" | "identifiers" | "accountroutings" | "creditoraccount" | "debtoraccount" | "maskedpan" => {
-            Sensitive(Kind::Account)
+        "dob" => Sensitive(Kind::DateOfBirth),
+        "ssn" => Sensitive(Kind::Ssn),
+        "dobday"
+        | "dobmonth"
+        | "dobyear"
+        | "beneficiarydobday"
+        | "beneficiarydobmonth"
+        | "beneficiarydobyear" => Sensitive(Kind::DateOfBirth),
+        "expirymonth" | "expiryyear" | "expmonth" | "expyear" | "expirydate" | "expiry" => {
+            Safe(SHORT_INT | DATE | TIME)
         }
+        "accountdetails" | "routingdetails" | "identifiers" | "accountroutings"
+        | "creditoraccount" | "debtoraccount" | "maskedpan" => Sensitive(Kind::Account),
         "bankcode" | "swiftbic" | "bicfi" => Sensitive(Kind::Bic),
         "last4" | "lastfour" | "lastdigits" | "last4digits" => Safe(LAST4),
         _ => return None,
@@ -242,28 +371,63 @@ fn qualified(split: &Split) -> Option<Class> {
     let before = split.word(split.count - 2);
     let born = split.has(&["birth", "birthday", "dob", "born"]);
     Some(match last {
-        "at" | "on" | "since" | "until" | "timestamp" | "time" | "gte" | "lte" | "lt" | "gt" | "after" | "expires" | "expiry" if !born => {
+        "at" | "on" | "since" | "until" | "timestamp" | "time" | "gte" | "lte" | "lt" | "gt"
+        | "after" | "expires" | "expiry"
+            if !born =>
+        {
             Class::Safe(TIME | DATE | INT)
         }
         "date" | "day" if !born => Class::Safe(TIME | DATE | INT),
-        "type" | "status" | "state" | "kind" | "mode" | "scheme" | "algorithm" | "alg" | "format" | "currency" | "country"
-        | "category" | "method" | "level" | "source" | "direction" | "class" | "environment" | "policy" | "strength" => {
-            Class::Safe(WORDY)
-        }
-        "code" if matches!(before, "country" | "currency" | "status" | "error" | "failure" | "message" | "language" | "reason" | "asset" | "response" | "result") => {
+        "type" | "status" | "state" | "kind" | "mode" | "scheme" | "algorithm" | "alg"
+        | "format" | "currency" | "country" | "category" | "method" | "level" | "source"
+        | "direction" | "class" | "environment" | "policy" | "strength" => Class::Safe(WORDY),
+        "code"
+            if matches!(
+                before,
+                "country"
+                    | "currency"
+                    | "status"
+                    | "error"
+                    | "failure"
+                    | "message"
+                    | "language"
+                    | "reason"
+                    | "asset"
+                    | "response"
+                    | "result"
+            ) =>
+        {
             Class::Safe(CODE | WORD | SHORT_INT)
         }
-        "verified" | "required" | "provided" | "present" | "enabled" | "disabled" | "valid" | "active" | "confirmed" | "available"
-        | "allowed" | "supported" | "exists" | "optional" | "revoked" | "expired" | "masked" | "accepted" | "only" | "match" | "matches" => {
-            Class::Safe(BOOLISH | TIME)
-        }
-        "count" | "total" | "size" | "length" | "len" | "limit" | "offset" | "attempts" | "retries" | "seconds" | "ms" | "minutes"
-        | "days" | "hours" | "ttl" | "in" | "max" | "min" | "index" | "version" | "percent" | "bytes" | "used" | "remaining" | "age" => {
+        "verified" | "required" | "provided" | "present" | "enabled" | "disabled" | "valid"
+        | "active" | "confirmed" | "available" | "allowed" | "supported" | "exists"
+        | "optional" | "revoked" | "expired" | "masked" | "accepted" | "only" | "match"
+        | "matches" => Class::Safe(BOOLISH | TIME),
+        "count" | "total" | "size" | "length" | "len" | "limit" | "offset" | "attempts"
+        | "retries" | "seconds" | "ms" | "minutes" | "days" | "hours" | "ttl" | "in" | "max"
+        | "min" | "index" | "version" | "percent" | "bytes" | "used" | "remaining" | "age" => {
             Class::Safe(INT | AMOUNT | VERSION | BOOLISH)
         }
         "last4" => Class::Safe(LAST4),
         "4" if before == "last" => Class::Safe(LAST4),
-        _ if matches!(first, "is" | "has" | "can" | "should" | "needs" | "allow" | "include" | "num" | "max" | "min" | "requires" | "supports" | "force" | "use" | "with") => {
+        _ if matches!(
+            first,
+            "is" | "has"
+                | "can"
+                | "should"
+                | "needs"
+                | "allow"
+                | "include"
+                | "num"
+                | "max"
+                | "min"
+                | "requires"
+                | "supports"
+                | "force"
+                | "use"
+                | "with"
+        ) =>
+        {
             Class::Safe(BOOLISH | INT)
         }
         _ => return None,
@@ -274,11 +438,26 @@ fn qualified(split: &Split) -> Option<Class> {
 fn sensitive(split: &Split) -> Option<Kind> {
     let mut found: Option<(u8, Kind)> = None;
     for at in 0..split.count {
-        let (word, next, before) = (split.word(at), split.word(at + 1), if at == 0 { "" } else { split.word(at - 1) });
+        let (word, next, before) = (
+            split.word(at),
+            split.word(at + 1),
+            if at == 0 { "" } else { split.word(at - 1) },
+        );
         let hit = match (word, next) {
-            ("account" | "acct", "number" | "no" | "num" | "identifier" | "iban") => Some((5, Kind::Account)),
-            ("account" | "acct" | "wallet" | "call" | "cell" | "mail" | "login" | "mobile" | "tax" | "visa" | "bank" | "callback", _)
-                if !matches!((word, next), ("tax" | "mobile", _) | ("mail", "") | ("login", "")) => None,
+            ("account" | "acct", "number" | "no" | "num" | "identifier" | "iban") => {
+                Some((5, Kind::Account))
+            }
+            (
+                "account" | "acct" | "wallet" | "call" | "cell" | "mail" | "login" | "mobile"
+                | "tax" | "visa" | "bank" | "callback",
+                _,
+            ) if !matches!(
+                (word, next),
+                ("tax" | "mobile", _) | ("mail", "") | ("login", "")
+            ) =>
+            {
+                None
+            }
             ("card", "number" | "no" | "num") => Some((5, Kind::Card)),
             ("card" | "session" | "consent", "id" | "guid") if word == "card" => None,
             ("card", _) => None,
@@ -287,35 +466,87 @@ fn sensitive(split: &Split) -> Option<Kind> {
             ("auth", "context" | "type" | "method") => None,
             ("sort", "code") | ("bank", "code") => Some((5, Kind::Routing)),
             ("email" | "mail", _) => Some((6, Kind::Email)),
-            ("phone" | "telephone" | "mobile" | "msisdn" | "cellphone" | "fax", _) => Some((6, Kind::Phone)),
+            ("phone" | "telephone" | "mobile" | "msisdn" | "cellphone" | "fax", _) => {
+                Some((6, Kind::Phone))
+            }
             ("ip", _) => Some((6, Kind::Ip)),
             ("name" | "names", "") => (!matches!(
                 before,
-                "short" | "operation" | "event" | "view" | "role" | "field" | "network" | "function" | "service" | "host" | "file" | "table" | "method" | "class" | "app" | "product"
-                    | "scheme" | "queue" | "topic" | "bucket" | "region" | "metric" | "header" | "permission" | "provider" | "job" | "policy" | "rule" | "stage"
+                "short"
+                    | "operation"
+                    | "event"
+                    | "view"
+                    | "role"
+                    | "field"
+                    | "network"
+                    | "function"
+                    | "service"
+                    | "host"
+                    | "file"
+                    | "table"
+                    | "method"
+                    | "class"
+                    | "app"
+                    | "product"
+                    | "scheme"
+                    | "queue"
+                    | "topic"
+                    | "bucket"
+                    | "region"
+                    | "metric"
+                    | "header"
+                    | "permission"
+                    | "provider"
+                    | "job"
+                    | "policy"
+                    | "rule"
+                    | "stage"
             ))
             .then_some((3, Kind::Name)),
             ("username", _) | ("user", "name") => Some((5, Kind::Username)),
-            ("address" | "addresses" | "residence" | "street" | "postal" | "postcode" | "zip", _) => Some((4, Kind::Address)),
-            ("national" | "government" | "govt" | "tax" | "personal" | "resident", "id" | "identifier" | "number" | "identity" | "identification" | "reference") => Some((5, Kind::NationalId)),
+            (
+                "address" | "addresses" | "residence" | "street" | "postal" | "postcode" | "zip",
+                _,
+            ) => Some((4, Kind::Address)),
+            (
+                "national" | "government" | "govt" | "tax" | "personal" | "resident",
+                "id" | "identifier" | "number" | "identity" | "identification" | "reference",
+            ) => Some((5, Kind::NationalId)),
             ("identification", "number" | "numbers") => Some((5, Kind::NationalId)),
             ("tax" | "national" | "identification", _) => None,
             ("pin", _) if matches!(next, "" | "code" | "reset" | "number") => Some((4, Kind::Pin)),
             ("pin", _) => None,
             ("swift", "") | ("swift", "code" | "bic") => Some((4, Kind::Bic)),
             ("swift", _) => None,
-            ("passport" | "licence" | "license", _) => Some((6, if word == "passport" { Kind::Passport } else { Kind::Licence })),
+            ("passport" | "licence" | "license", _) => Some((
+                6,
+                if word == "passport" {
+                    Kind::Passport
+                } else {
+                    Kind::Licence
+                },
+            )),
             ("social", "security") => Some((6, Kind::Ssn)),
             ("social", _) => None,
-            ("oauth", "token" | "signature" | "nonce" | "verifier" | "secret") => Some((7, Kind::OAuth1)),
+            ("oauth", "token" | "signature" | "nonce" | "verifier" | "secret") => {
+                Some((7, Kind::OAuth1))
+            }
             ("signature" | "signed" | "sign" | "sig", _) => Some((4, Kind::Signature)),
             ("security", "answer" | "question" | "code") => Some((5, Kind::Pin)),
-            ("gender" | "citizenship" | "nationality" | "occupation" | "employer" | "biometric" | "maiden" | "income", _) => Some((4, Kind::Personal)),
+            (
+                "gender" | "citizenship" | "nationality" | "occupation" | "employer" | "biometric"
+                | "maiden" | "income",
+                _,
+            ) => Some((4, Kind::Personal)),
             ("birth" | "dob" | "birthday" | "birthdate", _) => Some((6, Kind::DateOfBirth)),
             _ => words::word(word.as_bytes()).label().map(|kind| {
                 let rank = match kind {
                     Kind::Authorization | Kind::Session | Kind::ApiKey | Kind::Consent => 2,
-                    Kind::Address | Kind::Username | Kind::Bitcoin | Kind::Ethereum | Kind::Chain => 1,
+                    Kind::Address
+                    | Kind::Username
+                    | Kind::Bitcoin
+                    | Kind::Ethereum
+                    | Kind::Chain => 1,
                     _ => 3,
                 };
                 (rank, kind)
@@ -332,27 +563,44 @@ fn sensitive(split: &Split) -> Option<Kind> {
 
 /// What the last word says when nothing is sensitive.
 fn by_last_word(split: &Split) -> Class {
-    let (last, before) = (split.word(split.count - 1), split.word(split.count.saturating_sub(2)));
+    let (last, before) = (
+        split.word(split.count - 1),
+        split.word(split.count.saturating_sub(2)),
+    );
     match last {
-        "id" | "ids" | "guid" | "guids" | "uuid" | "uuids" | "identifier" | "reference" | "ref" | "cursor" | "srn" => {
-            Class::Safe(if split.has(&["account", "accounts", "acct", "card", "cards", "bank", "customer", "person", "holder"]) { REFERENCE } else { ID })
-        }
+        "id" | "ids" | "guid" | "guids" | "uuid" | "uuids" | "identifier" | "reference" | "ref"
+        | "cursor" | "srn" => Class::Safe(
+            if split.has(&[
+                "account", "accounts", "acct", "card", "cards", "bank", "customer", "person",
+                "holder",
+            ]) {
+                REFERENCE
+            } else {
+                ID
+            },
+        ),
         "number" | "no" | "num" => match before {
-            "page" | "line" | "sequence" | "version" | "block" | "order" | "invoice" | "batch" | "build" | "item" | "row" | "retry" | "attempt" | "ticket" | "case" => {
+            "page" | "line" | "sequence" | "version" | "block" | "order" | "invoice" | "batch"
+            | "build" | "item" | "row" | "retry" | "attempt" | "ticket" | "case" => {
                 Class::Safe(INT | ID)
             }
             _ => Class::Sensitive(Kind::Account),
         },
-        "amount" | "amounts" | "balance" | "balances" | "price" | "fee" | "fees" | "rate" | "cost" | "quantity" | "volume" | "spread" | "minimum" | "maximum" | "value"
+        "amount" | "amounts" | "balance" | "balances" | "price" | "fee" | "fees" | "rate"
+        | "cost" | "quantity" | "volume" | "spread" | "minimum" | "maximum" | "value"
             if last != "value" =>
         {
             Class::Safe(AMOUNT | INT)
         }
-        "url" | "uri" | "href" | "link" | "links" | "endpoint" | "path" | "urls" | "uris" => Class::Url,
+        "url" | "uri" | "href" | "link" | "links" | "endpoint" | "path" | "urls" | "uris" => {
+            Class::Url
+        }
         "asset" | "symbol" | "ccy" | "assets" | "symbols" => Class::Safe(ASSET | WORD),
         "code" | "codes" => Class::Safe(CODE | WORD | SHORT_INT),
         "message" | "description" | "reason" | "error" | "text" | "detail" | "agent" => Class::Text,
-        "hash" | "digest" | "checksum" | "sha" | "commit" | "etag" | "revision" => Class::Safe(HASH | ID),
+        "hash" | "digest" | "checksum" | "sha" | "commit" | "etag" | "revision" => {
+            Class::Safe(HASH | ID)
+        }
         "host" | "hostname" | "domain" => Class::Safe(HOST | WORDY),
         "name" | "names" => Class::Safe(WORDY | SCOPE),
         "scope" | "scopes" | "role" | "roles" | "permissions" => Class::Safe(SCOPE | WORDY),
@@ -364,12 +612,18 @@ fn by_last_word(split: &Split) -> Class {
 
 /// Whether a *value* is itself a field name ("individualSsn"), and what it announces.
 pub(crate) fn as_pair_name(value: &[u8]) -> Option<Class> {
-    if value.is_empty() || value.len() > 64 || !value.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b' ' | b'/')) {
+    if value.is_empty()
+        || value.len() > 64
+        || !value
+            .iter()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b' ' | b'/'))
+    {
         return None;
     }
-    match classify(value) {
-        class @ Class::Sensitive(_) => Some(class),
-        class if is_printable(value) && !matches!(class, Class::Unknown) => Some(class),
+    let (class, printable) = super::surface::json::read_name(value);
+    match class {
+        Class::Sensitive(_) => Some(class),
+        class if printable && !matches!(class, Class::Unknown) => Some(class),
         _ => None,
     }
 }
@@ -380,18 +634,41 @@ mod tests {
 
     #[test]
     fn names_are_read_in_any_spelling() {
-        for name in ["date_of_birth", "dateOfBirth", "DATE-OF-BIRTH", "individualDateOfBirth", "DateOfBirth", "dob"] {
-            assert_eq!(classify(name.as_bytes()), Class::Sensitive(Kind::DateOfBirth), "{name}");
+        for name in [
+            "date_of_birth",
+            "dateOfBirth",
+            "DATE-OF-BIRTH",
+            "individualDateOfBirth",
+            "DateOfBirth",
+            "dob",
+        ] {
+            assert_eq!(
+                classify(name.as_bytes()),
+                Class::Sensitive(Kind::DateOfBirth),
+                "{name}"
+            );
         }
         for (name, kind) in [
-            ("individualSsn", Kind::Ssn), ("client_secret", Kind::Secret), ("X-Api-Key", Kind::ApiKey),
-            ("access_token", Kind::Token), ("individualLegalName", Kind::Name), ("individualEmail", Kind::Email),
-            ("individualCellphoneNumber", Kind::Phone), ("accountNumber", Kind::Account),
-            ("routing_number", Kind::Routing), ("identification_number", Kind::NationalId),
-            ("CB-ACCESS-PASSPHRASE", Kind::Password), ("CB-ACCESS-SIGN", Kind::Signature),
-            ("mobile_phone_number", Kind::Phone), ("secretKey", Kind::Secret), ("postal_code", Kind::Address),
-            ("oauth_token", Kind::OAuth1), ("X-Amz-Signature", Kind::Signature), ("consent_id", Kind::Consent),
-            ("signing_key", Kind::Signature), ("tax_number", Kind::NationalId),
+            ("individualSsn", Kind::Ssn),
+            ("client_secret", Kind::Secret),
+            ("X-Api-Key", Kind::ApiKey),
+            ("access_token", Kind::Token),
+            ("individualLegalName", Kind::Name),
+            ("individualEmail", Kind::Email),
+            ("individualCellphoneNumber", Kind::Phone),
+            ("accountNumber", Kind::Account),
+            ("routing_number", Kind::Routing),
+            ("identification_number", Kind::NationalId),
+            ("CB-ACCESS-PASSPHRASE", Kind::Password),
+            ("CB-ACCESS-SIGN", Kind::Signature),
+            ("mobile_phone_number", Kind::Phone),
+            ("secretKey", Kind::Secret),
+            ("postal_code", Kind::Address),
+            ("oauth_token", Kind::OAuth1),
+            ("X-Amz-Signature", Kind::Signature),
+            ("consent_id", Kind::Consent),
+            ("signing_key", Kind::Signature),
+            ("tax_number", Kind::NationalId),
         ] {
             assert_eq!(classify(name.as_bytes()), Class::Sensitive(kind), "{name}");
         }
@@ -399,24 +676,67 @@ mod tests {
 
     #[test]
     fn names_about_sensitive_things_are_judged_by_shape() {
-        for name in ["password_changed_at", "token_type", "card_type", "has_ssn", "email_verified", "phone_type", "token_count", "ssn_last4", "expires_in"] {
-            assert!(matches!(classify(name.as_bytes()), Class::Safe(_)), "{name}: {:?}", classify(name.as_bytes()));
+        for name in [
+            "password_changed_at",
+            "token_type",
+            "card_type",
+            "has_ssn",
+            "email_verified",
+            "phone_type",
+            "token_count",
+            "ssn_last4",
+            "expires_in",
+        ] {
+            assert!(
+                matches!(classify(name.as_bytes()), Class::Safe(_)),
+                "{name}: {:?}",
+                classify(name.as_bytes())
+            );
         }
     }
 
     #[test]
     fn useful_names_are_known() {
-        for name in ["guid", "customer_guid", "request_id", "bank_guid", "created_at", "deliver_amount", "state", "message_code", "errorCode", "external_bank_account_guid", "X-Request-ID"] {
-            assert!(matches!(classify(name.as_bytes()), Class::Safe(_)), "{name}: {:?}", classify(name.as_bytes()));
+        for name in [
+            "guid",
+            "customer_guid",
+            "request_id",
+            "bank_guid",
+            "created_at",
+            "deliver_amount",
+            "state",
+            "message_code",
+            "errorCode",
+            "external_bank_account_guid",
+            "X-Request-ID",
+        ] {
+            assert!(
+                matches!(classify(name.as_bytes()), Class::Safe(_)),
+                "{name}: {:?}",
+                classify(name.as_bytes())
+            );
         }
     }
 
     #[test]
     fn secrets_are_not_names() {
-        for name in ["sk_live_4eC39HqLyjWDarjtT1zdp7dc", "john@example.com", "4111111111111111", "989-41-7730", "Zyxanthe Quillfeather"] {
+        for name in [
+            "sk_live_4eC39HqLyjWDarjtT1zdp7dc",
+            "john@example.com",
+            "4111111111111111",
+            "989-41-7730",
+            "Zyxanthe Quillfeather",
+        ] {
             assert!(!is_printable(name.as_bytes()), "{name}");
         }
-        for name in ["created_at", "customerGuid", "X-Request-ID", "line_1", "accountId", "swift_bic"] {
+        for name in [
+            "created_at",
+            "customerGuid",
+            "X-Request-ID",
+            "line_1",
+            "accountId",
+            "swift_bic",
+        ] {
             assert!(is_printable(name.as_bytes()), "{name}");
         }
     }

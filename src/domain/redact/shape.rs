@@ -72,13 +72,21 @@ pub(crate) fn matches(shapes: u32, value: &[u8]) -> bool {
     }
     shapes & (ID | REFERENCE | WORDY | SCOPE | ASSET | MIME | RANGE | CODE) != 0
         && value.contains(&b',')
-        && value.split(|b| *b == b',').all(|part| matches_one(shapes, part.trim_ascii()))
+        && value
+            .split(|b| *b == b',')
+            .all(|part| matches_one(shapes, part.trim_ascii()))
 }
 
 fn matches_one(shapes: u32, value: &[u8]) -> bool {
     let has = |shape: u32| shapes & shape != 0;
-    let Some(first) = value.first() else { return false };
-    (has(ANY) && matches!(super::recognise::whole(value), None | Some(super::kind::Kind::Opaque)))
+    let Some(first) = value.first() else {
+        return false;
+    };
+    (has(ANY)
+        && matches!(
+            super::recognise::whole(value),
+            None | Some(super::kind::Kind::Opaque)
+        ))
         || (has(ID) && is_id(value))
         || (has(REFERENCE) && is_id(value) && !(is_digits(value) && value.len() > SHORT_NUMBER))
         || (has(SHORT_INT) && value.len() <= 3 && is_digits(value))
@@ -104,12 +112,17 @@ fn matches_one(shapes: u32, value: &[u8]) -> bool {
 /// secret, or that have one unmistakable form.
 pub(crate) fn is_harmless(value: &[u8]) -> bool {
     let value = value.trim_ascii();
-    let Some(first) = value.first() else { return true };
+    let Some(first) = value.first() else {
+        return true;
+    };
     if value.len() > 64 {
         return false;
     }
     if first.is_ascii_digit() || *first == b'-' {
-        return (is_digits(value) && value.len() < 6) || is_decimal(value) || is_timestamp(value) || is_recent_date(value);
+        return (is_digits(value) && value.len() < 6)
+            || is_decimal(value)
+            || is_timestamp(value)
+            || is_recent_date(value);
     }
     first.is_ascii_alphabetic() && is_wordy(value, API)
 }
@@ -131,7 +144,11 @@ fn has_letter(value: &[u8]) -> bool {
 pub(crate) fn is_uuid(value: &[u8]) -> bool {
     value.len() == 36
         && value.iter().enumerate().all(|(at, b)| {
-            if matches!(at, 8 | 13 | 18 | 23) { *b == b'-' } else { b.is_ascii_hexdigit() }
+            if matches!(at, 8 | 13 | 18 | 23) {
+                *b == b'-'
+            } else {
+                b.is_ascii_hexdigit()
+            }
         })
 }
 
@@ -144,29 +161,57 @@ pub(crate) fn is_hex32(value: &[u8]) -> bool {
 fn is_ulid(value: &[u8]) -> bool {
     value.len() == 26
         && matches!(value.first(), Some(b'0'..=b'7'))
-        && value.iter().all(|b| b.is_ascii_digit() || (b.is_ascii_uppercase() && !matches!(b, b'I' | b'L' | b'O' | b'U')))
+        && value.iter().all(|b| {
+            b.is_ascii_digit()
+                || (b.is_ascii_uppercase() && !matches!(b, b'I' | b'L' | b'O' | b'U'))
+        })
 }
 
 /// `AC_XXXXXXXXXXX`, `TF-XXXXXXXXXXX`: both separators occur (Wyre).
 pub(crate) fn is_wyre_id(value: &[u8]) -> bool {
-    let Some((head, tail)) = value.split_at_checked(3) else { return false };
-    matches!(head, b"AC_" | b"TF_" | b"PA_" | b"WA_" | b"WO_" | b"US_" | b"AC-" | b"TF-" | b"PA-" | b"WA-" | b"WO-" | b"US-")
-        && (1..=13).contains(&tail.len())
-        && tail.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
+    let Some((head, tail)) = value.split_at_checked(3) else {
+        return false;
+    };
+    matches!(
+        head,
+        b"AC_"
+            | b"TF_"
+            | b"PA_"
+            | b"WA_"
+            | b"WO_"
+            | b"US_"
+            | b"AC-"
+            | b"TF-"
+            | b"PA-"
+            | b"WA-"
+            | b"WO-"
+            | b"US-"
+    ) && (1..=13).contains(&tail.len())
+        && tail
+            .iter()
+            .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
 }
 
 /// `cus_NffrFeUfNV2Hib`, `req-000123`, `ord_8842`: known words, then one short piece. Words that
 /// announce a secret (`sk`, `key`, `token`) are not ids.
 fn is_prefixed_id(value: &[u8]) -> bool {
-    let Some(at) = value.iter().rposition(|b| matches!(b, b'_' | b'-' | b':')) else { return false };
+    let Some(at) = value.iter().rposition(|b| matches!(b, b'_' | b'-' | b':')) else {
+        return false;
+    };
     let (head, tail) = (&value[..at], &value[at + 1..]);
-    if head.is_empty() || head.len() > 24 || !(1..=24).contains(&tail.len()) || !tail.iter().all(u8::is_ascii_alphanumeric) {
+    if head.is_empty()
+        || head.len() > 24
+        || !(1..=24).contains(&tail.len())
+        || !tail.iter().all(u8::is_ascii_alphanumeric)
+    {
         return false;
     }
     if vendor::key(value).is_some() || matches!(head, b"sk" | b"pk" | b"rk" | b"SK" | b"AK") {
         return false;
     }
-    let letters_only = head.iter().all(|b| b.is_ascii_alphabetic() || matches!(b, b'_' | b'-'));
+    let letters_only = head
+        .iter()
+        .all(|b| b.is_ascii_alphabetic() || matches!(b, b'_' | b'-'));
     if is_digits(tail) {
         return letters_only && tail.len() <= 12 && !card::is_card(tail);
     }
@@ -181,14 +226,21 @@ fn is_prefixed_id(value: &[u8]) -> bool {
 
 /// A type and an id: `account:AC_TESTTEST01` (Wyre SRN). Chain addresses are not ids.
 fn is_srn(value: &[u8]) -> bool {
-    let Some(at) = memchr::memchr(b':', value) else { return false };
-    matches!(&value[..at], b"account" | b"wallet" | b"paymentmethod" | b"user" | b"transfer" | b"order") && is_wyre_id(&value[at + 1..])
+    let Some(at) = memchr::memchr(b':', value) else {
+        return false;
+    };
+    matches!(
+        &value[..at],
+        b"account" | b"wallet" | b"paymentmethod" | b"user" | b"transfer" | b"order"
+    ) && is_wyre_id(&value[at + 1..])
 }
 
 /// Any id that may stand under an id's name.
 pub(crate) fn is_id(value: &[u8]) -> bool {
     match value.len() {
-        0..=5 => value.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'*')),
+        0..=5 => value
+            .iter()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'*')),
         len => {
             (is_digits(value) && len <= 20 && !card::is_card(value))
                 || is_hex32(value)
@@ -200,14 +252,19 @@ pub(crate) fn is_id(value: &[u8]) -> bool {
                 || is_prefixed_id(value)
                 || is_dotted_bank_id(value)
                 || is_obp_operation(value)
-                || (value.first().is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_') && is_wordy(value, KNOWN | NOUN))
+                || (value
+                    .first()
+                    .is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_')
+                    && is_wordy(value, KNOWN | NOUN))
         }
     }
 }
 
 /// `OBPv4.0.0-grantUserAccessToView`.
 fn is_obp_operation(value: &[u8]) -> bool {
-    let Some(at) = memchr::memchr(b'-', value) else { return false };
+    let Some(at) = memchr::memchr(b'-', value) else {
+        return false;
+    };
     let (head, tail) = (&value[..at], &value[at + 1..]);
     head.len() <= 12
         && head.starts_with(b"OBPv")
@@ -237,10 +294,19 @@ pub(crate) fn is_amount(value: &[u8]) -> bool {
     let mut value = value;
     if let Some(at) = value.iter().position(|b| *b == b' ') {
         let (head, tail) = (&value[..at], &value[at + 1..]);
-        value = if is_asset(head) { tail } else if is_asset(tail) { head } else { return false };
+        value = if is_asset(head) {
+            tail
+        } else if is_asset(tail) {
+            head
+        } else {
+            return false;
+        };
     }
     let value = value.strip_prefix(b"$").unwrap_or(value);
-    let value = value.strip_prefix(b"-").or_else(|| value.strip_prefix(b"+")).unwrap_or(value);
+    let value = value
+        .strip_prefix(b"-")
+        .or_else(|| value.strip_prefix(b"+"))
+        .unwrap_or(value);
     let mut digits = 0;
     let mut dots = 0;
     let mut all = [0; 40];
@@ -261,13 +327,23 @@ pub(crate) fn is_amount(value: &[u8]) -> bool {
 /// A decimal fraction with a short whole part, as amounts and rates have it.
 pub(crate) fn is_decimal(value: &[u8]) -> bool {
     let value = value.strip_prefix(b"-").unwrap_or(value);
-    let Some(at) = value.iter().position(|b| *b == b'.') else { return false };
+    let Some(at) = value.iter().position(|b| *b == b'.') else {
+        return false;
+    };
     let (whole, part) = (&value[..at], &value[at + 1..]);
-    is_digits(whole) && is_digits(part) && whole.len() <= 9 && part.len() <= 8 && (whole.len() == 1 || whole[0] != b'0')
+    is_digits(whole)
+        && is_digits(part)
+        && whole.len() <= 9
+        && part.len() <= 8
+        && (whole.len() == 1 || whole[0] != b'0')
 }
 
 fn is_boolish(value: &[u8]) -> bool {
-    ["true", "false", "yes", "no", "0", "1", "null", "none", "on", "off"].iter().any(|word| value.eq_ignore_ascii_case(word.as_bytes()))
+    [
+        "true", "false", "yes", "no", "0", "1", "null", "none", "on", "off",
+    ]
+    .iter()
+    .any(|word| value.eq_ignore_ascii_case(word.as_bytes()))
 }
 
 fn two(value: &[u8], at: usize) -> u32 {
@@ -301,9 +377,17 @@ pub(crate) fn is_recent_date(value: &[u8]) -> bool {
 /// `03/14/1995`, `14.3.95`: a date as people write it, not of recent years.
 pub(crate) fn is_old_written_date(value: &[u8]) -> bool {
     let mut parts = value.split(|b| matches!(b, b'/' | b'.' | b'-'));
-    let (Some(a), Some(b), Some(year), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else { return false };
+    let (Some(a), Some(b), Some(year), None) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return false;
+    };
     let small = |part: &[u8]| is_digits(part) && part.len() <= 2;
-    small(a) && small(b) && is_digits(year) && (year.len() == 4 && !(two(year, 0) == 20 && two(year, 2) >= 16) || (year.len() == 2 && value.contains(&b'/')))
+    small(a)
+        && small(b)
+        && is_digits(year)
+        && (year.len() == 4 && !(two(year, 0) == 20 && two(year, 2) >= 16)
+            || (year.len() == 2 && value.contains(&b'/')))
 }
 
 /// RFC 3339 with its variants: `T` or blank, comma or point, offset or none.
@@ -313,11 +397,20 @@ pub(crate) fn is_timestamp(value: &[u8]) -> bool {
 
 /// Length of the timestamp at the start of `value`; a date alone is none.
 pub(crate) fn timestamp_len(value: &[u8]) -> Option<usize> {
-    if value.len() >= 15 && value[8] == b'T' && is_digits(&value[..8]) && is_digits(&value[9..15]) && matches!(two(value, 0), 19 | 20) && two(value, 4) <= 12 {
+    if value.len() >= 15
+        && value[8] == b'T'
+        && is_digits(&value[..8])
+        && is_digits(&value[9..15])
+        && matches!(two(value, 0), 19 | 20)
+        && two(value, 4) <= 12
+    {
         // ISO 8601 without signs, as in `X-Amz-Date`.
         return Some(15 + usize::from(value.get(15) == Some(&b'Z')));
     }
-    if value.len() < 16 || !starts_with_date(value) || !matches!(value[10], b'T' | b't' | b' ' | b'_') {
+    if value.len() < 16
+        || !starts_with_date(value)
+        || !matches!(value[10], b'T' | b't' | b' ' | b'_')
+    {
         return None;
     }
     if two(value, 11) > 24 || value[13] != b':' || two(value, 14) > 59 {
@@ -353,20 +446,38 @@ pub(crate) fn timestamp_len(value: &[u8]) -> Option<usize> {
 pub(crate) fn is_epoch(value: &[u8]) -> bool {
     let whole = value.split(|b| *b == b'.').next().unwrap_or(value);
     let part = value.get(whole.len() + 1..).unwrap_or(b"");
-    is_digits(whole) && matches!(whole.len(), 10 | 13 | 16 | 19) && matches!(whole[0], b'1' | b'2') && (part.is_empty() || is_digits(part)) && part.len() <= 9
+    is_digits(whole)
+        && matches!(whole.len(), 10 | 13 | 16 | 19)
+        && matches!(whole[0], b'1' | b'2')
+        && (part.is_empty() || is_digits(part))
+        && part.len() <= 9
 }
 
 /// `Sun, 22 Nov 2026 02:18:58 GMT`.
 pub(crate) fn is_http_date(value: &[u8]) -> bool {
-    value.len() == 29 && value.ends_with(b" GMT") && value[3] == b',' && two(value, 5) <= 31 && value[19] == b':' && value[22] == b':'
-        && words::word(&value[..3]).is(API) && words::word(&value[8..11]).is(API) && two(value, 12) <= 99 && two(value, 14) <= 99
-        && two(value, 17) <= 24 && two(value, 20) <= 59 && two(value, 23) <= 60
+    value.len() == 29
+        && value.ends_with(b" GMT")
+        && value[3] == b','
+        && two(value, 5) <= 31
+        && value[19] == b':'
+        && value[22] == b':'
+        && words::word(&value[..3]).is(API)
+        && words::word(&value[8..11]).is(API)
+        && two(value, 12) <= 99
+        && two(value, 14) <= 99
+        && two(value, 17) <= 24
+        && two(value, 20) <= 59
+        && two(value, 23) <= 60
 }
 
 /// One to eight pieces, each a known word, a number of at most five digits or three letters,
 /// joined by single signs. No blanks.
 pub(crate) fn is_wordy(value: &[u8], known: u8) -> bool {
-    if value.len() > 96 || !value.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b':' | b'/' | b'*')) {
+    if value.len() > 96
+        || !value.iter().all(|b| {
+            b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b':' | b'/' | b'*')
+        })
+    {
         return false;
     }
     let mut pieces = 0;
@@ -393,23 +504,34 @@ pub(crate) fn is_code(value: &[u8]) -> bool {
     }
     let letters = words::run(value, 0, |b| b.is_ascii_alphabetic());
     let rest = &value[letters..];
-    let rest = rest.strip_prefix(b"-").or_else(|| rest.strip_prefix(b"_")).unwrap_or(rest);
+    let rest = rest
+        .strip_prefix(b"-")
+        .or_else(|| rest.strip_prefix(b"_"))
+        .unwrap_or(rest);
     (1..=5).contains(&letters) && rest.len() <= 5 && (rest.is_empty() || is_digits(rest))
 }
 
 fn is_asset(value: &[u8]) -> bool {
     let mut parts = 0;
     value.len() <= 24
-        && value.split(|b| matches!(b, b'-' | b'_' | b'/')).all(|part| {
-            parts += 1;
-            parts <= 4 && (2..=6).contains(&part.len()) && part.iter().all(|b| b.is_ascii_alphanumeric()) && has_letter(part)
-                && (part.len() <= 5 || words::word(part).is(KNOWN))
-        })
+        && value
+            .split(|b| matches!(b, b'-' | b'_' | b'/'))
+            .all(|part| {
+                parts += 1;
+                parts <= 4
+                    && (2..=6).contains(&part.len())
+                    && part.iter().all(|b| b.is_ascii_alphanumeric())
+                    && has_letter(part)
+                    && (part.len() <= 5 || words::word(part).is(KNOWN))
+            })
 }
 
 /// Numbers of at most eight digits between points, with a short tail.
 pub(crate) fn is_version(value: &[u8]) -> bool {
-    let value = value.strip_prefix(b"v").or_else(|| value.strip_prefix(b"V")).unwrap_or(value);
+    let value = value
+        .strip_prefix(b"v")
+        .or_else(|| value.strip_prefix(b"V"))
+        .unwrap_or(value);
     if value.len() > 32 || !value.first().is_some_and(u8::is_ascii_digit) {
         return false;
     }
@@ -427,13 +549,19 @@ pub(crate) fn is_version(value: &[u8]) -> bool {
         && (digits <= 9 || (parts.count() == 4 && tail.is_empty() && digits <= 12))
         && (tail.is_empty()
             || is_date(value)
-            || (matches!(tail[0], b'-' | b'+' | b'a' | b'b' | b'r') && tail.len() <= 24
-                && (is_wordy(tail, KNOWN) || (tail.len() <= 9 && is_hex(&tail[1..]) && has_letter(&tail[1..])))))
+            || (matches!(tail[0], b'-' | b'+' | b'a' | b'b' | b'r')
+                && tail.len() <= 24
+                && (is_wordy(tail, KNOWN)
+                    || (tail.len() <= 9 && is_hex(&tail[1..]) && has_letter(&tail[1..])))))
 }
 
 /// Labels of letters, digits and hyphens. A label with the look of a random string is refused.
 pub(crate) fn is_host(value: &[u8]) -> bool {
-    let end = value.iter().rposition(|b| *b == b':').filter(|at| is_digits(&value[at + 1..]) && value.len() - at <= 6).unwrap_or(value.len());
+    let end = value
+        .iter()
+        .rposition(|b| *b == b':')
+        .filter(|at| is_digits(&value[at + 1..]) && value.len() - at <= 6)
+        .unwrap_or(value.len());
     let name = &value[..end];
     if name.is_empty() || name.len() > 253 || name == b"[::1]" {
         return name == b"[::1]";
@@ -448,10 +576,13 @@ pub(crate) fn is_host(value: &[u8]) -> bool {
 fn is_host_label(label: &[u8]) -> bool {
     !label.is_empty()
         && label.len() <= 40
-        && label.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+        && label
+            .iter()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
         && label.split(|b| matches!(b, b'-' | b'_')).all(|part| {
             let digits = part.iter().filter(|b| b.is_ascii_digit()).count();
-            digits <= 5 && (part.len() <= 8 || (digits == 0 && part.len() <= 16) || is_wordy(part, KNOWN))
+            digits <= 5
+                && (part.len() <= 8 || (digits == 0 && part.len() <= 16) || is_wordy(part, KNOWN))
         })
 }
 
@@ -466,20 +597,31 @@ fn is_scope(value: &[u8]) -> bool {
 /// Digests: hexadecimal of 7 to 12, 32, 40, 56, 64, 96 or 128 digits with a letter, quoted or not.
 fn is_hash(value: &[u8]) -> bool {
     let value = value.strip_prefix(b"W/").unwrap_or(value);
-    let value = value.strip_prefix(b"\"").and_then(|v| v.strip_suffix(b"\"")).unwrap_or(value);
+    let value = value
+        .strip_prefix(b"\"")
+        .and_then(|v| v.strip_suffix(b"\""))
+        .unwrap_or(value);
     let value = value
         .strip_prefix(b"sha256:")
         .or_else(|| value.strip_prefix(b"sha512:"))
         .or_else(|| value.strip_prefix(b"sha1:"))
         .or_else(|| value.strip_prefix(b"md5:"))
         .unwrap_or(value);
-    matches!(value.len(), 7..=12 | 32 | 40 | 56 | 64 | 96 | 128) && is_hex(value) && has_letter(value)
+    matches!(value.len(), 7..=12 | 32 | 40 | 56 | 64 | 96 | 128)
+        && is_hex(value)
+        && has_letter(value)
 }
 
 /// `00-<32 hex>-<16 hex>-01`.
 pub(crate) fn is_traceparent(value: &[u8]) -> bool {
     value.len() == 55
-        && value.iter().enumerate().all(|(at, b)| if matches!(at, 2 | 35 | 52) { *b == b'-' } else { b.is_ascii_hexdigit() })
+        && value.iter().enumerate().all(|(at, b)| {
+            if matches!(at, 2 | 35 | 52) {
+                *b == b'-'
+            } else {
+                b.is_ascii_hexdigit()
+            }
+        })
         && has_letter(value)
 }
 
@@ -492,7 +634,9 @@ fn is_mime(value: &[u8]) -> bool {
             } else if let Some(eq) = memchr::memchr(b'=', part) {
                 let tail = &part[eq + 1..];
                 match &part[..eq] {
-                    b"charset" | b"profile" | b"format" => is_wordy(tail, KNOWN) || tail.eq_ignore_ascii_case(b"utf-8"),
+                    b"charset" | b"profile" | b"format" => {
+                        is_wordy(tail, KNOWN) || tail.eq_ignore_ascii_case(b"utf-8")
+                    }
                     b"boundary" => tail.len() <= 72,
                     b"q" | b"v" | b"version" => tail.len() <= 5,
                     _ => false,
@@ -504,17 +648,28 @@ fn is_mime(value: &[u8]) -> bool {
 }
 
 fn is_media_word(part: &[u8]) -> bool {
-    part.split(|b| matches!(b, b'/' | b'+' | b'.' | b'-')).all(|word| {
-        word == b"*" || word.len() <= 4 || is_wordy(word, KNOWN) || (word.iter().all(u8::is_ascii_alphabetic) && word.len() <= 14)
-    })
+    part.split(|b| matches!(b, b'/' | b'+' | b'.' | b'-'))
+        .all(|word| {
+            word == b"*"
+                || word.len() <= 4
+                || is_wordy(word, KNOWN)
+                || (word.iter().all(u8::is_ascii_alphabetic) && word.len() <= 14)
+        })
 }
 
 /// `en-US,en;q=0.9`, `gzip, deflate`, `*`.
 fn is_range(value: &[u8]) -> bool {
-    let name = value.split(|b| *b == b';').next().unwrap_or(value).trim_ascii();
+    let name = value
+        .split(|b| *b == b';')
+        .next()
+        .unwrap_or(value)
+        .trim_ascii();
     let quality = value.get(name.len()..).unwrap_or(b"").trim_ascii();
     (quality.is_empty() || (quality.starts_with(b";") && quality.len() <= 9))
-        && (name == b"*" || name.split(|b| *b == b'-').all(|part| part.len() <= 3 || words::word(part).is(KNOWN)))
+        && (name == b"*"
+            || name
+                .split(|b| *b == b'-')
+                .all(|part| part.len() <= 3 || words::word(part).is(KNOWN)))
 }
 
 #[cfg(test)]
@@ -524,15 +679,33 @@ mod tests {
     #[test]
     fn ids_are_told_from_secrets() {
         for id in [
-            "0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e", "5d1d0000-0000-4000-8000-00000000000a", "AC_TESTTEST01", "TF-ABCDEFGH123",
-            "cus_NffrFeUfNV2Hib", "ord_8842", "req-000123", "00f067aa0ba902b7", "gh.29.uk", "owner", "_public", "12345678",
-            "account:AC_TESTTEST01", "OBPv4.0.0-grantUserAccessToView", "01ARZ3NDEKTSV4RRFFQ69G5FAV",
+            "0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e",
+            "5d1d0000-0000-4000-8000-00000000000a",
+            "AC_TESTTEST01",
+            "TF-ABCDEFGH123",
+            "cus_NffrFeUfNV2Hib",
+            "ord_8842",
+            "req-000123",
+            "00f067aa0ba902b7",
+            "gh.29.uk",
+            "owner",
+            "_public",
+            "12345678",
+            "account:AC_TESTTEST01",
+            "OBPv4.0.0-grantUserAccessToView",
+            "01ARZ3NDEKTSV4RRFFQ69G5FAV",
         ] {
             assert!(is_id(id.as_bytes()), "{id}");
         }
         for secret in [
-            "4111111111111111", "sk_live_4eC39HqLyjWDarjtT1zdp7dc", "hunter2!", "k3y0000000000000000000000000000000000000",
-            "dora.demo@example.com", "AK-DEMO-DEMO-0001x9", "token_abcdef1234567890", "TEST-SK-abcd1234",
+            "4111111111111111",
+            "sk_live_4eC39HqLyjWDarjtT1zdp7dc",
+            "hunter2!",
+            "k3y0000000000000000000000000000000000000",
+            "dora.demo@example.com",
+            "AK-DEMO-DEMO-0001x9",
+            "token_abcdef1234567890",
+            "TEST-SK-abcd1234",
         ] {
             assert!(!is_id(secret.as_bytes()), "{secret}");
         }
@@ -544,23 +717,50 @@ mod tests {
         assert!(matches(TIME, b"1795305338"));
         assert!(matches(TIME, b"Sun, 22 Nov 2026 02:18:58 GMT"));
         assert!(!matches(TIME, b"1987-03-21"));
-        assert!(matches(VERSION, b"v5.1.0") && matches(VERSION, b"1.2.3-rc1") && matches(VERSION, b"2026-04-01"));
+        assert!(
+            matches(VERSION, b"v5.1.0")
+                && matches(VERSION, b"1.2.3-rc1")
+                && matches(VERSION, b"2026-04-01")
+        );
         assert!(!matches(VERSION, b"4111111111111111"));
-        assert!(matches(AMOUNT, b"1,234.56") && matches(AMOUNT, b"USD 100.00") && matches(AMOUNT, b"-5"));
+        assert!(
+            matches(AMOUNT, b"1,234.56")
+                && matches(AMOUNT, b"USD 100.00")
+                && matches(AMOUNT, b"-5")
+        );
         assert!(!matches(AMOUNT, b"4111111111111111"));
         assert!(matches(CODE, b"OBP-20001") && matches(CODE, b"R01") && !matches(CODE, b"hunter2"));
         assert!(matches(ASSET, b"BTC-USD") && matches(ASSET, b"USDC_SOL"));
-        assert!(matches(MIME, b"application/json; charset=utf-8") && matches(MIME, b"application/vnd.api+json"));
+        assert!(
+            matches(MIME, b"application/json; charset=utf-8")
+                && matches(MIME, b"application/vnd.api+json")
+        );
         assert!(matches(RANGE, b"en-US,en;q=0.9") && matches(RANGE, b"gzip, deflate, br"));
         assert!(matches(HOST, b"bank.sandbox.cybrid.app:443"));
     }
 
     #[test]
     fn what_is_harmless_under_any_name() {
-        for value in ["completed", "identity_verification", "trade.storing", "12345", "100.00", "2026-01-02T03:04:05Z", "USD", ""] {
+        for value in [
+            "completed",
+            "identity_verification",
+            "trade.storing",
+            "12345",
+            "100.00",
+            "2026-01-02T03:04:05Z",
+            "USD",
+            "",
+        ] {
             assert!(is_harmless(value.as_bytes()), "{value}");
         }
-        for value in ["correct-horse-battery-staple", "123456", "1987-03-21", "hunter2", "Zyxanthe", "0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e"] {
+        for value in [
+            "correct-horse-battery-staple",
+            "123456",
+            "1987-03-21",
+            "hunter2",
+            "Zyxanthe",
+            "0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e",
+        ] {
             assert!(!is_harmless(value.as_bytes()), "{value}");
         }
     }

@@ -72,7 +72,10 @@ impl Counts {
 
     /// How many of one kind.
     pub fn of(&self, kind: Kind) -> u32 {
-        self.0.iter().find(|(k, _)| *k == kind).map_or(0, |(_, n)| *n)
+        self.0
+            .iter()
+            .find(|(k, _)| *k == kind)
+            .map_or(0, |(_, n)| *n)
     }
 
     /// Adds another tally to this one.
@@ -100,7 +103,10 @@ impl Masks {
 
     pub(crate) fn name(&self, kind: Kind) -> &str {
         match kind {
-            Kind::User(n) => self.user_kinds.get(usize::from(n)).map_or("user", String::as_str),
+            Kind::User(n) => self
+                .user_kinds
+                .get(usize::from(n))
+                .map_or("user", String::as_str),
             other => other.name(),
         }
     }
@@ -170,7 +176,10 @@ impl<'r> Sink<'r> {
         let at = self.flushed + self.out.len();
         self.counts.merge(&inner.counts);
         if let (Some(hits), Some(more)) = (self.hits.as_mut(), inner.hits) {
-            hits.extend(more.into_iter().map(|hit| Hit { at: at + hit.at, ..hit }));
+            hits.extend(more.into_iter().map(|hit| Hit {
+                at: at + hit.at,
+                ..hit
+            }));
         }
         encode(&inner.out, &mut self.out);
     }

@@ -3,6 +3,7 @@
 
 use super::fields::Node;
 use super::kind::Kind;
+use super::names::Class;
 use super::sink::{Hit, Sink, Why};
 use super::surface::header::{self, HeaderState};
 use super::surface::json::Json;
@@ -10,7 +11,6 @@ use super::surface::lines::Lines;
 use super::surface::multipart::Multipart;
 use super::surface::value::VALUE_MAX;
 use super::surface::{pairs, target};
-use super::names::Class;
 use super::{Context, Core, Redacted, Redaction, Surface};
 
 /// The reader of one surface with its state.
@@ -18,10 +18,18 @@ pub(crate) enum Machine<'r> {
     Lines(Lines<'r>),
     Json(Json<'r>),
     Header(HeaderState),
-    Form { node: Option<Node<'r>>, named: Option<Class>, skipping: bool },
+    Form {
+        node: Option<Node<'r>>,
+        named: Option<Class>,
+        skipping: bool,
+    },
     Multipart(Multipart),
     /// Paths and queries are short: read as one.
-    Whole { surface: Surface, node: Option<Node<'r>>, done: bool },
+    Whole {
+        surface: Surface,
+        node: Option<Node<'r>>,
+        done: bool,
+    },
 }
 
 impl<'r> Machine<'r> {
@@ -31,9 +39,17 @@ impl<'r> Machine<'r> {
             Surface::Text => Self::Lines(Lines::new()),
             Surface::Json => Self::Json(Json::new(node, 0)),
             Surface::Header => Self::Header(HeaderState::default()),
-            Surface::Form => Self::Form { node, named: None, skipping: false },
+            Surface::Form => Self::Form {
+                node,
+                named: None,
+                skipping: false,
+            },
             Surface::Multipart => Self::Multipart(Multipart::new()),
-            Surface::Query | Surface::Path => Self::Whole { surface, node, done: false },
+            Surface::Query | Surface::Path => Self::Whole {
+                surface,
+                node,
+                done: false,
+            },
         }
     }
 
@@ -56,8 +72,16 @@ impl<'r> Machine<'r> {
             Self::Json(json) => json.consume(core, input, eof, sink),
             Self::Multipart(multipart) => multipart.consume(core, input, eof, sink),
             Self::Header(state) => header_lines(core, input, eof, sink, state),
-            Self::Form { node, named, skipping } => form(core, input, eof, sink, *node, named, skipping),
-            Self::Whole { surface, node, done } => {
+            Self::Form {
+                node,
+                named,
+                skipping,
+            } => form(core, input, eof, sink, *node, named, skipping),
+            Self::Whole {
+                surface,
+                node,
+                done,
+            } => {
                 if *done {
                     return input.len();
                 }
@@ -76,7 +100,13 @@ impl<'r> Machine<'r> {
     }
 }
 
-fn header_lines<'r>(core: &'r Core, input: &[u8], eof: bool, sink: &mut Sink<'r>, state: &mut HeaderState) -> usize {
+fn header_lines<'r>(
+    core: &'r Core,
+    input: &[u8],
+    eof: bool,
+    sink: &mut Sink<'r>,
+    state: &mut HeaderState,
+) -> usize {
     let mut at = 0;
     while at < input.len() {
         let rest = &input[at..];
@@ -94,7 +124,15 @@ fn header_lines<'r>(core: &'r Core, input: &[u8], eof: bool, sink: &mut Sink<'r>
     at
 }
 
-fn form<'r>(core: &'r Core, input: &[u8], eof: bool, sink: &mut Sink<'r>, node: Option<Node<'r>>, named: &mut Option<Class>, skipping: &mut bool) -> usize {
+fn form<'r>(
+    core: &'r Core,
+    input: &[u8],
+    eof: bool,
+    sink: &mut Sink<'r>,
+    node: Option<Node<'r>>,
+    named: &mut Option<Class>,
+    skipping: &mut bool,
+) -> usize {
     let mut at = 0;
     while at < input.len() {
         let rest = &input[at..];
@@ -134,7 +172,13 @@ fn form<'r>(core: &'r Core, input: &[u8], eof: bool, sink: &mut Sink<'r>, node: 
     at
 }
 
-fn whole<'r>(core: &'r Core, surface: Surface, node: Option<Node<'r>>, input: &[u8], sink: &mut Sink<'r>) {
+fn whole<'r>(
+    core: &'r Core,
+    surface: Surface,
+    node: Option<Node<'r>>,
+    input: &[u8],
+    sink: &mut Sink<'r>,
+) {
     let line = input.strip_suffix(b"\n").unwrap_or(input);
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let tail = &input[line.len()..];
@@ -170,13 +214,21 @@ pub struct Stream<'r> {
 
 impl std::fmt::Debug for Stream<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Stream").field("pending", &self.pending.len()).finish_non_exhaustive()
+        f.debug_struct("Stream")
+            .field("pending", &self.pending.len())
+            .finish_non_exhaustive()
     }
 }
 
 impl<'r> Stream<'r> {
     pub(crate) fn new(core: &'r Core, surface: Surface, context: Context<'_>) -> Self {
-        Self { core, machine: Machine::new(core, surface, context), sink: Sink::new(&core.masks, 1024, context.explain), pending: Vec::new(), retry_at: 0 }
+        Self {
+            core,
+            machine: Machine::new(core, surface, context),
+            sink: Sink::new(&core.masks, 1024, context.explain),
+            pending: Vec::new(),
+            retry_at: 0,
+        }
     }
 
     /// Takes the next piece; answers what can be written now.
@@ -191,14 +243,20 @@ impl<'r> Stream<'r> {
     fn advance(&mut self) {
         let mut at = 0;
         loop {
-            let used = self.machine.consume(self.core, &self.pending[at..], false, &mut self.sink);
+            let used = self
+                .machine
+                .consume(self.core, &self.pending[at..], false, &mut self.sink);
             at += used;
             if used == 0 || at >= self.pending.len() {
                 break;
             }
         }
         self.pending.drain(..at);
-        self.retry_at = self.pending.len().saturating_mul(2).min(self.pending.len() + VALUE_MAX);
+        self.retry_at = self
+            .pending
+            .len()
+            .saturating_mul(2)
+            .min(self.pending.len() + VALUE_MAX);
     }
 
     fn take(&mut self) -> Redacted<Vec<u8>> {
@@ -210,13 +268,21 @@ impl<'r> Stream<'r> {
     /// The reasons noted since the last call, if the context asked for them. Offsets count from the
     /// start of the whole output.
     pub fn take_hits(&mut self) -> Vec<Hit> {
-        self.sink.hits.as_mut().map(std::mem::take).unwrap_or_default()
+        self.sink
+            .hits
+            .as_mut()
+            .map(std::mem::take)
+            .unwrap_or_default()
     }
 
     /// Ends the input; answers the rest of the output and the tally of the whole.
     pub fn finish(mut self) -> Redaction {
         let pending = std::mem::take(&mut self.pending);
         self.machine.run_all(self.core, &pending, &mut self.sink);
-        Redaction { bytes: Redacted(self.sink.out), counts: self.sink.counts, hits: self.sink.hits.unwrap_or_default() }
+        Redaction {
+            bytes: Redacted(self.sink.out),
+            counts: self.sink.counts,
+            hits: self.sink.hits.unwrap_or_default(),
+        }
     }
 }

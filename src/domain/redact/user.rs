@@ -54,7 +54,9 @@ pub enum RuleError {
         reason: String,
     },
     /// A pattern without examples.
-    #[error("redaction rule {0:?}: a pattern needs at least one must_match and one must_not_match example")]
+    #[error(
+        "redaction rule {0:?}: a pattern needs at least one must_match and one must_not_match example"
+    )]
     NoExamples(String),
     /// An example that must match does not.
     #[error("redaction rule {name:?}: must_match example {at} is not found by the pattern")]
@@ -101,7 +103,10 @@ pub(crate) struct UserRules {
 }
 
 fn fold(name: &[u8]) -> Vec<u8> {
-    name.iter().filter(|b| b.is_ascii_alphanumeric() || **b >= 0x80).map(u8::to_ascii_lowercase).collect()
+    name.iter()
+        .filter(|b| b.is_ascii_alphanumeric() || **b >= 0x80)
+        .map(u8::to_ascii_lowercase)
+        .collect()
 }
 
 impl UserRules {
@@ -115,11 +120,18 @@ impl UserRules {
         }
         for rule in rules {
             let name = &rule.name;
-            if !(2..=32).contains(&name.len()) || !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_') {
+            if !(2..=32).contains(&name.len())
+                || !name
+                    .bytes()
+                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+            {
                 errors.push(RuleError::Name(name.clone()));
                 continue;
             }
-            if names.contains(name) || super::kind::KINDS.iter().any(|row| row.name == name) || name == "redacted" {
+            if names.contains(name)
+                || super::kind::KINDS.iter().any(|row| row.name == name)
+                || name == "redacted"
+            {
                 errors.push(RuleError::Taken(name.clone()));
                 continue;
             }
@@ -129,7 +141,11 @@ impl UserRules {
                 errors.push(RuleError::Empty(name.clone()));
             }
             for field in &rule.fields {
-                let class = if rule.keep { Class::Safe(shape::ANY) } else { Class::Sensitive(kind) };
+                let class = if rule.keep {
+                    Class::Safe(shape::ANY)
+                } else {
+                    Class::Sensitive(kind)
+                };
                 this.fields.insert(fold(field.as_bytes()), class);
             }
             if let Some(pattern) = &rule.pattern {
@@ -138,11 +154,18 @@ impl UserRules {
                         prove(rule, &regex, &mut errors);
                         this.patterns.push((regex, kind));
                     }
-                    Err(error) => errors.push(RuleError::Pattern { name: name.clone(), reason: error.to_string() }),
+                    Err(error) => errors.push(RuleError::Pattern {
+                        name: name.clone(),
+                        reason: error.to_string(),
+                    }),
                 }
             }
         }
-        if errors.is_empty() { Ok((this, names)) } else { Err(errors) }
+        if errors.is_empty() {
+            Ok((this, names))
+        } else {
+            Err(errors)
+        }
     }
 
     pub(crate) fn has_patterns(&self) -> bool {
@@ -163,11 +186,19 @@ impl UserRules {
 
     /// The kind of the first rule that finds something in a value.
     pub(crate) fn pattern_in(&self, value: &[u8]) -> Option<Kind> {
-        self.patterns.iter().find(|(regex, _)| regex.is_match(value)).map(|(_, kind)| *kind)
+        self.patterns
+            .iter()
+            .find(|(regex, _)| regex.is_match(value))
+            .map(|(_, kind)| *kind)
     }
 
     /// Masks what the patterns find and hands everything between to `rest`.
-    pub(crate) fn split<'r>(&self, text: &[u8], sink: &mut Sink<'r>, mut rest: impl FnMut(&[u8], &mut Sink<'r>)) {
+    pub(crate) fn split<'r>(
+        &self,
+        text: &[u8],
+        sink: &mut Sink<'r>,
+        mut rest: impl FnMut(&[u8], &mut Sink<'r>),
+    ) {
         let mut hits: Vec<(usize, usize, Kind)> = Vec::new();
         for (regex, kind) in &self.patterns {
             hits.extend(regex.find_iter(text).map(|m| (m.start(), m.end(), *kind)));
@@ -201,12 +232,18 @@ fn prove(rule: &UserRule, regex: &Regex, errors: &mut Vec<RuleError>) {
     }
     for (at, text) in rule.must_match.iter().enumerate() {
         if !regex.is_match(text.as_bytes()) {
-            errors.push(RuleError::Missed { name: name(), at: at + 1 });
+            errors.push(RuleError::Missed {
+                name: name(),
+                at: at + 1,
+            });
         }
     }
     for (at, text) in rule.must_not_match.iter().enumerate() {
         if regex.is_match(text.as_bytes()) {
-            errors.push(RuleError::Matched { name: name(), at: at + 1 });
+            errors.push(RuleError::Matched {
+                name: name(),
+                at: at + 1,
+            });
         }
     }
 }

@@ -31,54 +31,178 @@ pub(crate) const KNOWN: u8 = API | TEXT;
 
 /// Words that announce a secret or a personal value, in field names and in sentences.
 pub(crate) const LABELS: &[(&str, Kind)] = &[
-    ("password", Kind::Password), ("passwords", Kind::Password), ("passwd", Kind::Password),
-    ("pwd", Kind::Password), ("passphrase", Kind::Password), ("passcode", Kind::Password),
-    ("pass", Kind::Password), ("pw", Kind::Password), ("contrasena", Kind::Password),
-    ("passwort", Kind::Password), ("kennwort", Kind::Password),
-    ("secret", Kind::Secret), ("secrets", Kind::Secret), ("credential", Kind::Secret),
-    ("credentials", Kind::Secret), ("creds", Kind::Secret), ("cred", Kind::Secret), ("token", Kind::Token),
-    ("tokens", Kind::Token), ("tok", Kind::Token), ("authtoken", Kind::Token), ("accesstoken", Kind::Token),
-    ("refreshtoken", Kind::Token), ("idtoken", Kind::Token),
-    ("jwt", Kind::Jwt), ("jws", Kind::Jwt), ("apikey", Kind::ApiKey), ("key", Kind::ApiKey),
-    ("keys", Kind::ApiKey), ("secretkey", Kind::Secret), ("privatekey", Kind::PrivateKey),
-    ("bearer", Kind::Bearer), ("authorization", Kind::Authorization), ("auth", Kind::Authorization),
-    ("directlogin", Kind::DirectLogin), ("gatewaylogin", Kind::GatewayLogin), ("dauth", Kind::DAuth),
-    ("consent", Kind::Consent), ("cookie", Kind::Cookie), ("cookies", Kind::Cookie),
-    ("session", Kind::Session), ("sessionid", Kind::Session), ("jsessionid", Kind::Session),
-    ("phpsessid", Kind::Session), ("sid", Kind::Session), ("csrf", Kind::Token), ("xsrf", Kind::Token),
-    ("signature", Kind::Signature), ("sig", Kind::Signature), ("hmac", Kind::Signature),
-    ("signing", Kind::Signature), ("nonce", Kind::Signature), ("salt", Kind::Secret),
-    ("pin", Kind::Pin), ("otp", Kind::Pin), ("totp", Kind::Pin), ("mfa", Kind::Pin), ("tan", Kind::Pin),
-    ("cvv", Kind::CardCode), ("cvc", Kind::CardCode), ("cvn", Kind::CardCode), ("csc", Kind::CardCode),
-    ("card", Kind::Card), ("pan", Kind::Card), ("cardnumber", Kind::Card), ("ccn", Kind::Card), ("ccnum", Kind::Card),
-    ("visa", Kind::Card), ("mastercard", Kind::Card), ("amex", Kind::Card),
-    ("iban", Kind::Iban), ("bban", Kind::Account), ("bic", Kind::Bic), ("swift", Kind::Bic),
-    ("account", Kind::Account), ("acct", Kind::Account), ("accountnumber", Kind::Account), ("acc", Kind::Account),
-    ("routing", Kind::Routing), ("aba", Kind::Routing), ("rtn", Kind::Routing), ("sortcode", Kind::Routing),
-    ("clabe", Kind::Account), ("ifsc", Kind::Routing), ("bsb", Kind::Routing), ("micr", Kind::Account),
-    ("ssn", Kind::Ssn), ("social", Kind::Ssn), ("ssns", Kind::Ssn), ("itin", Kind::Itin), ("ein", Kind::Ein), ("fein", Kind::Ein),
-    ("sin", Kind::NationalId), ("nino", Kind::NationalId), ("nin", Kind::NationalId), ("tin", Kind::NationalId),
-    ("taxpayer", Kind::NationalId), ("tax", Kind::NationalId), ("aadhaar", Kind::NationalId), ("aadhar", Kind::NationalId),
-    ("cpf", Kind::NationalId), ("cnpj", Kind::NationalId), ("dni", Kind::NationalId), ("nie", Kind::NationalId),
-    ("nif", Kind::NationalId), ("curp", Kind::NationalId), ("rfc", Kind::NationalId), ("pesel", Kind::NationalId),
-    ("bsn", Kind::NationalId), ("tfn", Kind::NationalId), ("nric", Kind::NationalId), ("fiscale", Kind::NationalId),
-    ("nhs", Kind::NationalId), ("national", Kind::NationalId), ("medicare", Kind::NationalId), ("vat", Kind::NationalId),
-    ("insee", Kind::NationalId), ("nir", Kind::NationalId), ("steuer", Kind::NationalId), ("hkid", Kind::NationalId),
-    ("personnummer", Kind::NationalId), ("cpr", Kind::NationalId), ("hetu", Kind::NationalId), ("rut", Kind::NationalId),
-    ("cuit", Kind::NationalId), ("siren", Kind::NationalId), ("rrn", Kind::NationalId), ("abn", Kind::NationalId),
-    ("identification", Kind::NationalId), ("govid", Kind::NationalId),
-    ("passport", Kind::Passport), ("licence", Kind::Licence), ("license", Kind::Licence), ("dl", Kind::Licence),
-    ("dob", Kind::DateOfBirth), ("born", Kind::DateOfBirth), ("birth", Kind::DateOfBirth),
-    ("birthday", Kind::DateOfBirth), ("birthdate", Kind::DateOfBirth), ("dateofbirth", Kind::DateOfBirth),
-    ("email", Kind::Email), ("mail", Kind::Email), ("emails", Kind::Email),
-    ("phone", Kind::Phone), ("telephone", Kind::Phone), ("tel", Kind::Phone), ("mobile", Kind::Phone),
-    ("cellphone", Kind::Phone), ("cell", Kind::Phone), ("fax", Kind::Phone), ("msisdn", Kind::Phone),
-    ("whatsapp", Kind::Phone), ("sms", Kind::Phone), ("call", Kind::Phone), ("called", Kind::Phone),
-    ("dial", Kind::Phone), ("dialed", Kind::Phone), ("texted", Kind::Phone), ("landline", Kind::Phone), ("callback", Kind::Phone),
-    ("mnemonic", Kind::Mnemonic), ("seed", Kind::Mnemonic),
-    ("wallet", Kind::Chain), ("bitcoin", Kind::Bitcoin), ("btc", Kind::Bitcoin), ("ethereum", Kind::Ethereum),
-    ("address", Kind::Address), ("street", Kind::Address), ("residence", Kind::Address),
-    ("username", Kind::Username), ("userid", Kind::Username), ("login", Kind::Username),
+    ("password", Kind::Password),
+    ("passwords", Kind::Password),
+    ("passwd", Kind::Password),
+    ("pwd", Kind::Password),
+    ("passphrase", Kind::Password),
+    ("passcode", Kind::Password),
+    ("pass", Kind::Password),
+    ("pw", Kind::Password),
+    ("contrasena", Kind::Password),
+    ("passwort", Kind::Password),
+    ("kennwort", Kind::Password),
+    ("secret", Kind::Secret),
+    ("secrets", Kind::Secret),
+    ("credential", Kind::Secret),
+    ("credentials", Kind::Secret),
+    ("creds", Kind::Secret),
+    ("cred", Kind::Secret),
+    ("token", Kind::Token),
+    ("tokens", Kind::Token),
+    ("tok", Kind::Token),
+    ("authtoken", Kind::Token),
+    ("accesstoken", Kind::Token),
+    ("refreshtoken", Kind::Token),
+    ("idtoken", Kind::Token),
+    ("jwt", Kind::Jwt),
+    ("jws", Kind::Jwt),
+    ("apikey", Kind::ApiKey),
+    ("key", Kind::ApiKey),
+    ("keys", Kind::ApiKey),
+    ("secretkey", Kind::Secret),
+    ("privatekey", Kind::PrivateKey),
+    ("bearer", Kind::Bearer),
+    ("authorization", Kind::Authorization),
+    ("auth", Kind::Authorization),
+    ("directlogin", Kind::DirectLogin),
+    ("gatewaylogin", Kind::GatewayLogin),
+    ("dauth", Kind::DAuth),
+    ("consent", Kind::Consent),
+    ("cookie", Kind::Cookie),
+    ("cookies", Kind::Cookie),
+    ("session", Kind::Session),
+    ("sessionid", Kind::Session),
+    ("jsessionid", Kind::Session),
+    ("phpsessid", Kind::Session),
+    ("sid", Kind::Session),
+    ("csrf", Kind::Token),
+    ("xsrf", Kind::Token),
+    ("signature", Kind::Signature),
+    ("sig", Kind::Signature),
+    ("hmac", Kind::Signature),
+    ("signing", Kind::Signature),
+    ("nonce", Kind::Signature),
+    ("salt", Kind::Secret),
+    ("pin", Kind::Pin),
+    ("otp", Kind::Pin),
+    ("totp", Kind::Pin),
+    ("mfa", Kind::Pin),
+    ("tan", Kind::Pin),
+    ("cvv", Kind::CardCode),
+    ("cvc", Kind::CardCode),
+    ("cvn", Kind::CardCode),
+    ("csc", Kind::CardCode),
+    ("card", Kind::Card),
+    ("pan", Kind::Card),
+    ("cardnumber", Kind::Card),
+    ("ccn", Kind::Card),
+    ("ccnum", Kind::Card),
+    ("visa", Kind::Card),
+    ("mastercard", Kind::Card),
+    ("amex", Kind::Card),
+    ("iban", Kind::Iban),
+    ("bban", Kind::Account),
+    ("bic", Kind::Bic),
+    ("swift", Kind::Bic),
+    ("account", Kind::Account),
+    ("acct", Kind::Account),
+    ("accountnumber", Kind::Account),
+    ("acc", Kind::Account),
+    ("routing", Kind::Routing),
+    ("aba", Kind::Routing),
+    ("rtn", Kind::Routing),
+    ("sortcode", Kind::Routing),
+    ("clabe", Kind::Account),
+    ("ifsc", Kind::Routing),
+    ("bsb", Kind::Routing),
+    ("micr", Kind::Account),
+    ("ssn", Kind::Ssn),
+    ("social", Kind::Ssn),
+    ("ssns", Kind::Ssn),
+    ("itin", Kind::Itin),
+    ("ein", Kind::Ein),
+    ("fein", Kind::Ein),
+    ("sin", Kind::NationalId),
+    ("nino", Kind::NationalId),
+    ("nin", Kind::NationalId),
+    ("tin", Kind::NationalId),
+    ("taxpayer", Kind::NationalId),
+    ("tax", Kind::NationalId),
+    ("aadhaar", Kind::NationalId),
+    ("aadhar", Kind::NationalId),
+    ("cpf", Kind::NationalId),
+    ("cnpj", Kind::NationalId),
+    ("dni", Kind::NationalId),
+    ("nie", Kind::NationalId),
+    ("nif", Kind::NationalId),
+    ("curp", Kind::NationalId),
+    ("rfc", Kind::NationalId),
+    ("pesel", Kind::NationalId),
+    ("bsn", Kind::NationalId),
+    ("tfn", Kind::NationalId),
+    ("nric", Kind::NationalId),
+    ("fiscale", Kind::NationalId),
+    ("nhs", Kind::NationalId),
+    ("national", Kind::NationalId),
+    ("medicare", Kind::NationalId),
+    ("vat", Kind::NationalId),
+    ("insee", Kind::NationalId),
+    ("nir", Kind::NationalId),
+    ("steuer", Kind::NationalId),
+    ("hkid", Kind::NationalId),
+    ("personnummer", Kind::NationalId),
+    ("cpr", Kind::NationalId),
+    ("hetu", Kind::NationalId),
+    ("rut", Kind::NationalId),
+    ("cuit", Kind::NationalId),
+    ("siren", Kind::NationalId),
+    ("rrn", Kind::NationalId),
+    ("abn", Kind::NationalId),
+    ("identification", Kind::NationalId),
+    ("govid", Kind::NationalId),
+    ("passport", Kind::Passport),
+    ("licence", Kind::Licence),
+    ("license", Kind::Licence),
+    ("dl", Kind::Licence),
+    ("dob", Kind::DateOfBirth),
+    ("born", Kind::DateOfBirth),
+    ("birth", Kind::DateOfBirth),
+    ("birthday", Kind::DateOfBirth),
+    ("birthdate", Kind::DateOfBirth),
+    ("dateofbirth", Kind::DateOfBirth),
+    ("email", Kind::Email),
+    ("mail", Kind::Email),
+    ("emails", Kind::Email),
+    ("phone", Kind::Phone),
+    ("telephone", Kind::Phone),
+    ("tel", Kind::Phone),
+    ("mobile", Kind::Phone),
+    ("cellphone", Kind::Phone),
+    ("cell", Kind::Phone),
+    ("fax", Kind::Phone),
+    ("msisdn", Kind::Phone),
+    ("whatsapp", Kind::Phone),
+    ("sms", Kind::Phone),
+    ("call", Kind::Phone),
+    ("called", Kind::Phone),
+    ("dial", Kind::Phone),
+    ("dialed", Kind::Phone),
+    ("texted", Kind::Phone),
+    ("landline", Kind::Phone),
+    ("callback", Kind::Phone),
+    ("mnemonic", Kind::Mnemonic),
+    ("seed", Kind::Mnemonic),
+    ("wallet", Kind::Chain),
+    ("bitcoin", Kind::Bitcoin),
+    ("btc", Kind::Bitcoin),
+    ("ethereum", Kind::Ethereum),
+    ("address", Kind::Address),
+    ("street", Kind::Address),
+    ("residence", Kind::Address),
+    ("username", Kind::Username),
+    ("userid", Kind::Username),
+    ("login", Kind::Username),
     ("ip", Kind::Ip),
 ];
 
@@ -100,7 +224,7 @@ user recipient payee payer sender applicant owner signatory director sincerely r
 borrower guarantor nominee spouse mother father attn debtor creditor";
 
 /// Words that people write but documentation and catalogs rarely do.
-const MORE_TEXT: &str = "a an i is was were be been the this that of to in on at by or and for from with without not no";
+const MORE_TEXT: &str = "a an i is was were be been the this that of to in on at by or and for from with without not no redacted";
 
 struct Entry {
     word: &'static str,
@@ -123,7 +247,9 @@ impl Word {
 
     /// The kind that the word announces.
     pub(crate) fn label(self) -> Option<Kind> {
-        LABELS.get(usize::from(self.label).wrapping_sub(1)).map(|(_, kind)| *kind)
+        LABELS
+            .get(usize::from(self.label).wrapping_sub(1))
+            .map(|(_, kind)| *kind)
     }
 }
 
@@ -131,18 +257,64 @@ impl Word {
 pub(crate) struct Lexicon {
     entries: Vec<Entry>,
     slots: Vec<u16>,
+    /// One bit for each hash of a word that is more than a known word: 8 KiB, so that ordinary
+    /// words are passed over without leaving the first cache.
+    special: Vec<u64>,
 }
 
 const SLOTS: usize = 1 << 15;
 
-/// The hash of a word, folded to lower case. Fx: one rotation, one multiplication a byte.
-#[inline]
-pub(crate) const fn step(hash: u64, byte: u8) -> u64 {
-    (hash.rotate_left(5) ^ (byte | 0x20) as u64).wrapping_mul(0x517c_c1b7_2722_0a95)
+/// The hash of a word in any case: Fx over pieces of eight bytes, folded to lower case.
+fn hash_of(word: &[u8]) -> u64 {
+    word.chunks(8).fold(0, |hash, chunk| {
+        let mut piece = [0; 8];
+        piece[..chunk.len()].copy_from_slice(chunk);
+        mix(hash, u64::from_le_bytes(piece), chunk.len())
+    })
 }
 
-fn hash_of(word: &[u8]) -> u64 {
-    word.iter().fold(0, |hash, byte| step(hash, *byte))
+const fn mix(hash: u64, piece: u64, len: usize) -> u64 {
+    let mask = if len >= 8 {
+        u64::MAX
+    } else {
+        (1 << (len * 8)) - 1
+    };
+    (hash.rotate_left(5) ^ ((piece | 0x2020_2020_2020_2020) & mask))
+        .wrapping_mul(0x517c_c1b7_2722_0a95)
+}
+
+/// The same for `text[at..end]`, without copying where eight more bytes follow.
+#[inline]
+pub(crate) fn hash_in(text: &[u8], at: usize, end: usize) -> u64 {
+    let mut hash = 0;
+    let mut here = at;
+    while here < end {
+        let Some(piece) = text
+            .get(here..here + 8)
+            .and_then(|piece| <[u8; 8]>::try_from(piece).ok())
+        else {
+            return if here == at {
+                hash_of(&text[at..end])
+            } else {
+                hash_rest(hash, &text[here..end])
+            };
+        };
+        hash = mix(hash, u64::from_le_bytes(piece), end - here);
+        here += 8;
+    }
+    hash
+}
+
+fn hash_rest(hash: u64, rest: &[u8]) -> u64 {
+    rest.chunks(8).fold(hash, |hash, chunk| {
+        let mut piece = [0; 8];
+        piece[..chunk.len()].copy_from_slice(chunk);
+        mix(hash, u64::from_le_bytes(piece), chunk.len())
+    })
+}
+
+const fn bit(hash: u64) -> usize {
+    (hash >> 32) as usize & 0xffff
 }
 
 const fn slot(hash: u64) -> usize {
@@ -151,7 +323,11 @@ const fn slot(hash: u64) -> usize {
 
 impl Lexicon {
     fn build() -> Self {
-        let mut lexicon = Self { entries: Vec::with_capacity(12_000), slots: vec![0; SLOTS] };
+        let mut lexicon = Self {
+            entries: Vec::with_capacity(12_000),
+            slots: vec![0; SLOTS],
+            special: vec![0; 1 << 10],
+        };
         let lists: [(&'static str, u8); 8] = [
             (include_str!("data/api_words.txt"), API),
             (include_str!("data/text_words.txt"), TEXT),
@@ -169,6 +345,17 @@ impl Lexicon {
         }
         for (at, (word, _)) in LABELS.iter().enumerate() {
             lexicon.add(word, LABEL, u8::try_from(at + 1).unwrap_or(0));
+        }
+        // `code` is judged by the word before it.
+        for word in lexicon
+            .entries
+            .iter()
+            .filter(|entry| entry.flags & !KNOWN != 0)
+            .map(|entry| entry.word)
+            .chain(["code"])
+        {
+            let bit = bit(hash_of(word.as_bytes()));
+            lexicon.special[bit / 64] |= 1 << (bit % 64);
         }
         lexicon
     }
@@ -189,12 +376,21 @@ impl Lexicon {
             }
             at = (at + 1) & (SLOTS - 1);
         }
-        let Ok(number) = u16::try_from(self.entries.len() + 1) else { return };
+        let Ok(number) = u16::try_from(self.entries.len() + 1) else {
+            return;
+        };
         self.entries.push(Entry { word, flags, label });
         self.slots[at] = number;
     }
 
-    /// Looks a word up, in any case. `hash` is its [`step`]ped hash.
+    /// Whether a word with this hash may be more than a known word.
+    #[inline]
+    pub(crate) fn is_special(&self, hash: u64) -> bool {
+        let bit = bit(hash);
+        self.special[bit / 64] >> (bit % 64) & 1 == 1
+    }
+
+    /// Looks a word up, in any case. `hash` is its [`hash_in`].
     #[inline]
     pub(crate) fn get_hashed(&self, word: &[u8], hash: u64) -> Word {
         let mut at = slot(hash);
@@ -203,8 +399,13 @@ impl Lexicon {
                 0 => return Word::default(),
                 n => {
                     let entry = &self.entries[usize::from(n) - 1];
-                    if entry.word.len() == word.len() && entry.word.as_bytes().eq_ignore_ascii_case(word) {
-                        return Word { flags: entry.flags, label: entry.label };
+                    if entry.word.len() == word.len()
+                        && entry.word.as_bytes().eq_ignore_ascii_case(word)
+                    {
+                        return Word {
+                            flags: entry.flags,
+                            label: entry.label,
+                        };
                     }
                 }
             }
@@ -251,7 +452,11 @@ pub(crate) fn split_words(text: &[u8], mut each: impl FnMut(&[u8]) -> bool) -> b
             let mut end = run(text, caps, |b| b.is_ascii_lowercase());
             if caps - at > 1 && end > caps {
                 // `HTTPServer`: the last capital begins the next word; `IBANs`: it does not.
-                end = if end - caps == 1 && text[caps] == b's' { end } else { caps - 1 };
+                end = if end - caps == 1 && text[caps] == b's' {
+                    end
+                } else {
+                    caps - 1
+                };
             }
             if !each(&text[at..end]) {
                 return false;

@@ -39,29 +39,58 @@ pub struct Report {
 
 /// Runs every case through `redact` and counts.
 pub fn score(cases: &[Case], redact: impl Fn(&Case) -> Vec<u8>) -> Report {
-    let mut report = Report { kinds: BTreeMap::new(), surfaces: BTreeMap::new(), negatives: Cell::default(), notes: Vec::new(), invalid_json: 0 };
+    let mut report = Report {
+        kinds: BTreeMap::new(),
+        surfaces: BTreeMap::new(),
+        negatives: Cell::default(),
+        notes: Vec::new(),
+        invalid_json: 0,
+    };
     for case in cases {
         let output = redact(case);
         let views = decodings(&output);
-        let mut cell = Cell { planted: case.secrets.len(), useful: case.useful.len(), ..Cell::default() };
+        let mut cell = Cell {
+            planted: case.secrets.len(),
+            useful: case.useful.len(),
+            ..Cell::default()
+        };
         for secret in &case.secrets {
             let template = String::from_utf8_lossy(&case.input).replace(secret.as_str(), "");
             if let Some(run) = leak(secret, &template, &views) {
                 cell.leaked += 1;
                 let whole = views.iter().any(|view| view.contains(secret.as_str()));
                 cell.whole += usize::from(whole);
-                report.notes.push(format!("LEAK{} {} {run:?}\n   in  {}\n   out {}", if whole { " (whole)" } else { "" }, case.id, show(&case.input), show(&output)));
+                report.notes.push(format!(
+                    "LEAK{} {} {run:?}\n   in  {}\n   out {}",
+                    if whole { " (whole)" } else { "" },
+                    case.id,
+                    show(&case.input),
+                    show(&output)
+                ));
             }
         }
         for useful in &case.useful {
             if !views[0].contains(useful.as_str()) {
                 cell.lost += 1;
-                report.notes.push(format!("LOST {} {useful:?}\n   in  {}\n   out {}", case.id, show(&case.input), show(&output)));
+                report.notes.push(format!(
+                    "LOST {} {useful:?}\n   in  {}\n   out {}",
+                    case.id,
+                    show(&case.input),
+                    show(&output)
+                ));
             }
         }
-        if case.surface == Surface::Json && serde_json::from_slice::<serde_json::Value>(&case.input).is_ok() && serde_json::from_slice::<serde_json::Value>(&output).is_err() {
+        if case.surface == Surface::Json
+            && serde_json::from_slice::<serde_json::Value>(&case.input).is_ok()
+            && serde_json::from_slice::<serde_json::Value>(&output).is_err()
+        {
             report.invalid_json += 1;
-            report.notes.push(format!("INVALID {}\n   in  {}\n   out {}", case.id, show(&case.input), show(&output)));
+            report.notes.push(format!(
+                "INVALID {}\n   in  {}\n   out {}",
+                case.id,
+                show(&case.input),
+                show(&output)
+            ));
         }
         report.kinds.entry(case.kind).or_default().add(cell);
         report.surfaces.entry(case.surface).or_default().add(cell);
@@ -81,9 +110,17 @@ fn show(bytes: &[u8]) -> String {
 fn leak(secret: &str, template: &str, views: &[String]) -> Option<String> {
     let chars: Vec<char> = secret.chars().collect();
     if chars.len() < RUN {
-        return views.iter().any(|view| view.contains(secret)).then(|| secret.to_owned());
+        return views
+            .iter()
+            .any(|view| view.contains(secret))
+            .then(|| secret.to_owned());
     }
-    chars.windows(RUN).map(|run| run.iter().collect::<String>()).find(|run| !template.contains(run.as_str()) && views.iter().any(|view| view.contains(run.as_str())))
+    chars
+        .windows(RUN)
+        .map(|run| run.iter().collect::<String>())
+        .find(|run| {
+            !template.contains(run.as_str()) && views.iter().any(|view| view.contains(run.as_str()))
+        })
 }
 
 /// The output itself and what it decodes to.
@@ -108,15 +145,23 @@ fn decodings(output: &[u8]) -> Vec<String> {
         text = next;
     }
     let mut hidden = String::new();
-    for token in views[0].split(|c: char| !(c.is_ascii_alphanumeric() || "+/-_=".contains(c))).filter(|t| t.len() >= 8) {
+    for token in views[0]
+        .split(|c: char| !(c.is_ascii_alphanumeric() || "+/-_=".contains(c)))
+        .filter(|t| t.len() >= 8)
+    {
         use base64::Engine;
-        let bare = token.trim_end_matches('=').replace('-', "+").replace('_', "/");
+        let bare = token
+            .trim_end_matches('=')
+            .replace('-', "+")
+            .replace('_', "/");
         if let Ok(bytes) = base64::engine::general_purpose::STANDARD_NO_PAD.decode(&bare) {
             hidden.push_str(&String::from_utf8_lossy(&bytes));
             hidden.push('\n');
         }
         if token.len().is_multiple_of(2) && token.bytes().all(|b| b.is_ascii_hexdigit()) {
-            let bytes: Vec<u8> = (0..token.len() / 2).map(|i| u8::from_str_radix(&token[i * 2..i * 2 + 2], 16).unwrap()).collect();
+            let bytes: Vec<u8> = (0..token.len() / 2)
+                .map(|i| u8::from_str_radix(&token[i * 2..i * 2 + 2], 16).unwrap())
+                .collect();
             hidden.push_str(&String::from_utf8_lossy(&bytes));
             hidden.push('\n');
         }
@@ -131,7 +176,11 @@ fn unescape(text: &str) -> String {
     while let Some(at) = rest.find('\\') {
         out.push_str(&rest[..at]);
         let tail = &rest[at + 1..];
-        let unit = tail.strip_prefix('u').and_then(|t| t.get(..4)).and_then(|h| u32::from_str_radix(h, 16).ok()).and_then(char::from_u32);
+        let unit = tail
+            .strip_prefix('u')
+            .and_then(|t| t.get(..4))
+            .and_then(|h| u32::from_str_radix(h, 16).ok())
+            .and_then(char::from_u32);
         if let Some(c) = unit {
             out.push(c);
             rest = &tail[5..];
@@ -173,23 +222,57 @@ impl Report {
     /// and never a whole secret, at most 2 % of useful values lost and 1 % on hard negatives,
     /// JSON stays JSON.
     pub fn assert_thresholds(&self) {
-        let shown = self.notes.iter().take(40).cloned().collect::<Vec<_>>().join("\n");
+        let shown = self
+            .notes
+            .iter()
+            .take(40)
+            .cloned()
+            .collect::<Vec<_>>()
+            .join("\n");
         for (surface, cell) in &self.surfaces {
-            let allowed = if *surface == Surface::Text { cell.planted as f64 * 0.002 } else { 0.0 };
-            assert!(cell.leaked as f64 <= allowed, "{surface}: {} of {} secrets leak\n{shown}", cell.leaked, cell.planted);
+            let allowed = if *surface == Surface::Text {
+                cell.planted as f64 * 0.002
+            } else {
+                0.0
+            };
+            assert!(
+                cell.leaked as f64 <= allowed,
+                "{surface}: {} of {} secrets leak\n{shown}",
+                cell.leaked,
+                cell.planted
+            );
             assert_eq!(cell.whole, 0, "{surface}: a whole secret leaks\n{shown}");
         }
         let all = self.sum();
-        assert!(all.lost as f64 <= all.useful as f64 * 0.02, "{} of {} useful values lost\n{shown}", all.lost, all.useful);
-        assert!(self.negatives.lost as f64 <= self.negatives.useful as f64 * 0.01, "{} of {} lost on hard negatives\n{shown}", self.negatives.lost, self.negatives.useful);
+        assert!(
+            all.lost as f64 <= all.useful as f64 * 0.02,
+            "{} of {} useful values lost\n{shown}",
+            all.lost,
+            all.useful
+        );
+        assert!(
+            self.negatives.lost as f64 <= self.negatives.useful as f64 * 0.01,
+            "{} of {} lost on hard negatives\n{shown}",
+            self.negatives.lost,
+            self.negatives.useful
+        );
         assert_eq!(self.invalid_json, 0, "{shown}");
     }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let row = |f: &mut fmt::Formatter<'_>, name: &str, c: &Cell| writeln!(f, "| {name:<14} | {:>6} | {:>5} | {:>5} | {:>6} | {:>5} |", c.planted, c.leaked, c.whole, c.useful, c.lost);
-        writeln!(f, "| surface / kind | secret | leaks | whole | useful |  lost |\n| --- | --- | --- | --- | --- | --- |")?;
+        let row = |f: &mut fmt::Formatter<'_>, name: &str, c: &Cell| {
+            writeln!(
+                f,
+                "| {name:<14} | {:>6} | {:>5} | {:>5} | {:>6} | {:>5} |",
+                c.planted, c.leaked, c.whole, c.useful, c.lost
+            )
+        };
+        writeln!(
+            f,
+            "| surface / kind | secret | leaks | whole | useful |  lost |\n| --- | --- | --- | --- | --- | --- |"
+        )?;
         for (surface, cell) in &self.surfaces {
             row(f, surface.as_str(), cell)?;
         }
@@ -198,6 +281,9 @@ impl fmt::Display for Report {
         for (kind, cell) in &self.kinds {
             row(f, kind, cell)?;
         }
-        self.notes.iter().take(60).try_for_each(|note| writeln!(f, "{note}"))
+        self.notes
+            .iter()
+            .take(60)
+            .try_for_each(|note| writeln!(f, "{note}"))
     }
 }

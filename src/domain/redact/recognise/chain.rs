@@ -12,8 +12,14 @@ const BASE58_MAX: usize = 112;
 
 /// The kind of an address or key.
 pub(crate) fn address(token: &[u8]) -> Option<Kind> {
-    let token = [b"bitcoin:".as_slice(), b"ethereum:", b"litecoin:"].iter().find_map(|p| token.strip_prefix(*p)).unwrap_or(token);
-    if let Some(hex) = token.strip_prefix(b"0x").or_else(|| token.strip_prefix(b"0X")) {
+    let token = [b"bitcoin:".as_slice(), b"ethereum:", b"litecoin:"]
+        .iter()
+        .find_map(|p| token.strip_prefix(*p))
+        .unwrap_or(token);
+    if let Some(hex) = token
+        .strip_prefix(b"0x")
+        .or_else(|| token.strip_prefix(b"0X"))
+    {
         return match hex.len() {
             40 if hex.iter().all(u8::is_ascii_hexdigit) => Some(Kind::Ethereum),
             64.. if hex.iter().all(u8::is_ascii_hexdigit) => Some(Kind::ChainKey),
@@ -27,7 +33,11 @@ pub(crate) fn address(token: &[u8]) -> Option<Kind> {
         return Some(kind);
     }
     if token.len() == 56 && matches!(token[0], b'G' | b'S' | b'M') && is_stellar(token) {
-        return Some(if token[0] == b'S' { Kind::ChainKey } else { Kind::Chain });
+        return Some(if token[0] == b'S' {
+            Kind::ChainKey
+        } else {
+            Kind::Chain
+        });
     }
     if (25..=BASE58_MAX).contains(&token.len()) {
         if let Some((version, length)) = base58check(token, BITCOIN) {
@@ -41,7 +51,11 @@ pub(crate) fn address(token: &[u8]) -> Option<Kind> {
         }
         if token[0] == b'r' || token[0] == b's' {
             if let Some((_, length)) = base58check(token, RIPPLE) {
-                return Some(if length == 17 { Kind::ChainKey } else { Kind::Chain });
+                return Some(if length == 17 {
+                    Kind::ChainKey
+                } else {
+                    Kind::Chain
+                });
             }
         }
     }
@@ -74,7 +88,10 @@ fn base58check(token: &[u8], alphabet: &[u8; 58]) -> Option<(u8, usize)> {
     // Little endian so far; leading zeros of the number are at the end.
     bytes[..total].reverse();
     let (payload, check) = bytes[..total].split_at(total - 4);
-    let hash = digest::digest(&digest::SHA256, digest::digest(&digest::SHA256, payload).as_ref());
+    let hash = digest::digest(
+        &digest::SHA256,
+        digest::digest(&digest::SHA256, payload).as_ref(),
+    );
     (hash.as_ref().get(..4) == Some(check)).then(|| (payload[0], payload.len()))
 }
 
@@ -87,12 +104,21 @@ fn bech32(token: &[u8]) -> Option<Kind> {
     }
     let split = token.iter().rposition(|b| *b == b'1')?;
     let (human, data) = (&token[..split], &token[split + 1..]);
-    if !(2..=16).contains(&human.len()) || data.len() < 8 || !human.iter().all(|b| b.is_ascii_alphabetic() || *b == b'_') {
+    if !(2..=16).contains(&human.len())
+        || data.len() < 8
+        || !human.iter().all(|b| b.is_ascii_alphabetic() || *b == b'_')
+    {
         return None;
     }
     let mut check = 1_u32;
     let mut poly = |value: u32| {
-        const GEN: [u32; 5] = [0x3b6a_57b2, 0x2650_8e6d, 0x1ea1_19fa, 0x3d42_33dd, 0x2a14_62b3];
+        const GEN: [u32; 5] = [
+            0x3b6a_57b2,
+            0x2650_8e6d,
+            0x1ea1_19fa,
+            0x3d42_33dd,
+            0x2a14_62b3,
+        ];
         let top = check >> 25;
         check = (check & 0x1ff_ffff) << 5 ^ value;
         for (at, g) in GEN.iter().enumerate() {
@@ -101,9 +127,13 @@ fn bech32(token: &[u8]) -> Option<Kind> {
             }
         }
     };
-    human.iter().for_each(|b| poly(u32::from(b.to_ascii_lowercase() >> 5)));
+    human
+        .iter()
+        .for_each(|b| poly(u32::from(b.to_ascii_lowercase() >> 5)));
     poly(0);
-    human.iter().for_each(|b| poly(u32::from(b.to_ascii_lowercase() & 31)));
+    human
+        .iter()
+        .for_each(|b| poly(u32::from(b.to_ascii_lowercase() & 31)));
     for b in data {
         poly(u32::try_from(CHARSET.iter().position(|c| *c == b.to_ascii_lowercase())?).ok()?);
     }
@@ -138,7 +168,11 @@ fn is_stellar(token: &[u8]) -> bool {
     let crc = bytes[..33].iter().fold(0_u16, |mut crc, b| {
         crc ^= u16::from(*b) << 8;
         for _ in 0..8 {
-            crc = if crc & 0x8000 == 0 { crc << 1 } else { crc << 1 ^ 0x1021 };
+            crc = if crc & 0x8000 == 0 {
+                crc << 1
+            } else {
+                crc << 1 ^ 0x1021
+            };
         }
         crc
     });
@@ -152,15 +186,29 @@ mod tests {
     #[test]
     fn published_addresses_are_valid() {
         for (text, kind) in [
-            ("1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa", Kind::Bitcoin), ("3J98t1WpEZ73CNmQviecrnyiWrnqRhWNLy", Kind::Bitcoin),
+            ("1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa", Kind::Bitcoin),
+            ("3J98t1WpEZ73CNmQviecrnyiWrnqRhWNLy", Kind::Bitcoin),
             ("bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq", Kind::Bitcoin),
-            ("bc1p0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7vqzk5jj0", Kind::Bitcoin),
+            (
+                "bc1p0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7vqzk5jj0",
+                Kind::Bitcoin,
+            ),
             ("BC1QW508D6QEJXTDG4Y5R3ZARVARY0C5XW7KV8F3T4", Kind::Bitcoin),
-            ("5HueCGU8rMjxEXxiPuD5BDku4MkFqeZyd4dZ1jvhTVqvbTLvyTJ", Kind::ChainKey),
-            ("xprv9s21ZrQH143K3QTDL4LXw2F7HEK3wJUD2nW2nRk4stbPy6cq3jPPqjiChkVvvNKmPGJxWUtg6LnF5kejMRNNU3TGtRBeJgk33yuGBxrMPHi", Kind::ChainKey),
+            (
+                "5HueCGU8rMjxEXxiPuD5BDku4MkFqeZyd4dZ1jvhTVqvbTLvyTJ",
+                Kind::ChainKey,
+            ),
+            (
+                "xprv9s21ZrQH143K3QTDL4LXw2F7HEK3wJUD2nW2nRk4stbPy6cq3jPPqjiChkVvvNKmPGJxWUtg6LnF5kejMRNNU3TGtRBeJgk33yuGBxrMPHi",
+                Kind::ChainKey,
+            ),
             ("rHb9CJAWyB4rj91VRWn96DkukG4bwdtyTh", Kind::Chain),
-            ("GA7QYNF7SOWQ3GLR2BGMZEHXAVIRZA4KVWLTJJFC7MGXUA74P7UJVSGZ", Kind::Chain),
-            ("TJRabPrwbZy45sbavfcjinPJC18kjpRTv8", Kind::Chain), ("LM2WMpR1Rp6j3Sa59cMXMs1SPzj9eXpGc1", Kind::Chain),
+            (
+                "GA7QYNF7SOWQ3GLR2BGMZEHXAVIRZA4KVWLTJJFC7MGXUA74P7UJVSGZ",
+                Kind::Chain,
+            ),
+            ("TJRabPrwbZy45sbavfcjinPJC18kjpRTv8", Kind::Chain),
+            ("LM2WMpR1Rp6j3Sa59cMXMs1SPzj9eXpGc1", Kind::Chain),
             ("0x52908400098527886E0F7030069857D2E4169EE7", Kind::Ethereum),
         ] {
             assert_eq!(address(text.as_bytes()), Some(kind), "{text}");
@@ -169,7 +217,11 @@ mod tests {
 
     #[test]
     fn a_wrong_character_is_noticed() {
-        for text in ["1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNb", "bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdr", "rHb9CJAWyB4rj91VRWn96DkukG4bwdtyTi"] {
+        for text in [
+            "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNb",
+            "bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdr",
+            "rHb9CJAWyB4rj91VRWn96DkukG4bwdtyTi",
+        ] {
             assert_eq!(address(text.as_bytes()), None, "{text}");
         }
     }

@@ -15,7 +15,10 @@ pub(crate) fn email(text: &[u8], at: usize, after: usize, from: usize) -> Option
     let low = from.max(at.saturating_sub(LOCAL_MAX));
     let mut start = at;
     if at > low && text[at - 1] == b'"' {
-        start = text[low..at - 1].iter().rposition(|b| *b == b'"').map_or(at, |n| low + n);
+        start = text[low..at - 1]
+            .iter()
+            .rposition(|b| *b == b'"')
+            .map_or(at, |n| low + n);
     }
     if start == at {
         while start > low && is_local(text[start - 1]) {
@@ -31,7 +34,11 @@ pub(crate) fn email(text: &[u8], at: usize, after: usize, from: usize) -> Option
     let high = text.len().min(after + DOMAIN_MAX);
     let mut end = after;
     let mut dot = None;
-    while end < high && (text[end].is_ascii_alphanumeric() || matches!(text[end], b'-' | b'.' | b'_') || text[end] >= 0x80) {
+    while end < high
+        && (text[end].is_ascii_alphanumeric()
+            || matches!(text[end], b'-' | b'.' | b'_')
+            || text[end] >= 0x80)
+    {
         if text[end] == b'.' {
             dot = Some(end);
         }
@@ -40,16 +47,40 @@ pub(crate) fn email(text: &[u8], at: usize, after: usize, from: usize) -> Option
     while end > after && matches!(text[end - 1], b'.' | b'-' | b'_') {
         end -= 1;
         if dot == Some(end) {
-            dot = text[after..end].iter().rposition(|b| *b == b'.').map(|n| after + n);
+            dot = text[after..end]
+                .iter()
+                .rposition(|b| *b == b'.')
+                .map(|n| after + n);
         }
     }
     let dot = dot.filter(|dot| *dot > after && *dot < end)?;
     let top = &text[dot + 1..end];
-    (top.len() >= 2 && top.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'-' || *b >= 0x80) && !top[0].is_ascii_digit()).then_some((start, end))
+    (top.len() >= 2
+        && top
+            .iter()
+            .all(|b| b.is_ascii_alphanumeric() || *b == b'-' || *b >= 0x80)
+        && !top[0].is_ascii_digit())
+    .then_some((start, end))
 }
 
 fn is_local(b: u8) -> bool {
-    b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'+' | b'-' | b'%' | b'\'' | b'!' | b'#' | b'$' | b'*' | b'~' | b'^' | b'/') || b >= 0x80
+    b.is_ascii_alphanumeric()
+        || matches!(
+            b,
+            b'.' | b'_'
+                | b'+'
+                | b'-'
+                | b'%'
+                | b'\''
+                | b'!'
+                | b'#'
+                | b'$'
+                | b'*'
+                | b'~'
+                | b'^'
+                | b'/'
+        )
+        || b >= 0x80
 }
 
 #[cfg(test)]
@@ -59,7 +90,10 @@ mod tests {
     #[test]
     fn addresses_are_cut_out_of_text() {
         for (text, found) in [
-            ("to john.doe+tag@mail.example.com, ok", Some("john.doe+tag@mail.example.com")),
+            (
+                "to john.doe+tag@mail.example.com, ok",
+                Some("john.doe+tag@mail.example.com"),
+            ),
             ("<a_b@x.io>.", Some("a_b@x.io")),
             ("user@localhost", None),
             ("a @ b.com", None),

@@ -20,7 +20,15 @@ fn hex(b: u8) -> Option<u8> {
 
 /// Whether a percent sign with two hexadecimal digits occurs.
 pub(crate) fn has_percent(text: &[u8]) -> bool {
-    memchr::memchr_iter(b'%', text).any(|at| matches!((text.get(at + 1).copied().and_then(hex), text.get(at + 2).copied().and_then(hex)), (Some(_), Some(_))))
+    memchr::memchr_iter(b'%', text).any(|at| {
+        matches!(
+            (
+                text.get(at + 1).copied().and_then(hex),
+                text.get(at + 2).copied().and_then(hex)
+            ),
+            (Some(_), Some(_))
+        )
+    })
 }
 
 /// Undoes percent encoding to a fixed point; `None` if it is not reached. With `plus`, `+` is a
@@ -28,7 +36,11 @@ pub(crate) fn has_percent(text: &[u8]) -> bool {
 pub(crate) fn percent(text: &[u8], plus: bool) -> Option<Cow<'_, [u8]>> {
     let mut now = Cow::Borrowed(text);
     if plus && memchr::memchr(b'+', text).is_some() {
-        now = Cow::Owned(text.iter().map(|b| if *b == b'+' { b' ' } else { *b }).collect());
+        now = Cow::Owned(
+            text.iter()
+                .map(|b| if *b == b'+' { b' ' } else { *b })
+                .collect(),
+        );
     }
     for _ in 0..PERCENT_ROUNDS {
         if !has_percent(&now) {
@@ -44,7 +56,10 @@ fn percent_once(text: &[u8]) -> Vec<u8> {
     let mut at = 0;
     while let Some(b) = text.get(at) {
         if *b == b'%' {
-            if let (Some(h), Some(l)) = (text.get(at + 1).copied().and_then(hex), text.get(at + 2).copied().and_then(hex)) {
+            if let (Some(h), Some(l)) = (
+                text.get(at + 1).copied().and_then(hex),
+                text.get(at + 2).copied().and_then(hex),
+            ) {
                 out.push(h << 4 | l);
                 at += 3;
                 continue;
@@ -58,7 +73,9 @@ fn percent_once(text: &[u8]) -> Vec<u8> {
 
 /// Undoes JSON's escapes, also `\'` and `\xHH`. What is not an escape stays.
 pub(crate) fn unescape(text: &[u8]) -> Cow<'_, [u8]> {
-    let Some(first) = memchr::memchr(b'\\', text) else { return Cow::Borrowed(text) };
+    let Some(first) = memchr::memchr(b'\\', text) else {
+        return Cow::Borrowed(text);
+    };
     let mut out = Vec::with_capacity(text.len());
     out.extend_from_slice(&text[..first]);
     let mut at = first;
@@ -80,7 +97,10 @@ pub(crate) fn unescape(text: &[u8]) -> Cow<'_, [u8]> {
             b'b' => out.push(8),
             b'f' => out.push(12),
             b'"' | b'\\' | b'/' | b'\'' => out.push(*next),
-            b'x' => match (text.get(at).copied().and_then(hex), text.get(at + 1).copied().and_then(hex)) {
+            b'x' => match (
+                text.get(at).copied().and_then(hex),
+                text.get(at + 1).copied().and_then(hex),
+            ) {
                 (Some(h), Some(l)) => {
                     out.push(h << 4 | l);
                     at += 2;
@@ -91,9 +111,14 @@ pub(crate) fn unescape(text: &[u8]) -> Cow<'_, [u8]> {
                 Some(high) => {
                     at += 4;
                     let mut code = u32::from(high);
-                    if (0xd800..0xdc00).contains(&high) && text.get(at) == Some(&b'\\') && text.get(at + 1) == Some(&b'u') {
+                    if (0xd800..0xdc00).contains(&high)
+                        && text.get(at) == Some(&b'\\')
+                        && text.get(at + 1) == Some(&b'u')
+                    {
                         if let Some(low @ 0xdc00..=0xdfff) = unit(text, at + 2) {
-                            code = 0x1_0000 + ((u32::from(high) - 0xd800) << 10) + (u32::from(low) - 0xdc00);
+                            code = 0x1_0000
+                                + ((u32::from(high) - 0xd800) << 10)
+                                + (u32::from(low) - 0xdc00);
                             at += 6;
                         }
                     }
@@ -112,7 +137,9 @@ pub(crate) fn unescape(text: &[u8]) -> Cow<'_, [u8]> {
 }
 
 fn unit(text: &[u8], at: usize) -> Option<u16> {
-    text.get(at..at + 4)?.iter().try_fold(0, |v, b| Some(v << 4 | u16::from(hex(*b)?)))
+    text.get(at..at + 4)?
+        .iter()
+        .try_fold(0, |v, b| Some(v << 4 | u16::from(hex(*b)?)))
 }
 
 /// Escapes bytes for the inside of a JSON string. Bytes that are not UTF-8 stay as they are.
@@ -139,19 +166,30 @@ pub(crate) fn escape(text: &[u8], out: &mut Vec<u8>) {
 /// at least six characters. Ordinary words and numbers decode to other bytes.
 pub(crate) fn hides_text(token: &[u8]) -> bool {
     let token = &token[..token.len().min(DECODE_MAX)];
-    if token.len() >= 12 && token.len().is_multiple_of(2) && token.iter().all(u8::is_ascii_hexdigit) {
-        let mut pairs = token.chunks_exact(2).map(|p| hex(p[0]).unwrap_or(0) << 4 | hex(p[1]).unwrap_or(0));
+    if token.len() >= 12 && token.len().is_multiple_of(2) && token.iter().all(u8::is_ascii_hexdigit)
+    {
+        let mut pairs = token
+            .chunks_exact(2)
+            .map(|p| hex(p[0]).unwrap_or(0) << 4 | hex(p[1]).unwrap_or(0));
         if pairs.all(|b| (0x20..0x7f).contains(&b)) {
             return true;
         }
     }
-    let body = token.iter().rposition(|b| *b != b'=').map_or(0, |at| at + 1);
+    let body = token
+        .iter()
+        .rposition(|b| *b != b'=')
+        .map_or(0, |at| at + 1);
     let (body, padding) = token.split_at(body);
     if body.len() < 8 || padding.len() > 2 || body.len() % 4 == 1 {
         return false;
     }
     // Words without a capital inside or a digit are words.
-    if padding.is_empty() && !body.iter().skip(1).any(|b| b.is_ascii_uppercase() || b.is_ascii_digit()) {
+    if padding.is_empty()
+        && !body
+            .iter()
+            .skip(1)
+            .any(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
+    {
         return false;
     }
     let (mut bits, mut held, mut count) = (0_u32, 0_u32, 0);
@@ -185,7 +223,10 @@ mod tests {
 
     #[test]
     fn percent_is_undone_to_a_fixed_point() {
-        assert_eq!(percent(b"a%2540b", false).as_deref(), Some(b"a@b".as_slice()));
+        assert_eq!(
+            percent(b"a%2540b", false).as_deref(),
+            Some(b"a@b".as_slice())
+        );
         assert_eq!(percent(b"a+b", true).as_deref(), Some(b"a b".as_slice()));
         assert_eq!(percent(b"100%", false).as_deref(), Some(b"100%".as_slice()));
         assert_eq!(percent(b"%25252540", false), None);
@@ -193,7 +234,10 @@ mod tests {
 
     #[test]
     fn escapes_round_trip() {
-        assert_eq!(&*unescape(br#"\u0034\u0031\"\\\/\n\ud83d\ude00"#), "41\"\\/\n😀".as_bytes());
+        assert_eq!(
+            &*unescape(br#"\u0034\u0031\"\\\/\n\ud83d\ude00"#),
+            "41\"\\/\n😀".as_bytes()
+        );
         let mut out = Vec::new();
         escape(b"a\"b\\c\n\x01", &mut out);
         assert_eq!(out, br#"a\"b\\c\n\u0001"#);
@@ -202,10 +246,23 @@ mod tests {
 
     #[test]
     fn hidden_text_is_noticed() {
-        for text in ["aHVudGVyMg==", "NDExMTExMTExMTExMTExMQ", "eyJzc24iOiI5ODktNDEtNzczMCJ9", "3130302d35352d31313230"] {
+        for text in [
+            "aHVudGVyMg==",
+            "NDExMTExMTExMTExMTExMQ",
+            "eyJzc24iOiI5ODktNDEtNzczMCJ9",
+            "3130302d35352d31313230",
+        ] {
             assert!(hides_text(text.as_bytes()), "{text}");
         }
-        for text in ["completed", "Completed", "application", "20261122023107", "1795305338000", "identityVerification", "deadbeefcafe00"] {
+        for text in [
+            "completed",
+            "Completed",
+            "application",
+            "20261122023107",
+            "1795305338000",
+            "identityVerification",
+            "deadbeefcafe00",
+        ] {
             assert!(!hides_text(text.as_bytes()), "{text}");
         }
     }

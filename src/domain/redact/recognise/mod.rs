@@ -54,9 +54,10 @@ pub(crate) fn token(token: &[u8]) -> Option<Kind> {
     if token.len() < 8 {
         return None;
     }
-    vendor::key(token).or_else(|| national::lettered(token)).or_else(|| chain::address(token)).or_else(|| {
-        (shape::is_uuid(token) || is_opaque(token)).then_some(Kind::Opaque)
-    })
+    vendor::key(token)
+        .or_else(|| national::lettered(token))
+        .or_else(|| chain::address(token))
+        .or_else(|| (shape::is_uuid(token) || is_opaque(token)).then_some(Kind::Opaque))
 }
 
 /// Shortest mixed token that counts as random.
@@ -109,13 +110,25 @@ mod tests {
     #[test]
     fn values_are_named() {
         for (value, kind) in [
-            ("4111 1111 1111 1111", Kind::Card), ("378282246310005", Kind::Card), ("DE89 3704 0044 0532 0130 00", Kind::Iban),
-            ("GB29NWBK60161331926819", Kind::Iban), ("078-05-1120", Kind::Ssn), ("john.doe+x@mail.example.com", Kind::Email),
-            ("+1 415 555 2671", Kind::Phone), ("(415) 555-2671", Kind::Phone), ("AKIAIOSFODNN7EXAMPLE", Kind::CloudKey),
-            ("1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa", Kind::Bitcoin), ("bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq", Kind::Bitcoin),
-            ("0x52908400098527886E0F7030069857D2E4169EE7", Kind::Ethereum), ("123.456.789-09", Kind::NationalId),
-            ("12345678Z", Kind::NationalId), ("AB123456C", Kind::NationalId),
-            ("eyJhbGciOiJIUzI1NiJ9.eyIiOiIifQ.Zm9yLWRvY3VtZW50YXRpb24tb25seQ", Kind::Jwt),
+            ("4111 1111 1111 1111", Kind::Card),
+            ("378282246310005", Kind::Card),
+            ("DE89 3704 0044 0532 0130 00", Kind::Iban),
+            ("GB29NWBK60161331926819", Kind::Iban),
+            ("078-05-1120", Kind::Ssn),
+            ("john.doe+x@mail.example.com", Kind::Email),
+            ("+1 415 555 2671", Kind::Phone),
+            ("(415) 555-2671", Kind::Phone),
+            ("AKIAIOSFODNN7EXAMPLE", Kind::CloudKey),
+            ("1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa", Kind::Bitcoin),
+            ("bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq", Kind::Bitcoin),
+            ("0x52908400098527886E0F7030069857D2E4169EE7", Kind::Ethereum),
+            ("123.456.789-09", Kind::NationalId),
+            ("12345678Z", Kind::NationalId),
+            ("AB123456C", Kind::NationalId),
+            (
+                "eyJhbGciOiJIUzI1NiJ9.eyIiOiIifQ.Zm9yLWRvY3VtZW50YXRpb24tb25seQ",
+                Kind::Jwt,
+            ),
         ] {
             assert_eq!(whole(value.as_bytes()), Some(kind), "{value}");
         }
@@ -123,7 +136,16 @@ mod tests {
 
     #[test]
     fn look_alikes_are_not_named() {
-        for value in ["1234567812345678", "000-12-3456", "666-12-3456", "2026-11-22", "completed", "10.15.7", "INV2026112200012", "OBP-20001"] {
+        for value in [
+            "1234567812345678",
+            "000-12-3456",
+            "666-12-3456",
+            "2026-11-22",
+            "completed",
+            "10.15.7",
+            "INV2026112200012",
+            "OBP-20001",
+        ] {
             assert_eq!(whole(value.as_bytes()), None, "{value}");
         }
     }

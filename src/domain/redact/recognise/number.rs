@@ -15,12 +15,20 @@ struct Groups {
     count: usize,
     /// For each group: digits up to its end, end in the text, separator before it.
     groups: [(u8, usize, u8); GROUPS_MAX],
+    /// Digits of each group.
+    lens: [u8; GROUPS_MAX],
     len: usize,
 }
 
 impl Groups {
     fn read(text: &[u8], start: usize) -> Self {
-        let mut this = Self { digits: [0; DIGITS_MAX], count: 0, groups: [(0, 0, 0); GROUPS_MAX], len: 0 };
+        let mut this = Self {
+            digits: [0; DIGITS_MAX],
+            count: 0,
+            groups: [(0, 0, 0); GROUPS_MAX],
+            lens: [0; GROUPS_MAX],
+            len: 0,
+        };
         let mut at = start;
         let mut before = 0;
         while this.len < GROUPS_MAX && at - start < BYTES_MAX {
@@ -36,30 +44,25 @@ impl Groups {
             if this.count == from {
                 break;
             }
+            this.lens[this.len] = u8::try_from(this.count - from).unwrap_or(u8::MAX);
             this.groups[this.len] = (u8::try_from(this.count).unwrap_or(u8::MAX), at, before);
             this.len += 1;
-            let Some((next, separator)) = separator(text, at) else { break };
+            let Some((next, separator)) = separator(text, at) else {
+                break;
+            };
             at = next;
             before = separator;
         }
         this
     }
 
-    fn lens(&self) -> [u8; GROUPS_MAX] {
-        let mut lens = [0; GROUPS_MAX];
-        let mut before = 0;
-        for (at, (digits, _, _)) in self.groups[..self.len].iter().enumerate() {
-            lens[at] = digits - before;
-            before = *digits;
-        }
-        lens
-    }
-
     /// Whether the number starts with groups of these lengths, all after one of `separators`.
     fn has(&self, wanted: &[u8], separators: &[u8]) -> bool {
         self.len >= wanted.len()
-            && self.lens()[..wanted.len()] == *wanted
-            && self.groups[1..wanted.len()].iter().all(|(_, _, s)| separators.contains(s))
+            && self.lens[..wanted.len()] == *wanted
+            && self.groups[1..wanted.len()]
+                .iter()
+                .all(|(_, _, s)| separators.contains(s))
     }
 
     fn end(&self, groups: usize) -> usize {
@@ -87,7 +90,14 @@ fn separator(text: &[u8], at: usize) -> Option<(usize, u8)> {
             }
         }
         0xc2 if text.get(at + 1) == Some(&0xa0) && digit(at + 2) => Some((at + 2, b' ')),
-        0xe2 if text.get(at + 1) == Some(&0x80) && digit(at + 3) => Some((at + 3, if matches!(text.get(at + 2), Some(0x90..=0x95)) { b'-' } else { b' ' })),
+        0xe2 if text.get(at + 1) == Some(&0x80) && digit(at + 3) => Some((
+            at + 3,
+            if matches!(text.get(at + 2), Some(0x90..=0x95)) {
+                b'-'
+            } else {
+                b' '
+            },
+        )),
         _ => None,
     }
 }
@@ -105,7 +115,11 @@ pub(crate) fn find(text: &[u8], at: usize, label: Option<Kind>) -> Option<(usize
         }
     }
     let start = match first {
-        b'+' | b'(' => text[at..].iter().take(3).position(u8::is_ascii_digit).map(|n| at + n)?,
+        b'+' | b'(' => text[at..]
+            .iter()
+            .take(3)
+            .position(u8::is_ascii_digit)
+            .map(|n| at + n)?,
         _ => at,
     };
     let groups = Groups::read(text, start);
@@ -113,9 +127,12 @@ pub(crate) fn find(text: &[u8], at: usize, label: Option<Kind>) -> Option<(usize
         return None;
     }
     // The longest card that starts here.
-    for n in (1..=groups.len).rev() {
+    for n in (1..=groups.len).rev().filter(|_| groups.count >= 12) {
         let digits = groups.up_to(n);
-        if (12..=19).contains(&digits.len()) && card::is_card(digits) && is_card_grouping(&groups, n) {
+        if (12..=19).contains(&digits.len())
+            && card::is_card(digits)
+            && is_card_grouping(&groups, n)
+        {
             return Some((groups.end(n), Kind::Card));
         }
     }
@@ -131,7 +148,11 @@ pub(crate) fn find(text: &[u8], at: usize, label: Option<Kind>) -> Option<(usize
     if first == b'+' {
         return phone(&groups, at, text);
     }
-    let edge = |n: usize| !text.get(groups.end(n)).is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_');
+    let edge = |n: usize| {
+        !text
+            .get(groups.end(n))
+            .is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_')
+    };
     // The label comes first: it names what the digits are.
     if let Some(kind) = label {
         if let Some(end) = labelled(&groups, kind) {
@@ -142,7 +163,8 @@ pub(crate) fn find(text: &[u8], at: usize, label: Option<Kind>) -> Option<(usize
         let kind = national::is_ssn(groups.up_to(3))?;
         return Some((groups.end(3), kind));
     }
-    if groups.has(&[2, 7], b"-") && edge(2) && groups.len == 2 && national::is_ein(groups.up_to(2)) {
+    if groups.has(&[2, 7], b"-") && edge(2) && groups.len == 2 && national::is_ein(groups.up_to(2))
+    {
         return Some((groups.end(2), Kind::Ein));
     }
     let national = if groups.has(&[3, 3, 3, 2], b".- ") && edge(4) {
@@ -159,7 +181,10 @@ pub(crate) fn find(text: &[u8], at: usize, label: Option<Kind>) -> Option<(usize
         Some(groups.len)
     } else if groups.has(&[6, 7], b"-") && edge(2) && matches!(groups.digits[6], b'1'..=b'4') {
         Some(2)
-    } else if groups.has(&[6, 4], b"-+") && edge(2) && national::is_nordic(&text[start..groups.end(2)]) {
+    } else if groups.has(&[6, 4], b"-+")
+        && edge(2)
+        && national::is_nordic(&text[start..groups.end(2)])
+    {
         Some(2)
     } else if edge(1) && national::bare(groups.up_to(1)) {
         Some(1)
@@ -172,13 +197,23 @@ pub(crate) fn find(text: &[u8], at: usize, label: Option<Kind>) -> Option<(usize
     // 12.345.678-5: Chile's RUT.
     if groups.has(&[2, 3, 3], b".") && text.get(groups.end(3)) == Some(&b'-') {
         let end = groups.end(3) + 2;
-        if text.get(end - 1).is_some_and(|b| b.is_ascii_digit() || matches!(b, b'k' | b'K')) {
+        if text
+            .get(end - 1)
+            .is_some_and(|b| b.is_ascii_digit() || matches!(b, b'k' | b'K'))
+        {
             return Some((end, Kind::NationalId));
         }
     }
     // North American form: area and exchange do not start with 0 or 1.
-    let nanp = |skip: usize| !matches!(groups.digits[skip], b'0' | b'1') && !matches!(groups.digits[skip + 3], b'0' | b'1');
-    if groups.has(&[3, 3, 4], b"-. ") && edge(3) && nanp(0) && (first == b'(' || groups.groups[1].2 == groups.groups[2].2) {
+    let nanp = |skip: usize| {
+        !matches!(groups.digits[skip], b'0' | b'1')
+            && !matches!(groups.digits[skip + 3], b'0' | b'1')
+    };
+    if groups.has(&[3, 3, 4], b"-. ")
+        && edge(3)
+        && nanp(0)
+        && (first == b'(' || groups.groups[1].2 == groups.groups[2].2)
+    {
         return Some((groups.end(3), Kind::Phone));
     }
     if groups.has(&[1, 3, 3, 4], b"-. ") && edge(4) && groups.digits[0] == b'1' && nanp(1) {
@@ -192,10 +227,14 @@ fn is_card_grouping(groups: &Groups, n: usize) -> bool {
     if n == 1 {
         return true;
     }
-    let lens = &groups.lens()[..n];
+    let lens = &groups.lens[..n];
     let separators = &groups.groups[1..n];
-    separators.iter().all(|(_, _, s)| matches!(s, b' ' | b'-' | b'.' | b'_' | b'/') && *s == separators[0].2)
-        && (lens[..n - 1].iter().all(|len| *len == 4) || (lens[0] == 4 && lens.get(1) == Some(&6)) || lens.iter().all(|len| *len >= 2))
+    separators
+        .iter()
+        .all(|(_, _, s)| matches!(s, b' ' | b'-' | b'.' | b'_' | b'/') && *s == separators[0].2)
+        && (lens[..n - 1].iter().all(|len| *len == 4)
+            || (lens[0] == 4 && lens.get(1) == Some(&6))
+            || lens.iter().all(|len| *len >= 2))
 }
 
 fn phone(groups: &Groups, at: usize, text: &[u8]) -> Option<(usize, Kind)> {
@@ -232,7 +271,7 @@ fn labelled(groups: &Groups, kind: Kind) -> Option<usize> {
         _ => return None,
     };
     let mut best = None;
-    let lens = groups.lens();
+    let lens = groups.lens;
     for n in 1..=groups.len {
         let digits = groups.up_to(n).len();
         let separator = groups.groups[n - 1].2;
@@ -241,7 +280,14 @@ fn labelled(groups: &Groups, kind: Kind) -> Option<usize> {
         }
         // `2341 2341 2346`: groups of one length are one number.
         let even = n <= 4 && lens[n - 1] == lens[0] && lens[0] >= 3;
-        if n > 1 && separator == b' ' && best.is_some() && !even && kind != Kind::Card && kind != Kind::Iban && kind != Kind::Phone {
+        if n > 1
+            && separator == b' '
+            && best.is_some()
+            && !even
+            && kind != Kind::Card
+            && kind != Kind::Iban
+            && kind != Kind::Phone
+        {
             // Another number after a complete one.
             break;
         }
@@ -290,17 +336,46 @@ mod tests {
     #[test]
     fn a_label_turns_bare_digits_into_a_hit() {
         assert_eq!(kind("12345678", None), None);
-        assert_eq!(kind("12345678", Some(Kind::Account)), Some((8, Kind::Account)));
-        assert_eq!(kind("021000021", Some(Kind::Routing)), Some((9, Kind::Routing)));
-        assert_eq!(kind("4155552671", Some(Kind::Phone)), Some((10, Kind::Phone)));
-        assert_eq!(kind("1987-03-21", Some(Kind::DateOfBirth)), Some((10, Kind::DateOfBirth)));
-        assert_eq!(kind("03/21/1987", Some(Kind::DateOfBirth)), Some((10, Kind::DateOfBirth)));
-        assert_eq!(kind("20-30-40", Some(Kind::Routing)), Some((8, Kind::Routing)));
+        assert_eq!(
+            kind("12345678", Some(Kind::Account)),
+            Some((8, Kind::Account))
+        );
+        assert_eq!(
+            kind("021000021", Some(Kind::Routing)),
+            Some((9, Kind::Routing))
+        );
+        assert_eq!(
+            kind("4155552671", Some(Kind::Phone)),
+            Some((10, Kind::Phone))
+        );
+        assert_eq!(
+            kind("1987-03-21", Some(Kind::DateOfBirth)),
+            Some((10, Kind::DateOfBirth))
+        );
+        assert_eq!(
+            kind("03/21/1987", Some(Kind::DateOfBirth)),
+            Some((10, Kind::DateOfBirth))
+        );
+        assert_eq!(
+            kind("20-30-40", Some(Kind::Routing)),
+            Some((8, Kind::Routing))
+        );
     }
 
     #[test]
     fn times_and_plain_numbers_stand() {
-        for text in ["2026-11-22T02:31:07Z", "2026-11-22 02:31:07", "2026-11-22", "1795305338", "1795305338000", "10.15.7", "1234567812345678", "000-12-3456", "200", "1000000"] {
+        for text in [
+            "2026-11-22T02:31:07Z",
+            "2026-11-22 02:31:07",
+            "2026-11-22",
+            "1795305338",
+            "1795305338000",
+            "10.15.7",
+            "1234567812345678",
+            "000-12-3456",
+            "200",
+            "1000000",
+        ] {
             assert_eq!(kind(text, None), None, "{text}");
         }
     }

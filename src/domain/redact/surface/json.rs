@@ -62,7 +62,12 @@ pub(crate) fn redact_whole<'r>(core: &'r Core, text: &[u8], sink: &mut Sink<'r>,
 }
 
 /// Redacts the JSON value that starts `text`; answers how many bytes it took.
-pub(crate) fn redact_island<'r>(core: &'r Core, text: &[u8], sink: &mut Sink<'r>, depth: u8) -> usize {
+pub(crate) fn redact_island<'r>(
+    core: &'r Core,
+    text: &[u8],
+    sink: &mut Sink<'r>,
+    depth: u8,
+) -> usize {
     let mut json = Json::new(None, depth);
     json.island = true;
     json.consume(core, text, true, sink)
@@ -70,7 +75,9 @@ pub(crate) fn redact_island<'r>(core: &'r Core, text: &[u8], sink: &mut Sink<'r>
 
 /// Whether a string is itself JSON (an object or an array).
 pub(crate) fn looks_nested(value: &[u8]) -> bool {
-    let Some(open @ (b'{' | b'[')) = value.first() else { return false };
+    let Some(open @ (b'{' | b'[')) = value.first() else {
+        return false;
+    };
     let rest = value[1..].trim_ascii_start();
     match rest.first() {
         None | Some(b'"' | b'{' | b'[' | b'\'' | b'\\') => true,
@@ -89,7 +96,11 @@ impl<'f> Json<'f> {
             depth,
             top: Frame {
                 object: false,
-                class: if node.is_some() { Class::Unknown } else { Class::Text },
+                class: if node.is_some() {
+                    Class::Unknown
+                } else {
+                    Class::Text
+                },
                 forced: None,
                 next: Class::Text,
                 pair: None,
@@ -105,7 +116,10 @@ impl<'f> Json<'f> {
 
     /// For one document inside a text.
     pub(crate) fn island() -> Self {
-        Self { island: true, ..Self::new(None, 1) }
+        Self {
+            island: true,
+            ..Self::new(None, 1)
+        }
     }
 
     /// Whether the document of an island has ended.
@@ -118,7 +132,13 @@ impl<'f> Json<'f> {
     }
 
     /// Reads as many whole tokens as `text` holds; answers how many bytes that were.
-    pub(crate) fn consume<'r>(&mut self, core: &'r Core, text: &[u8], eof: bool, sink: &mut Sink<'r>) -> usize {
+    pub(crate) fn consume<'r>(
+        &mut self,
+        core: &'r Core,
+        text: &[u8],
+        eof: bool,
+        sink: &mut Sink<'r>,
+    ) -> usize {
         let mut at = 0;
         while at < text.len() {
             if self.island && self.complete {
@@ -138,7 +158,9 @@ impl<'f> Json<'f> {
             let b = text[at];
             match b {
                 b' ' | b'\t' | b'\r' | b'\n' => {
-                    let end = super::super::words::run(text, at, |b| matches!(b, b' ' | b'\t' | b'\r' | b'\n'));
+                    let end = super::super::words::run(text, at, |b| {
+                        matches!(b, b' ' | b'\t' | b'\r' | b'\n')
+                    });
                     sink.keep(&text[at..end]);
                     at = end;
                 }
@@ -202,13 +224,25 @@ impl<'f> Json<'f> {
         } else if let (Class::Sensitive(kind), Some(_)) = (class, forced) {
             forced = Some(kind);
         }
-        let node = parent.next_node.map(|node| if object { node } else { node.element() });
+        let node = parent
+            .next_node
+            .map(|node| if object { node } else { node.element() });
         let class = match (object, class) {
             // The elements of `"emails": [...]` are e-mail addresses; the members of an object have names.
             (false, class) => class,
             (true, _) => Class::Unknown,
         };
-        self.stack.push(Frame { object, class, forced, next: class, pair: None, expects_key: object, names_pair: false, node, next_node: node });
+        self.stack.push(Frame {
+            object,
+            class,
+            forced,
+            next: class,
+            pair: None,
+            expects_key: object,
+            names_pair: false,
+            node,
+            next_node: node,
+        });
     }
 
     fn close(&mut self) {
@@ -229,7 +263,14 @@ impl<'f> Json<'f> {
         frame.next_node = frame.node;
     }
 
-    fn string<'r>(&mut self, core: &'r Core, text: &[u8], at: usize, eof: bool, sink: &mut Sink<'r>) -> Option<usize> {
+    fn string<'r>(
+        &mut self,
+        core: &'r Core,
+        text: &[u8],
+        at: usize,
+        eof: bool,
+        sink: &mut Sink<'r>,
+    ) -> Option<usize> {
         let quote = text[at];
         let limit = text.len().min(at + 1 + VALUE_MAX);
         let (end, closed) = match string_end(&text[..limit], at + 1, quote) {
@@ -237,7 +278,11 @@ impl<'f> Json<'f> {
             None if limit < text.len() => {
                 // Longer than anything that is read: masked, the rest is skipped.
                 let frame = *self.frame();
-                sink.mask_quoted(self.effective(frame).map_or(Kind::Oversize, |k| k), Why::Shape, b"");
+                sink.mask_quoted(
+                    self.effective(frame).map_or(Kind::Oversize, |k| k),
+                    Why::Shape,
+                    b"",
+                );
                 self.skip = Some(quote);
                 return Some(at + 1);
             }
@@ -251,7 +296,12 @@ impl<'f> Json<'f> {
         let is_key = match next_sign(text, after, eof) {
             Sign::Wait => return None,
             Sign::Colon => true,
-            Sign::Other => frame.object && frame.expects_key && closed && memchr::memchr(b':', &text[after..text.len().min(after + GAP_MAX)]).is_some(),
+            Sign::Other => {
+                frame.object
+                    && frame.expects_key
+                    && closed
+                    && memchr::memchr(b':', &text[after..text.len().min(after + GAP_MAX)]).is_some()
+            }
         };
         if is_key {
             self.key(core, inner, &text[at..after], sink);
@@ -269,7 +319,20 @@ impl<'f> Json<'f> {
         frame.expects_key = false;
         let ruled = frame.next_node.is_some_and(Node::is_known);
         frame.next = class;
-        frame.names_pair = matches!(class, Class::PairName) || matches!(&*name, b"name" | b"type" | b"label" | b"id" | b"code" | b"kind" | b"n" | b"k" | b"displayName" | b"title");
+        frame.names_pair = matches!(class, Class::PairName)
+            || matches!(
+                &*name,
+                b"name"
+                    | b"type"
+                    | b"label"
+                    | b"id"
+                    | b"code"
+                    | b"kind"
+                    | b"n"
+                    | b"k"
+                    | b"displayName"
+                    | b"title"
+            );
         if matches!(class, Class::Unknown) {
             if let Some(pair) = frame.pair {
                 frame.next = pair;
@@ -278,7 +341,11 @@ impl<'f> Json<'f> {
         if printable || ruled || core.masks.is_mask(&name) || shape::is_harmless(&name) {
             sink.keep(raw);
         } else {
-            sink.mask_quoted(recognise::whole(&name).unwrap_or(Kind::Key), Why::Shape, inner);
+            sink.mask_quoted(
+                recognise::whole(&name).unwrap_or(Kind::Key),
+                Why::Shape,
+                inner,
+            );
         }
     }
 
@@ -298,19 +365,35 @@ impl<'f> Json<'f> {
             // Inside personal data, only words and times may stand; inside credentials nothing.
             (Some(kind), Class::Safe(shapes)) if !is_secret(kind) => {
                 let shapes = shapes & (shape::WORDY | shape::BOOLISH | shape::TIME | shape::ASSET);
-                if shapes == 0 { Class::Sensitive(kind) } else { Class::Safe(shapes) }
+                if shapes == 0 {
+                    Class::Sensitive(kind)
+                } else {
+                    Class::Safe(shapes)
+                }
             }
             (Some(kind), _) => Class::Sensitive(kind),
         }
     }
 
-    fn string_value<'r>(&mut self, core: &'r Core, inner: &[u8], raw: &[u8], closed: bool, sink: &mut Sink<'r>) {
+    fn string_value<'r>(
+        &mut self,
+        core: &'r Core,
+        inner: &[u8],
+        raw: &[u8],
+        closed: bool,
+        sink: &mut Sink<'r>,
+    ) {
         let frame = *self.frame();
         let value = encoded::unescape(inner);
         let mut class = self.class(frame);
-        if !frame.object && !self.stack.is_empty() && frame.forced.is_none() && matches!(class, Class::Unknown | Class::Safe(_)) {
+        if !frame.object
+            && !self.stack.is_empty()
+            && frame.forced.is_none()
+            && matches!(class, Class::Unknown | Class::Safe(_))
+        {
             // `["ssn", "989-41-7730"]`: the element before names this one.
-            let named = names::as_pair_name(&value).filter(|named| matches!(named, Class::Sensitive(_)));
+            let named =
+                names::as_pair_name(&value).filter(|named| matches!(named, Class::Sensitive(_)));
             if let (Some(pair), None) = (frame.pair, named) {
                 class = pair;
             }
@@ -332,7 +415,10 @@ impl<'f> Json<'f> {
             }
         }
         self.end_value();
-        match (verdict, value::rewrite(core, verdict, &value, sink, self.depth)) {
+        match (
+            verdict,
+            value::rewrite(core, verdict, &value, sink, self.depth),
+        ) {
             (_, None) => sink.keep(raw),
             (Verdict::Mask(kind, why), Some(_)) if value.len() <= VALUE_MAX => {
                 if core.masks.is_on(kind) {
@@ -352,10 +438,22 @@ impl<'f> Json<'f> {
     }
 
     /// A number, a literal, or something that is no JSON.
-    fn bare<'r>(&mut self, core: &'r Core, text: &[u8], at: usize, eof: bool, sink: &mut Sink<'r>) -> Option<usize> {
+    fn bare<'r>(
+        &mut self,
+        core: &'r Core,
+        text: &[u8],
+        at: usize,
+        eof: bool,
+        sink: &mut Sink<'r>,
+    ) -> Option<usize> {
         let limit = text.len().min(at + BARE_MAX);
         let mut end = at;
-        while end < limit && !matches!(text[end], b',' | b':' | b'}' | b']' | b'{' | b'[' | b'"' | b'\'' | b'\n' | b'\r') {
+        while end < limit
+            && !matches!(
+                text[end],
+                b',' | b':' | b'}' | b']' | b'{' | b'[' | b'"' | b'\'' | b'\n' | b'\r'
+            )
+        {
             end += 1;
         }
         if end == text.len() && !eof {
@@ -374,7 +472,11 @@ impl<'f> Json<'f> {
         }
         let class = self.class(frame);
         let class = match (frame.pair, class) {
-            (Some(pair), Class::Unknown | Class::Safe(_)) if !frame.object && !self.stack.is_empty() => pair,
+            (Some(pair), Class::Unknown | Class::Safe(_))
+                if !frame.object && !self.stack.is_empty() =>
+            {
+                pair
+            }
             (_, class) => class,
         };
         if !frame.object {
@@ -383,11 +485,18 @@ impl<'f> Json<'f> {
         if is_literal(token) {
             match (class, token) {
                 // Whether there is an address says nothing; what a credential or a trait is does.
-                (Class::Sensitive(kind), b"true" | b"false") if is_secret(kind) || matches!(kind, Kind::Personal | Kind::DateOfBirth | Kind::Text) => {
+                (Class::Sensitive(kind), b"true" | b"false")
+                    if is_secret(kind)
+                        || matches!(kind, Kind::Personal | Kind::DateOfBirth | Kind::Text) =>
+                {
                     sink.mask_quoted(kind, Why::Name, token);
                 }
                 _ => match frame.next_node.map(Node::action) {
-                    Some(Some(Action::Mask | Action::Drop | Action::Pseudonymise)) if token != b"null" => sink.mask_quoted(Kind::Unknown, Why::FieldRule, token),
+                    Some(Some(Action::Mask | Action::Drop | Action::Pseudonymise))
+                        if token != b"null" =>
+                    {
+                        sink.mask_quoted(Kind::Unknown, Why::FieldRule, token)
+                    }
                     _ => sink.keep(token),
                 },
             }
@@ -395,7 +504,11 @@ impl<'f> Json<'f> {
             return Some(end);
         }
         if is_number(token) {
-            let class = if class == Class::Text { Class::Unknown } else { class };
+            let class = if class == Class::Text {
+                Class::Unknown
+            } else {
+                class
+            };
             match ruled(core, frame.next_node, class, token) {
                 Verdict::Keep => sink.keep(token),
                 Verdict::Mask(kind, why) => sink.mask_quoted(kind, why, token),
@@ -406,7 +519,14 @@ impl<'f> Json<'f> {
         }
         match class {
             Class::Sensitive(kind) => sink.mask_quoted(kind, Why::Name, token),
-            _ => text::redact(core, token, sink, true, self.depth + 1, &mut TextState::default()),
+            _ => text::redact(
+                core,
+                token,
+                sink,
+                true,
+                self.depth + 1,
+                &mut TextState::default(),
+            ),
         }
         Some(end)
     }
@@ -431,7 +551,9 @@ impl<'f> Json<'f> {
 
 /// The verdict of the operation's field rules, or else of the class.
 fn ruled(core: &Core, node: Option<Node<'_>>, class: Class, value: &[u8]) -> Verdict {
-    let Some(node) = node else { return value::judge(core, class, value) };
+    let Some(node) = node else {
+        return value::judge(core, class, value);
+    };
     if value.trim_ascii().is_empty() || core.masks.is_mask(value) {
         return Verdict::Keep;
     }
@@ -446,21 +568,38 @@ fn ruled(core: &Core, node: Option<Node<'_>>, class: Class, value: &[u8]) -> Ver
             _ => Verdict::Keep,
         },
         Some(Action::Mask | Action::Drop) => Verdict::Mask(kind, Why::FieldRule),
-        Some(Action::Pseudonymise) => Verdict::Mask(if kind.is_personal() { kind } else { Kind::Personal }, Why::FieldRule),
+        Some(Action::Pseudonymise) => Verdict::Mask(
+            if kind.is_personal() {
+                kind
+            } else {
+                Kind::Personal
+            },
+            Why::FieldRule,
+        ),
         None => Verdict::Mask(kind, Why::FieldRule),
     }
 }
 
 const fn is_literal(token: &[u8]) -> bool {
-    matches!(token, b"true" | b"false" | b"null" | b"True" | b"False" | b"None" | b"undefined" | b"NaN")
+    matches!(
+        token,
+        b"true" | b"false" | b"null" | b"True" | b"False" | b"None" | b"undefined" | b"NaN"
+    )
 }
 
 fn is_number(token: &[u8]) -> bool {
-    (token[0].is_ascii_digit() || token[0] == b'-') && token.iter().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'+' | b'e' | b'E'))
+    (token[0].is_ascii_digit()
+        || (token[0] == b'-' && token.get(1).is_some_and(u8::is_ascii_digit)))
+        && token
+            .iter()
+            .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'+' | b'e' | b'E'))
 }
 
 fn is_bare_key(token: &[u8]) -> bool {
-    token.len() <= names::NAME_MAX && token.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'$' | b'.'))
+    token.len() <= names::NAME_MAX
+        && token
+            .iter()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'$' | b'.'))
 }
 
 enum Masked {
@@ -473,7 +612,12 @@ enum Masked {
 fn mask_at(core: &Core, text: &[u8], at: usize, eof: bool) -> Masked {
     match core.masks.mask_len(&text[at..]) {
         Some(len) => Masked::Yes(len),
-        None if !eof && text.len() - at < super::super::sink::MASK_MAX && !text[at..].contains(&b']') => Masked::Wait,
+        None if !eof
+            && text.len() - at < super::super::sink::MASK_MAX
+            && !text[at..].contains(&b']') =>
+        {
+            Masked::Wait
+        }
         None => Masked::No,
     }
 }
@@ -497,7 +641,11 @@ fn skip_string(text: &[u8], from: usize, quote: u8, eof: bool) -> (usize, bool) 
         None if eof => (text.len(), false),
         None => {
             // A backslash at the end escapes what comes next.
-            let slashes = text[from..].iter().rev().take_while(|b| **b == b'\\').count();
+            let slashes = text[from..]
+                .iter()
+                .rev()
+                .take_while(|b| **b == b'\\')
+                .count();
             (text.len() - slashes % 2, false)
         }
     }
@@ -511,7 +659,10 @@ enum Sign {
 
 fn next_sign(text: &[u8], at: usize, eof: bool) -> Sign {
     let window = &text[at.min(text.len())..text.len().min(at + GAP_MAX)];
-    match window.iter().find(|b| !matches!(b, b' ' | b'\t' | b'\r' | b'\n')) {
+    match window
+        .iter()
+        .find(|b| !matches!(b, b' ' | b'\t' | b'\r' | b'\n'))
+    {
         Some(b':') => Sign::Colon,
         Some(_) => Sign::Other,
         None if window.len() < GAP_MAX && !eof => Sign::Wait,
@@ -548,15 +699,25 @@ pub(crate) fn field(core: &Core, name: &[u8]) -> (Class, bool) {
 }
 
 /// The class of a name, and whether it may be printed.
-fn read_name(name: &[u8]) -> (Class, bool) {
+pub(crate) fn read_name(name: &[u8]) -> (Class, bool) {
     if name.len() > MEMO_NAME || name.is_empty() {
         return (names::classify(name), names::is_printable(name));
     }
-    let hash = name.iter().fold(name.len() as u64, |h, b| (h.rotate_left(5) ^ u64::from(*b)).wrapping_mul(0x517c_c1b7_2722_0a95));
+    let hash = name.iter().fold(name.len() as u64, |h, b| {
+        (h.rotate_left(5) ^ u64::from(*b)).wrapping_mul(0x517c_c1b7_2722_0a95)
+    });
     let slot = (hash >> 48) as usize % MEMO;
     NAMES.with_borrow_mut(|memo| {
         if memo.is_empty() {
-            memo.resize(MEMO, Memo { len: 0, name: [0; MEMO_NAME], class: Class::Unknown, printable: false });
+            memo.resize(
+                MEMO,
+                Memo {
+                    len: 0,
+                    name: [0; MEMO_NAME],
+                    class: Class::Unknown,
+                    printable: false,
+                },
+            );
         }
         let entry = &mut memo[slot];
         if usize::from(entry.len) == name.len() && &entry.name[..name.len()] == name {

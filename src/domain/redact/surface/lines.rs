@@ -21,11 +21,21 @@ pub(crate) struct Lines<'f> {
 
 impl Lines<'_> {
     pub(crate) fn new() -> Self {
-        Self { state: TextState::default(), json: None, skipping: false }
+        Self {
+            state: TextState::default(),
+            json: None,
+            skipping: false,
+        }
     }
 
     /// Reads as many whole lines as there are.
-    pub(crate) fn consume<'r>(&mut self, core: &'r Core, input: &[u8], eof: bool, sink: &mut Sink<'r>) -> usize {
+    pub(crate) fn consume<'r>(
+        &mut self,
+        core: &'r Core,
+        input: &[u8],
+        eof: bool,
+        sink: &mut Sink<'r>,
+    ) -> usize {
         let mut at = 0;
         while at < input.len() {
             if let Some(json) = self.json.as_mut() {
@@ -74,8 +84,16 @@ impl Lines<'_> {
         let mut end = window.len();
         while let Some(at) = memchr::memrchr(b' ', &window[..end]).filter(|at| *at > floor) {
             blank.get_or_insert(at);
-            let known = |word: &[u8]| !word.is_empty() && word.iter().all(u8::is_ascii_lowercase) && words::word(word).is(KNOWN) && !words::word(word).is(words::LABEL | words::BIP39);
-            let before = window[..at].iter().rposition(|b| *b == b' ').map_or(0, |n| n + 1);
+            let known = |word: &[u8]| {
+                !word.is_empty()
+                    && word.iter().all(u8::is_ascii_lowercase)
+                    && words::word(word).is(KNOWN)
+                    && !words::word(word).is(words::LABEL | words::BIP39)
+            };
+            let before = window[..at]
+                .iter()
+                .rposition(|b| *b == b' ')
+                .map_or(0, |n| n + 1);
             let after = words::run(window, at + 1, |b| b != b' ');
             if after < window.len() && known(&window[before..at]) && known(&window[at + 1..after]) {
                 cut = Some(at);
@@ -83,7 +101,10 @@ impl Lines<'_> {
             }
             end = at;
         }
-        if let Some(at) = cut.or(blank).or_else(|| memchr::memrchr(b' ', window).filter(|at| *at > 0)) {
+        if let Some(at) = cut
+            .or(blank)
+            .or_else(|| memchr::memrchr(b' ', window).filter(|at| *at > 0))
+        {
             text::redact(core, &window[..=at], sink, false, 0, &mut self.state);
             return at + 1;
         }

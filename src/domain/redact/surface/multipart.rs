@@ -30,11 +30,24 @@ const BOUNDARY_MAX: usize = 72;
 
 impl Multipart {
     pub(crate) fn new() -> Self {
-        Self { boundary: Vec::new(), at: At::Preamble, class: Class::Unknown, file: false, json: false, header: HeaderState::default() }
+        Self {
+            boundary: Vec::new(),
+            at: At::Preamble,
+            class: Class::Unknown,
+            file: false,
+            json: false,
+            header: HeaderState::default(),
+        }
     }
 
     /// Reads as many whole lines and parts as there are.
-    pub(crate) fn consume<'r>(&mut self, core: &'r Core, text: &[u8], eof: bool, sink: &mut Sink<'r>) -> usize {
+    pub(crate) fn consume<'r>(
+        &mut self,
+        core: &'r Core,
+        text: &[u8],
+        eof: bool,
+        sink: &mut Sink<'r>,
+    ) -> usize {
         let mut at = 0;
         while at < text.len() {
             let next = match self.at {
@@ -49,7 +62,14 @@ impl Multipart {
         at
     }
 
-    fn line<'r>(&mut self, core: &'r Core, text: &[u8], at: usize, eof: bool, sink: &mut Sink<'r>) -> Option<usize> {
+    fn line<'r>(
+        &mut self,
+        core: &'r Core,
+        text: &[u8],
+        at: usize,
+        eof: bool,
+        sink: &mut Sink<'r>,
+    ) -> Option<usize> {
         let rest = &text[at..];
         let (len, end) = match memchr::memchr(b'\n', rest) {
             Some(n) => (n, n + 1),
@@ -59,7 +79,12 @@ impl Multipart {
         let line = rest[..len].strip_suffix(b"\r").unwrap_or(&rest[..len]);
         let tail = &rest[line.len()..end];
         match self.at {
-            At::Preamble if line.starts_with(b"--") && line.len() > 2 && line.len() <= BOUNDARY_MAX && names_boundary(line) => {
+            At::Preamble
+                if line.starts_with(b"--")
+                    && line.len() > 2
+                    && line.len() <= BOUNDARY_MAX
+                    && names_boundary(line) =>
+            {
                 self.boundary = line.to_vec();
                 sink.keep(line);
                 self.start_part();
@@ -84,7 +109,9 @@ impl Multipart {
         let lower = line.to_ascii_lowercase();
         if lower.starts_with(b"content-type:") {
             self.json = memchr::memmem::find(&lower, b"json").is_some();
-            self.file |= !self.json && memchr::memmem::find(&lower, b"text/plain").is_none() && memchr::memmem::find(&lower, b"form-urlencoded").is_none();
+            self.file |= !self.json
+                && memchr::memmem::find(&lower, b"text/plain").is_none()
+                && memchr::memmem::find(&lower, b"form-urlencoded").is_none();
         }
         if !lower.starts_with(b"content-disposition:") {
             return header::redact_line(core, line, sink, &mut self.header);
@@ -101,11 +128,19 @@ impl Multipart {
                 continue;
             };
             let (key, value) = (part[..eq].trim_ascii(), part[eq + 1..].trim_ascii());
-            let value = value.strip_prefix(b"\"").map_or(value, |v| v.strip_suffix(b"\"").unwrap_or(v));
+            let value = value
+                .strip_prefix(b"\"")
+                .map_or(value, |v| v.strip_suffix(b"\"").unwrap_or(v));
             let (keep, kind) = match key {
                 b"name" => {
-                    self.class = core.user.class_of(value).unwrap_or_else(|| names::classify(value));
-                    (names::is_printable(value) || core.user.knows_field(value), Kind::Key)
+                    self.class = core
+                        .user
+                        .class_of(value)
+                        .unwrap_or_else(|| names::classify(value));
+                    (
+                        names::is_printable(value) || core.user.knows_field(value),
+                        Kind::Key,
+                    )
                 }
                 _ => {
                     self.file |= key.starts_with(b"filename");
@@ -125,7 +160,14 @@ impl Multipart {
         }
     }
 
-    fn body<'r>(&mut self, core: &'r Core, text: &[u8], at: usize, eof: bool, sink: &mut Sink<'r>) -> Option<usize> {
+    fn body<'r>(
+        &mut self,
+        core: &'r Core,
+        text: &[u8],
+        at: usize,
+        eof: bool,
+        sink: &mut Sink<'r>,
+    ) -> Option<usize> {
         let rest = &text[at..];
         let found = find_boundary(rest, &self.boundary);
         let Some((end, line)) = found else {
@@ -144,7 +186,10 @@ impl Multipart {
         };
         let close = line + self.boundary.len();
         // Whether this is the last boundary shows in the two bytes behind it.
-        let Some(after) = memchr::memchr(b'\n', &rest[close..]).map(|n| close + n + 1).or((eof || rest.len() > close + VALUE_MAX).then_some(rest.len())) else {
+        let Some(after) = memchr::memchr(b'\n', &rest[close..])
+            .map(|n| close + n + 1)
+            .or((eof || rest.len() > close + VALUE_MAX).then_some(rest.len()))
+        else {
             return None;
         };
         self.value(core, &rest[..end], sink);
@@ -171,7 +216,15 @@ impl Multipart {
             return sink.keep(value);
         }
         if value.len() > VALUE_MAX {
-            return sink.mask(if self.file { Kind::File } else { Kind::Oversize }, Why::Shape, value);
+            return sink.mask(
+                if self.file {
+                    Kind::File
+                } else {
+                    Kind::Oversize
+                },
+                Why::Shape,
+                value,
+            );
         }
         let verdict = match (self.class, self.file) {
             (Class::Sensitive(kind), _) => Verdict::Mask(kind, Why::Name),
@@ -209,8 +262,17 @@ fn find_boundary(text: &[u8], boundary: &[u8]) -> Option<(usize, usize)> {
     if text.starts_with(boundary) {
         return Some((0, 0));
     }
-    memchr::memmem::find_iter(text, boundary).find(|at| *at > 0 && text[at - 1] == b'\n').map(|at| {
-        let end = at - 1;
-        (if end > 0 && text[end - 1] == b'\r' { end - 1 } else { end }, at)
-    })
+    memchr::memmem::find_iter(text, boundary)
+        .find(|at| *at > 0 && text[at - 1] == b'\n')
+        .map(|at| {
+            let end = at - 1;
+            (
+                if end > 0 && text[end - 1] == b'\r' {
+                    end - 1
+                } else {
+                    end
+                },
+                at,
+            )
+        })
 }

@@ -12,7 +12,13 @@ use super::json;
 use super::value::{self, Verdict};
 
 /// Redacts all pairs of a text.
-pub(crate) fn redact_pairs<'r>(core: &'r Core, text: &[u8], node: Option<Node<'_>>, sink: &mut Sink<'r>, depth: u8) {
+pub(crate) fn redact_pairs<'r>(
+    core: &'r Core,
+    text: &[u8],
+    node: Option<Node<'_>>,
+    sink: &mut Sink<'r>,
+    depth: u8,
+) {
     let mut start = 0;
     let mut pair = None;
     while start <= text.len() {
@@ -26,10 +32,19 @@ pub(crate) fn redact_pairs<'r>(core: &'r Core, text: &[u8], node: Option<Node<'_
 }
 
 /// Redacts one pair. `named` carries the field that an earlier pair named (`fieldId=...`).
-pub(crate) fn redact_pair<'r>(core: &'r Core, text: &[u8], node: Option<Node<'_>>, sink: &mut Sink<'r>, depth: u8, named: &mut Option<Class>) {
+pub(crate) fn redact_pair<'r>(
+    core: &'r Core,
+    text: &[u8],
+    node: Option<Node<'_>>,
+    sink: &mut Sink<'r>,
+    depth: u8,
+    named: &mut Option<Class>,
+) {
     // A semicolon separates too, where names stand on both sides.
     if let Some(at) = memchr::memchr(b';', text) {
-        if memchr::memchr(b'=', &text[at..]).is_some() && memchr::memchr(b'=', &text[..at]).is_some() {
+        if memchr::memchr(b'=', &text[at..]).is_some()
+            && memchr::memchr(b'=', &text[..at]).is_some()
+        {
             redact_pair(core, &text[..at], node, sink, depth, named);
             sink.keep(b";");
             // Bounded: each call takes one piece off the front.
@@ -39,7 +54,14 @@ pub(crate) fn redact_pair<'r>(core: &'r Core, text: &[u8], node: Option<Node<'_>
     one(core, text, node, sink, depth, named);
 }
 
-fn redact_rest<'r>(core: &'r Core, text: &[u8], node: Option<Node<'_>>, sink: &mut Sink<'r>, depth: u8, named: &mut Option<Class>) {
+fn redact_rest<'r>(
+    core: &'r Core,
+    text: &[u8],
+    node: Option<Node<'_>>,
+    sink: &mut Sink<'r>,
+    depth: u8,
+    named: &mut Option<Class>,
+) {
     for (n, part) in text.split(|b| *b == b';').enumerate() {
         if n > 0 {
             sink.keep(b";");
@@ -48,7 +70,14 @@ fn redact_rest<'r>(core: &'r Core, text: &[u8], node: Option<Node<'_>>, sink: &m
     }
 }
 
-fn one<'r>(core: &'r Core, text: &[u8], node: Option<Node<'_>>, sink: &mut Sink<'r>, depth: u8, named: &mut Option<Class>) {
+fn one<'r>(
+    core: &'r Core,
+    text: &[u8],
+    node: Option<Node<'_>>,
+    sink: &mut Sink<'r>,
+    depth: u8,
+    named: &mut Option<Class>,
+) {
     if text.is_empty() {
         return;
     }
@@ -56,7 +85,13 @@ fn one<'r>(core: &'r Core, text: &[u8], node: Option<Node<'_>>, sink: &mut Sink<
         // A name alone, or a value alone: only words stand.
         let plain = encoded::percent(text, true);
         match plain {
-            Some(plain) if core.masks.is_mask(&plain) || shape::is_harmless(&plain) || shape::is_wordy(&plain, API | LABEL | NOUN) => sink.keep(text),
+            Some(plain)
+                if core.masks.is_mask(&plain)
+                    || shape::is_harmless(&plain)
+                    || shape::is_wordy(&plain, API | LABEL | NOUN) =>
+            {
+                sink.keep(text)
+            }
             Some(plain) => {
                 let verdict = value::judge(core, Class::Unknown, &plain);
                 emit(core, verdict, text, &plain, sink, depth);
@@ -71,7 +106,9 @@ fn one<'r>(core: &'r Core, text: &[u8], node: Option<Node<'_>>, sink: &mut Sink<
         Some(name) => json::field(core, name),
         None => (Class::Unknown, false),
     };
-    let node = name.as_ref().and_then(|name| node.map(|node| node.child(name)));
+    let node = name
+        .as_ref()
+        .and_then(|name| node.map(|node| node.child(name)));
     let ruled = node.is_some_and(Node::is_known);
     if let (Class::Unknown, Some(pair)) = (class, *named) {
         class = pair;
@@ -79,12 +116,19 @@ fn one<'r>(core: &'r Core, text: &[u8], node: Option<Node<'_>>, sink: &mut Sink<
     if printable || ruled || name.as_ref().is_some_and(|name| core.masks.is_mask(name)) {
         sink.keep(key);
     } else {
-        let kind = name.as_ref().and_then(|name| recognise::whole(name)).unwrap_or(Kind::Key);
+        let kind = name
+            .as_ref()
+            .and_then(|name| recognise::whole(name))
+            .unwrap_or(Kind::Key);
         sink.mask(kind, Why::Shape, key);
     }
     sink.keep(b"=");
     let Some(plain) = encoded::percent(raw, true) else {
-        let kind = if let Class::Sensitive(kind) = class { kind } else { Kind::Encoded };
+        let kind = if let Class::Sensitive(kind) = class {
+            kind
+        } else {
+            Kind::Encoded
+        };
         return sink.mask(kind, Why::Decoded, raw);
     };
     if matches!(class, Class::PairName) {
@@ -105,7 +149,14 @@ fn one<'r>(core: &'r Core, text: &[u8], node: Option<Node<'_>>, sink: &mut Sink<
     emit(core, verdict, raw, &plain, sink, depth);
 }
 
-fn emit<'r>(core: &'r Core, verdict: Verdict, raw: &[u8], plain: &[u8], sink: &mut Sink<'r>, depth: u8) {
+fn emit<'r>(
+    core: &'r Core,
+    verdict: Verdict,
+    raw: &[u8],
+    plain: &[u8],
+    sink: &mut Sink<'r>,
+    depth: u8,
+) {
     match value::rewrite(core, verdict, plain, sink, depth) {
         None => sink.keep(raw),
         Some(inner) => sink.absorb(inner, encode),
@@ -117,7 +168,28 @@ fn emit<'r>(core: &'r Core, verdict: Verdict, raw: &[u8], plain: &[u8], sink: &m
 fn encode(text: &[u8], out: &mut Vec<u8>) {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
     for b in text {
-        if b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~' | b'[' | b']' | b':' | b'/' | b'@' | b',' | b'!' | b'*' | b'\'' | b'(' | b')' | b'$' | b'?' | b'=') {
+        if b.is_ascii_alphanumeric()
+            || matches!(
+                b,
+                b'-' | b'.'
+                    | b'_'
+                    | b'~'
+                    | b'['
+                    | b']'
+                    | b':'
+                    | b'/'
+                    | b'@'
+                    | b','
+                    | b'!'
+                    | b'*'
+                    | b'\''
+                    | b'('
+                    | b')'
+                    | b'$'
+                    | b'?'
+                    | b'='
+            )
+        {
             out.push(*b);
         } else {
             out.extend_from_slice(&[b'%', HEX[usize::from(b >> 4)], HEX[usize::from(b & 15)]]);

@@ -41,7 +41,12 @@ pub(crate) fn judge(core: &Core, class: Class, value: &[u8]) -> Verdict {
     if let Some(kind) = core.user.pattern_in(value) {
         return Verdict::Mask(kind, Why::UserRule);
     }
-    let unknown = || Verdict::Mask(recognise::whole(trimmed).unwrap_or(Kind::Unknown), Why::Shape);
+    let unknown = || {
+        Verdict::Mask(
+            recognise::whole(trimmed).unwrap_or(Kind::Unknown),
+            Why::Shape,
+        )
+    };
     let further = || {
         if json::looks_nested(trimmed) {
             Verdict::Nested
@@ -77,7 +82,16 @@ pub(crate) fn judge(core: &Core, class: Class, value: &[u8]) -> Verdict {
 
 /// Redacts a decoded value by its verdict. `None`: it stands as it was. Otherwise the new value,
 /// still without the escapes of its surface, is in the nested sink.
-pub(crate) fn rewrite<'r>(core: &'r Core, verdict: Verdict, value: &[u8], sink: &Sink<'r>, depth: u8) -> Option<Sink<'r>> {
+pub(crate) fn rewrite<'r>(
+    core: &'r Core,
+    verdict: Verdict,
+    value: &[u8],
+    sink: &Sink<'r>,
+    depth: u8,
+) -> Option<Sink<'r>> {
+    if verdict == Verdict::Keep && value.len() <= VALUE_MAX {
+        return None;
+    }
     let mut inner = sink.nested();
     if value.len() > VALUE_MAX {
         inner.mask(Kind::Oversize, Why::Shape, value);
@@ -87,7 +101,14 @@ pub(crate) fn rewrite<'r>(core: &'r Core, verdict: Verdict, value: &[u8], sink: 
         Verdict::Keep => return None,
         Verdict::Mask(kind, why) => inner.mask(kind, why, value),
         _ if depth >= json::NESTING_MAX => inner.mask(Kind::Encoded, Why::Shape, value),
-        Verdict::Text => text::redact(core, value, &mut inner, true, depth + 1, &mut TextState::default()),
+        Verdict::Text => text::redact(
+            core,
+            value,
+            &mut inner,
+            true,
+            depth + 1,
+            &mut TextState::default(),
+        ),
         Verdict::Url => target::redact_url(core, value, &mut inner, depth + 1),
         Verdict::Nested => json::redact_whole(core, value, &mut inner, depth + 1),
     }

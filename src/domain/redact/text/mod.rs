@@ -23,6 +23,8 @@ use super::words::{self, BIP39, FIRST_NAME, KNOWN, LABEL, NOUN, PERSON, Word};
 const LABEL_REACH: usize = 56;
 /// How far a noun reaches.
 const NOUN_REACH: usize = 28;
+/// Bytes from an opening brace to the first quote of a JSON text.
+const ISLAND_MAX: usize = 24;
 /// Words of a recovery phrase in a row that are no sentence, and after a label.
 const PHRASE_MIN: usize = 9;
 const PHRASE_LABELLED: usize = 3;
@@ -51,22 +53,40 @@ pub(crate) struct Scan<'t, 's, 'r> {
     done: usize,
     /// End of the run of recovery words that was looked at last.
     phrase_seen: usize,
+    /// The token that was measured last.
+    token: (usize, usize),
     blob: bool,
 }
 
 /// Redacts `text`, which is one line or less, or a whole value.
-pub(crate) fn redact<'r>(core: &'r Core, text: &[u8], sink: &mut Sink<'r>, strict: bool, depth: u8, state: &mut TextState) {
+pub(crate) fn redact<'r>(
+    core: &'r Core,
+    text: &[u8],
+    sink: &mut Sink<'r>,
+    strict: bool,
+    depth: u8,
+    state: &mut TextState,
+) {
     if text.is_empty() {
         return;
     }
     if core.user.has_patterns() {
-        core.user.split(text, sink, |part, sink| scan(core, part, sink, strict, depth, state));
+        core.user.split(text, sink, |part, sink| {
+            scan(core, part, sink, strict, depth, state)
+        });
     } else {
         scan(core, text, sink, strict, depth, state);
     }
 }
 
-fn scan<'r>(core: &'r Core, text: &[u8], sink: &mut Sink<'r>, strict: bool, depth: u8, state: &mut TextState) {
+fn scan<'r>(
+    core: &'r Core,
+    text: &[u8],
+    sink: &mut Sink<'r>,
+    strict: bool,
+    depth: u8,
+    state: &mut TextState,
+) {
     let mut scan = Scan {
         core,
         text,
@@ -78,6 +98,7 @@ fn scan<'r>(core: &'r Core, text: &[u8], sink: &mut Sink<'r>, strict: bool, dept
         person: 0,
         done: 0,
         phrase_seen: 0,
+        token: (0, 0),
         blob: false,
     };
     state.pem &= is_pem_line(text);
@@ -92,7 +113,10 @@ fn scan<'r>(core: &'r Core, text: &[u8], sink: &mut Sink<'r>, strict: bool, dept
         0
     };
     state.pem |= scan.run(start);
-    state.label = scan.label.filter(|(_, until)| *until > text.len()).map(|(kind, until)| (kind, until - text.len()));
+    state.label = scan
+        .label
+        .filter(|(_, until)| *until > text.len())
+        .map(|(kind, until)| (kind, until - text.len()));
     state.blob = scan.blob;
 }
 
@@ -101,19 +125,32 @@ impl<'r> Scan<'_, '_, 'r> {
     fn run(&mut self, start: usize) -> bool {
         let text = self.text;
         let lexicon = words::lexicon();
+        let plain = !self.strict;
         let mut at = start;
         let mut pem = false;
         while at < text.len() {
             let b = text[at];
             let is = CLASS[usize::from(b)];
             if is & LETTER != 0 {
-                let (mut end, mut hash) = (at, 0_u64);
-                while end < text.len() && CLASS[usize::from(text[end])] & LETTER != 0 {
-                    hash = words::step(hash, text[end]);
-                    end += 1;
-                }
+                let end = words::run(text, at, |b| CLASS[usize::from(b)] & LETTER != 0);
                 if self.ends_word(end) {
-                    let word = if end - at <= 24 { lexicon.get_hashed(&text[at..end], hash) } else { Word::default() };
+                    let hash = words::hash_in(text, at, end);
+                    // An ordinary word in a sentence: nothing to do.
+                    if plain
+                        && self.label.is_none()
+                        && end - at <= 12
+                        && b.is_ascii_lowercase()
+                        && !lexicon.is_special(hash)
+                        && self.goes_on(at, end)
+                    {
+                        at = end + 1;
+                        continue;
+                    }
+                    let word = if end - at <= 24 {
+                        lexicon.get_hashed(&text[at..end], hash)
+                    } else {
+                        Word::default()
+                    };
                     at = self.word(at, end, word);
                     continue;
                 }
@@ -126,7 +163,11 @@ impl<'r> Scan<'_, '_, 'r> {
             }
             at = match b {
                 b'[' => match self.sink.masks.mask_len(&text[at..]) {
-                    Some(len) => at + len,
+                    Some(len) => {
+                        // The value of a label stands here already.
+                        self.label = self.label.filter(|(kind, _)| !is_secret(*kind));
+                        at + len
+                    }
                     None => self.island(at),
                 },
                 b'{' => self.island(at),
@@ -137,14 +178,17 @@ impl<'r> Scan<'_, '_, 'r> {
                     let end = end.unwrap_or(text.len());
                     self.mask(at, end, vendor::pem_kind(&text[at..]), Why::Recogniser)
                 }
-                b'(' | b'+' if class(text, at + 1) & DIGIT != 0 || (b == b'(' && text.get(at + 1) == Some(&b'+')) => self.numeric(at),
-                b'\\' => {
-                    match text.get(at + 1) {
-                        Some(b'u' | b'x') => self.other(at),
-                        Some(b'n' | b'r' | b't' | b'b' | b'f' | b'"' | b'\\' | b'/' | b'\'') => at + 2,
-                        _ => at + 1,
-                    }
+                b'(' | b'+'
+                    if class(text, at + 1) & DIGIT != 0
+                        || (b == b'(' && text.get(at + 1) == Some(&b'+')) =>
+                {
+                    self.numeric(at)
                 }
+                b'\\' => match text.get(at + 1) {
+                    Some(b'u' | b'x') => self.other(at),
+                    Some(b'n' | b'r' | b't' | b'b' | b'f' | b'"' | b'\\' | b'/' | b'\'') => at + 2,
+                    _ => at + 1,
+                },
                 _ if is & DELIMITER != 0 => at + 1,
                 _ => self.other(at),
             };
@@ -173,7 +217,9 @@ impl<'r> Scan<'_, '_, 'r> {
     }
 
     fn label_at(&self, at: usize) -> Option<Kind> {
-        self.label.filter(|(_, until)| *until >= at).map(|(kind, _)| kind)
+        self.label
+            .filter(|(_, until)| *until >= at)
+            .map(|(kind, _)| kind)
     }
 
     /// Whether a run of letters that ends at `end` is a word of a sentence and not the beginning
@@ -184,9 +230,19 @@ impl<'r> Scan<'_, '_, 'r> {
             None => true,
             Some(b) => {
                 CLASS[usize::from(*b)] & DELIMITER != 0
-                    || (matches!(b, b'.' | b'!' | b'?' | b':') && class(self.text, end + 1) & (SPACE | DELIMITER) != 0)
+                    || (matches!(b, b'.' | b'!' | b'?' | b':')
+                        && class(self.text, end + 1) & (SPACE | DELIMITER) != 0)
             }
         }
+    }
+
+    /// Whether a sentence goes on behind a word: a blank and no sign of a key. Words with a
+    /// capital inside may be encoded.
+    #[inline]
+    fn goes_on(&self, at: usize, end: usize) -> bool {
+        self.text.get(end) == Some(&b' ')
+            && !matches!(self.text.get(end + 1), Some(b'=' | b':'))
+            && (end - at < 8 || !self.text[at..end].iter().any(u8::is_ascii_uppercase))
     }
 
     /// A word of letters only.
@@ -197,7 +253,12 @@ impl<'r> Scan<'_, '_, 'r> {
             }
         }
         // `"ssn": "..."`, `Password: ...`
-        if matches!(self.text.get(end), Some(b':' | b'"' | b'\'' | b'\\' | b'`' | b'*')) || (self.text.get(end) == Some(&b' ') && matches!(self.text.get(end + 1), Some(b'=' | b':'))) {
+        if matches!(
+            self.text.get(end),
+            Some(b':' | b'"' | b'\'' | b'\\' | b'`' | b'*')
+        ) || (self.text.get(end) == Some(&b' ')
+            && matches!(self.text.get(end + 1), Some(b'=' | b':')))
+        {
             if let Some(next) = self.key(at, end) {
                 return next;
             }
@@ -213,6 +274,11 @@ impl<'r> Scan<'_, '_, 'r> {
         }
         if word.is(PERSON) {
             self.person = end + NOUN_REACH;
+        }
+        if self.text.get(end) == Some(&b'<') {
+            if let Some(next) = self.travel_document(at) {
+                return next;
+            }
         }
         if self.text[at].is_ascii_uppercase() || self.text[at] >= 0x80 {
             if let Some(next) = self.name(at, end, word) {
@@ -249,29 +315,53 @@ impl<'r> Scan<'_, '_, 'r> {
     /// What a code is, by the word before it.
     fn code_kind(&self, at: usize) -> Option<Kind> {
         let end = self.text[..at].trim_ascii_end().len();
-        let start = self.text[..end].iter().rposition(|b| !b.is_ascii_alphanumeric()).map_or(0, |n| n + 1);
+        let start = self.text[..end]
+            .iter()
+            .rposition(|b| !b.is_ascii_alphanumeric())
+            .map_or(0, |n| n + 1);
         let before = self.text[start..end].to_ascii_lowercase();
         Some(match before.as_slice() {
-            b"verification" | b"security" | b"auth" | b"authentication" | b"otp" | b"sms" | b"login" | b"access" | b"confirmation" | b"time" | b"mfa" | b"2fa"
-            | b"pin" | b"recovery" | b"backup" | b"your" | b"passcode" | b"activation" | b"invite" | b"authorization" => Kind::Pin,
+            b"verification" | b"security" | b"auth" | b"authentication" | b"otp" | b"sms"
+            | b"login" | b"access" | b"confirmation" | b"time" | b"mfa" | b"2fa" | b"pin"
+            | b"recovery" | b"backup" | b"your" | b"passcode" | b"activation" | b"invite"
+            | b"authorization" => Kind::Pin,
             b"sort" | b"branch" => Kind::Routing,
             b"swift" | b"bic" => Kind::Bic,
             b"postal" | b"post" | b"zip" => Kind::Address,
-            _ => return None,
+            b"error" | b"status" | b"response" | b"exit" | b"reason" | b"result" | b"http"
+            | b"return" | b"failure" | b"country" | b"area" | b"currency" | b"message" => {
+                return None;
+            }
+            // `Use code 482913`.
+            _ => {
+                let digits = self.text.get(at + 4..)?.trim_ascii_start();
+                let digits = digits
+                    .strip_prefix(b"is ")
+                    .or_else(|| digits.strip_prefix(b": "))
+                    .unwrap_or(digits);
+                return (words::run(digits, 0, |b| b.is_ascii_digit()) == 6).then_some(Kind::Pin);
+            }
         })
     }
 
     /// A word outside the lexicon.
     fn unknown_word(&mut self, at: usize, end: usize) -> usize {
         if let Some(kind) = self.label_at(at) {
-            if (is_secret(kind) || kind == Kind::Username) && end - at >= 3 {
+            let bic = kind == Kind::Bic
+                && matches!(end - at, 8 | 11)
+                && self.text[at..end].iter().all(u8::is_ascii_uppercase);
+            if bic || (is_secret(kind) && end - at >= 3) {
                 return self.mask(at, end, kind, Why::Label);
             }
         }
         // Base64 can be all letters; a word has no capital inside.
-        let mixed = end - at >= 8 && self.text[at + 1..end].iter().any(u8::is_ascii_uppercase) && self.text[at..end].iter().any(u8::is_ascii_lowercase);
+        let mixed = end - at >= 8
+            && self.text[at + 1..end].iter().any(u8::is_ascii_uppercase)
+            && self.text[at..end].iter().any(u8::is_ascii_lowercase);
         if self.strict || mixed || end - at >= 16 {
-            return self.token(at, end);
+            let next = self.token(at, end);
+            self.announce(at, end);
+            return next;
         }
         end
     }
@@ -282,9 +372,15 @@ impl<'r> Scan<'_, '_, 'r> {
         let before = self.label_at(at);
         self.label = Some((kind, end + LABEL_REACH));
         match kind {
-            Kind::Bearer | Kind::DirectLogin | Kind::GatewayLogin | Kind::DAuth => return self.scheme(end, kind),
+            Kind::Bearer | Kind::DirectLogin | Kind::GatewayLogin | Kind::DAuth => {
+                return self.scheme(end, kind);
+            }
             // `account`, `card`, `key` after a better label do not replace it.
-            Kind::Account | Kind::Card | Kind::ApiKey | Kind::Address if before.is_some_and(|b| b != kind && !matches!(b, Kind::Account | Kind::Card | Kind::Address)) => {
+            Kind::Account | Kind::Card | Kind::ApiKey | Kind::Address
+                if before.is_some_and(|b| {
+                    b != kind && !matches!(b, Kind::Account | Kind::Card | Kind::Address)
+                }) =>
+            {
                 self.label = before.map(|b| (b, end + LABEL_REACH));
             }
             _ => {}
@@ -303,10 +399,19 @@ impl<'r> Scan<'_, '_, 'r> {
         }
         let stop = spans::token_end(self.text, start);
         let token = &self.text[start..stop];
-        if token.len() < 3 || token.iter().all(u8::is_ascii_alphabetic) && words::word(token).is(KNOWN | LABEL | NOUN) || token.starts_with(b"realm") || self.sink.masks.mask_len(token).is_some() {
+        if token.len() < 3
+            || token.iter().all(u8::is_ascii_alphabetic)
+                && words::word(token).is(KNOWN | LABEL | NOUN)
+            || token.starts_with(b"realm")
+            || self.sink.masks.mask_len(token).is_some()
+        {
             return end;
         }
-        if memchr::memchr(b'=', token).is_some_and(|eq| eq + 1 < token.len() || matches!(self.text.get(stop), Some(b'"'))) && kind != Kind::Bearer && kind != Kind::Basic {
+        if memchr::memchr(b'=', token).is_some_and(|eq| {
+            eq + 1 < token.len() || matches!(self.text.get(stop), Some(b'"' | b'['))
+        }) && kind != Kind::Bearer
+            && kind != Kind::Basic
+        {
             // Parameters: each key is judged by itself.
             return end;
         }
@@ -317,8 +422,12 @@ impl<'r> Scan<'_, '_, 'r> {
     fn key(&mut self, at: usize, end: usize) -> Option<usize> {
         let after = spans::value_after(self.text, end)?;
         let key = &self.text[at..end];
-        let class = self.core.user.class_of(key).unwrap_or_else(|| names::classify(key));
-        if class == Class::Unknown && !names::is_printable(key) {
+        let class = self
+            .core
+            .user
+            .class_of(key)
+            .unwrap_or_else(|| json::read_name(key).0);
+        if class == Class::Unknown && !json::read_name(key).1 {
             return None;
         }
         if after.start >= self.text.len() || matches!(self.text[after.start], b'\n' | b'\r') {
@@ -328,18 +437,32 @@ impl<'r> Scan<'_, '_, 'r> {
             return Some(after.start.min(self.text.len()));
         }
         if let Some(len) = self.sink.masks.mask_len(&self.text[after.start..]) {
+            if let Class::Sensitive(kind) = class {
+                self.label = Some((kind, after.start + len + LABEL_REACH));
+            }
             return Some(after.start + len);
         }
         match class {
             Class::Sensitive(kind) => {
                 // A phrase has blanks; a key inside quotes ends with them.
-                let phrase = kind == Kind::Password && key.len() > 6 && key[key.len() - 6..].eq_ignore_ascii_case(b"phrase");
-                let within = at.checked_sub(1).map(|n| self.text[n]).filter(|b| matches!(b, b'\'' | b'"' | b'`')).filter(|_| after.quote == 0 && !matches!(self.text[end], b'"' | b'\'' | b'`'));
+                let phrase = kind == Kind::Password
+                    && key.len() > 6
+                    && key[key.len() - 6..].eq_ignore_ascii_case(b"phrase");
+                let within = at
+                    .checked_sub(1)
+                    .map(|n| self.text[n])
+                    .filter(|b| matches!(b, b'\'' | b'"' | b'`'))
+                    .filter(|_| after.quote == 0 && !matches!(self.text[end], b'"' | b'\'' | b'`'));
                 self.sensitive_value(after, kind, phrase, within)
             }
             Class::Safe(shapes) => {
                 let stop = spans::token_end(self.text, after.start);
-                let stop = if after.quote == 0 { memchr::memchr(b'&', &self.text[after.start..stop]).map_or(stop, |n| after.start + n) } else { stop };
+                let stop = if after.quote == 0 {
+                    memchr::memchr(b'&', &self.text[after.start..stop])
+                        .map_or(stop, |n| after.start + n)
+                } else {
+                    stop
+                };
                 let stop = spans::trim_end(self.text, after.start, stop);
                 let value = &self.text[after.start..stop];
                 if !value.is_empty() && shape::matches(shapes, value) {
@@ -351,7 +474,9 @@ impl<'r> Scan<'_, '_, 'r> {
             }
             Class::PairName => {
                 let stop = spans::token_end(self.text, after.start);
-                if let Some(Class::Sensitive(kind)) = names::as_pair_name(&self.text[after.start..stop]) {
+                if let Some(Class::Sensitive(kind)) =
+                    names::as_pair_name(&self.text[after.start..stop])
+                {
                     self.label = Some((kind, stop + LABEL_REACH));
                     return Some(stop);
                 }
@@ -362,7 +487,11 @@ impl<'r> Scan<'_, '_, 'r> {
                     self.person = after.start + 4;
                     let stop = spans::token_end(self.text, after.start);
                     let value = &self.text[after.start..stop];
-                    if !after.prose && value.len() > 3 && value.iter().all(|b| b.is_ascii_alphabetic()) && !words::word(value).is(KNOWN | NOUN | LABEL) {
+                    if !after.prose
+                        && value.len() > 3
+                        && value.iter().all(|b| b.is_ascii_alphabetic())
+                        && !words::word(value).is(KNOWN | NOUN | LABEL)
+                    {
                         return Some(self.mask(after.start, stop, Kind::Username, Why::Name));
                     }
                 }
@@ -371,7 +500,13 @@ impl<'r> Scan<'_, '_, 'r> {
         }
     }
 
-    fn sensitive_value(&mut self, after: spans::After, kind: Kind, phrase: bool, within: Option<u8>) -> Option<usize> {
+    fn sensitive_value(
+        &mut self,
+        after: spans::After,
+        kind: Kind,
+        phrase: bool,
+        within: Option<u8>,
+    ) -> Option<usize> {
         let text = match within.and_then(|quote| memchr::memchr(quote, &self.text[after.start..])) {
             Some(n) => &self.text[..after.start + n],
             None => self.text,
@@ -384,18 +519,41 @@ impl<'r> Scan<'_, '_, 'r> {
             if after.prose && !word.is_empty() && word.iter().all(|b| b.is_ascii_alphabetic()) {
                 let known = words::word(word);
                 if target::scheme_kind(word).is_some() && text.get(stop) == Some(&b' ') {
-                    let end = spans::value_end(text, spans::After { start: stop + 1, ..after }, Kind::Authorization);
-                    self.mask(stop + 1, end, target::scheme_kind(word).unwrap_or(kind), Why::Name);
+                    let end = spans::value_end(
+                        text,
+                        spans::After {
+                            start: stop + 1,
+                            ..after
+                        },
+                        Kind::Authorization,
+                    );
+                    self.mask(
+                        stop + 1,
+                        end,
+                        target::scheme_kind(word).unwrap_or(kind),
+                        Why::Name,
+                    );
                     return Some(end.max(stop));
                 }
                 // Prose: `Account: closed`. A word with a capital after a name is a name.
-                if known.is(KNOWN | LABEL | NOUN) && !matches!(kind, Kind::Name | Kind::Address | Kind::Username | Kind::Mnemonic) && self.ends_word(stop) {
+                if known.is(KNOWN | LABEL | NOUN)
+                    && !matches!(
+                        kind,
+                        Kind::Name | Kind::Address | Kind::Username | Kind::Mnemonic
+                    )
+                    && self.ends_word(stop)
+                {
                     return Some(after.start);
                 }
             }
             if let Some((end, found)) = number::find(text, after.start, Some(kind)) {
                 let rest = spans::value_end(text, after, kind);
-                return Some(self.mask(after.start, end.max(rest.min(spans::token_end(text, end))), if found == Kind::Account { kind } else { found }, Why::Name));
+                return Some(self.mask(
+                    after.start,
+                    end.max(rest.min(spans::token_end(text, end))),
+                    if found == Kind::Account { kind } else { found },
+                    Why::Name,
+                ));
             }
             if kind == Kind::DateOfBirth {
                 if let Some(end) = spans::date_phrase(text, after.start) {
@@ -403,6 +561,7 @@ impl<'r> Scan<'_, '_, 'r> {
                 }
             }
         }
+        self.label = Some((kind, after.start + LABEL_REACH));
         let end = spans::value_end(text, after, if phrase { Kind::Mnemonic } else { kind });
         if end <= after.start {
             return Some(after.start);
@@ -413,7 +572,10 @@ impl<'r> Scan<'_, '_, 'r> {
     /// JSON inside text.
     fn island(&mut self, at: usize) -> usize {
         let text = self.text;
-        let next = words::run(text, at + 1, |b| matches!(b, b' ' | b'\t' | b'{' | b'[' | b'\n' | b'\r'));
+        let window = &text[..text.len().min(at + ISLAND_MAX)];
+        let next = words::run(window, at + 1, |b| {
+            matches!(b, b' ' | b'\t' | b'{' | b'[' | b'\n' | b'\r')
+        });
         let opens_object = text[at..next].contains(&b'{');
         if self.depth >= json::NESTING_MAX || !opens_object {
             return at + 1;
@@ -433,7 +595,14 @@ impl<'r> Scan<'_, '_, 'r> {
                 let mut inner = self.sink.nested();
                 let used = json::redact_island(self.core, &plain, &mut inner, self.depth + 1);
                 if used < plain.len() {
-                    redact(self.core, &plain[used..], &mut inner, self.strict, self.depth + 1, &mut TextState::default());
+                    redact(
+                        self.core,
+                        &plain[used..],
+                        &mut inner,
+                        self.strict,
+                        self.depth + 1,
+                        &mut TextState::default(),
+                    );
                 }
                 self.sink.absorb(inner, super::recognise::encoded::escape);
                 self.done = end;
@@ -441,6 +610,16 @@ impl<'r> Scan<'_, '_, 'r> {
             }
             _ => at + 1,
         }
+    }
+
+    /// A line of a machine readable zone (ICAO Doc 9303): capitals, digits and `<`, two in a row.
+    fn travel_document(&mut self, at: usize) -> Option<usize> {
+        let window = &self.text[..self.text.len().min(at + 96)];
+        let end = words::run(window, at, |b| {
+            b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'<'
+        });
+        (end - at >= 20 && memchr::memmem::find(&self.text[at..end], b"<<").is_some())
+            .then(|| self.mask(at, end, Kind::Passport, Why::Recogniser))
     }
 
     /// One or more words that make a name.
@@ -459,10 +638,15 @@ impl<'r> Scan<'_, '_, 'r> {
                 break;
             }
             // An initial.
-            if class(text, next) & LETTER != 0 && matches!(text.get(next + 1), Some(b'.')) && text.get(next + 2) == Some(&b' ') {
+            if class(text, next) & LETTER != 0
+                && matches!(text.get(next + 1), Some(b'.'))
+                && text.get(next + 2) == Some(&b' ')
+            {
                 next += 3;
             }
-            let to = words::run(text, next, |b| CLASS[usize::from(b)] & LETTER != 0 || b == b'\'' || b == b'-');
+            let to = words::run(text, next, |b| {
+                CLASS[usize::from(b)] & LETTER != 0 || b == b'\'' || b == b'-'
+            });
             let piece = text.get(next..to)?;
             if piece.len() < 2 || !is_capitalised(piece) {
                 break;
@@ -478,7 +662,16 @@ impl<'r> Scan<'_, '_, 'r> {
         let hit = labelled || (words_in >= 2 && (first || odd >= 2));
         if hit {
             let (from, to) = (at, stop);
-            return Some(self.mask(from, to, Kind::Name, if labelled { Why::Label } else { Why::Recogniser }));
+            return Some(self.mask(
+                from,
+                to,
+                Kind::Name,
+                if labelled {
+                    Why::Label
+                } else {
+                    Why::Recogniser
+                },
+            ));
         }
         None
     }
@@ -495,21 +688,34 @@ impl<'r> Scan<'_, '_, 'r> {
             }
             count += 1;
             end = stop;
-            let next = words::run(text, stop, |b| matches!(b, b' ' | b',' | b'.' | b')' | b'\n' | b'\r' | b'\t' | b'-' | b'_' | b'+') || b.is_ascii_digit());
+            let next = words::run(text, stop, |b| {
+                matches!(
+                    b,
+                    b' ' | b',' | b'.' | b')' | b'\n' | b'\r' | b'\t' | b'-' | b'_' | b'+'
+                ) || b.is_ascii_digit()
+            });
             if next == stop || next > stop + 8 {
                 break;
             }
             here = next;
         }
         self.phrase_seen = end;
-        let enough = if matches!(self.label, Some((Kind::Mnemonic, until)) if until >= at) { PHRASE_LABELLED } else { PHRASE_MIN };
+        let enough = if matches!(self.label, Some((Kind::Mnemonic, until)) if until >= at) {
+            PHRASE_LABELLED
+        } else {
+            PHRASE_MIN
+        };
         if count < enough {
             return None;
         }
         // A word that was cut at the end belongs to it.
         let tail = words::run(text, end, |b| b == b' ');
         let stop = words::run(text, tail, |b| b.is_ascii_lowercase());
-        let end = if stop == text.len() && stop > tail { stop } else { end };
+        let end = if stop == text.len() && stop > tail {
+            stop
+        } else {
+            end
+        };
         Some(self.mask(at, end, Kind::Mnemonic, Why::Recogniser))
     }
 }
@@ -518,8 +724,18 @@ impl<'r> Scan<'_, '_, 'r> {
 fn is_pem_line(line: &[u8]) -> bool {
     let line = line.trim_ascii();
     memchr::memmem::find(line, b"---").is_some()
-        || line.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=' | b'\\'))
-        || [b"Proc-Type".as_slice(), b"DEK-Info", b"Version", b"Comment", b"Hash"].iter().any(|name| line.starts_with(name))
+        || line
+            .iter()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=' | b'\\'))
+        || [
+            b"Proc-Type".as_slice(),
+            b"DEK-Info",
+            b"Version",
+            b"Comment",
+            b"Hash",
+        ]
+        .iter()
+        .any(|name| line.starts_with(name))
 }
 
 /// End of an escaped JSON text: an unescaped quote or the end of the line.
@@ -539,7 +755,9 @@ fn escaped_end(text: &[u8], at: usize) -> usize {
 fn is_capitalised(word: &[u8]) -> bool {
     word.len() >= 2
         && (word[0].is_ascii_uppercase() || word[0] >= 0x80)
-        && word[1..].iter().any(|b| b.is_ascii_lowercase() || *b >= 0x80)
+        && word[1..]
+            .iter()
+            .any(|b| b.is_ascii_lowercase() || *b >= 0x80)
         && word[1..].iter().filter(|b| b.is_ascii_uppercase()).count() <= 1
 }
 
@@ -547,20 +765,84 @@ fn is_capitalised(word: &[u8]) -> bool {
 pub(crate) fn is_secret(kind: Kind) -> bool {
     matches!(
         kind,
-        Kind::Password | Kind::Secret | Kind::Token | Kind::ApiKey | Kind::Session | Kind::Cookie | Kind::Signature | Kind::Pin | Kind::CardCode
-            | Kind::Consent | Kind::Authorization | Kind::Bearer | Kind::Basic | Kind::DirectLogin | Kind::GatewayLogin | Kind::DAuth | Kind::OAuth1
-            | Kind::Jwt | Kind::PrivateKey | Kind::Username | Kind::CloudKey | Kind::SaasKey | Kind::Mnemonic
+        Kind::Password
+            | Kind::Secret
+            | Kind::Token
+            | Kind::ApiKey
+            | Kind::Session
+            | Kind::Cookie
+            | Kind::Signature
+            | Kind::Pin
+            | Kind::CardCode
+            | Kind::Consent
+            | Kind::Authorization
+            | Kind::Bearer
+            | Kind::Basic
+            | Kind::DirectLogin
+            | Kind::GatewayLogin
+            | Kind::DAuth
+            | Kind::OAuth1
+            | Kind::Jwt
+            | Kind::PrivateKey
+            | Kind::Username
+            | Kind::CloudKey
+            | Kind::SaasKey
+            | Kind::Mnemonic
     )
 }
 
 /// Words between a label and its value.
 fn connects(word: &[u8]) -> bool {
     const WORDS: [&str; 44] = [
-        "is", "was", "are", "were", "for", "of", "the", "a", "an", "number", "no", "num", "id", "value", "code", "with", "to", "as", "set", "new", "old",
-        "current", "your", "my", "his", "her", "their", "our", "following", "this", "has", "been", "be", "used", "given", "provided", "key", "header", "equals",
-        "string", "phrase", "words", "and", "user",
+        "is",
+        "was",
+        "are",
+        "were",
+        "for",
+        "of",
+        "the",
+        "a",
+        "an",
+        "number",
+        "no",
+        "num",
+        "id",
+        "value",
+        "code",
+        "with",
+        "to",
+        "as",
+        "set",
+        "new",
+        "old",
+        "current",
+        "your",
+        "my",
+        "his",
+        "her",
+        "their",
+        "our",
+        "following",
+        "this",
+        "has",
+        "been",
+        "be",
+        "used",
+        "given",
+        "provided",
+        "key",
+        "header",
+        "equals",
+        "string",
+        "phrase",
+        "words",
+        "and",
+        "user",
     ];
-    word.len() <= 9 && WORDS.iter().any(|w| word.eq_ignore_ascii_case(w.as_bytes()))
+    word.len() <= 9
+        && WORDS
+            .iter()
+            .any(|w| word.eq_ignore_ascii_case(w.as_bytes()))
 }
 
 #[cfg(test)]

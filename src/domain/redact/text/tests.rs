@@ -8,13 +8,22 @@ fn text(input: &str) -> String {
 #[test]
 fn pem_blocks_go_as_a_whole() {
     let block = "-----BEGIN RSA PRIVATE KEY-----\nMIIBOgIBAAJBAKj34GkxFhD90vcNLYLInFEX6Ppy1tPf\nAoGBAK\n-----END RSA PRIVATE KEY-----";
-    assert_eq!(text(&format!("key:\n{block}\ndone")), "key:\n[redacted:private_key]\ndone");
-    assert_eq!(text("x -----BEGIN PRIVATE KEY-----\nMIIBOgIB\nAoGBAK"), "x [redacted:private_key]");
+    assert_eq!(
+        text(&format!("key:\n{block}\ndone")),
+        "key:\n[redacted:private_key]\ndone"
+    );
+    assert_eq!(
+        text("x -----BEGIN PRIVATE KEY-----\nMIIBOgIB\nAoGBAK"),
+        "x [redacted:private_key]"
+    );
 }
 
 #[test]
 fn a_label_at_the_end_of_a_line_reaches_into_the_next() {
-    assert_eq!(text("password:\nhunter2x\n"), "password:\n[redacted:password]\n");
+    assert_eq!(
+        text("password:\nhunter2x\n"),
+        "password:\n[redacted:password]\n"
+    );
 }
 
 #[test]
