@@ -1,5 +1,7 @@
 //! The one place where the concrete parts are chosen and put together.
 
+pub mod capture;
+
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,6 +13,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::oneshot;
 
 use crate::adapters::callers_file::{CallersFile, CallersFileError, Poll};
+use crate::adapters::capture::Captures;
 use crate::adapters::key_file::{self, KeyError};
 use crate::adapters::ledger::{
     LedgerError, LedgerRecorder, RecorderSettings, SqliteStore, Unwritten,
@@ -65,6 +68,14 @@ pub enum StartError {
     /// The ledger cannot be opened.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// The captures cannot be kept.
+    #[error("cannot keep captures in {path}: {cause}")]
+    Captures {
+        /// Their directory.
+        path: PathBuf,
+        /// What the system said.
+        cause: io::Error,
+    },
     /// A thread cannot be started.
     #[error("cannot start a thread: {0}")]
     Thread(io::Error),
@@ -210,6 +221,7 @@ pub fn build_redactor(builder: RedactorBuilder) -> Result<Redactor, StartError> 
 pub struct Running {
     server: Server,
     recorder: Arc<LedgerRecorder>,
+    captures: Option<Arc<Captures>>,
     background: Background,
     drain: Duration,
 }
@@ -233,6 +245,7 @@ impl Running {
         let keyring = Arc::new(keyring(&config, true)?);
         let callers_file = CallersFile::open(&config.callers.file)?;
         let callers = Arc::new(ArcSwap::new(Arc::clone(callers_file.book())));
+        let captures = capture::start(&config, &catalog)?;
         let routes = Routes::new(catalog, &config)?;
         let servers = routes.servers();
         let runtime = runtime()?;
@@ -255,6 +268,7 @@ impl Running {
             caller_rules: config.callers.clone(),
             recorder: Arc::clone(&recorder) as Arc<dyn Recorder>,
             limits: FrontLimits::new(&config),
+            captures: captures.clone(),
             in_flight: Arc::new(AtomicUsize::new(0)),
         });
         let server = Server::start(&config, &gateway)?;
@@ -262,6 +276,7 @@ impl Running {
         Ok(Self {
             server,
             recorder,
+            captures,
             background,
             drain: config.timeouts.drain,
         })
@@ -276,6 +291,9 @@ impl Running {
     pub fn stop(self) -> Stopped {
         let calls = self.server.stop(self.drain);
         self.background.stop();
+        if let Some(captures) = &self.captures {
+            captures.stop();
+        }
         let records = self.recorder.shutdown(FLUSH_TIME);
         Stopped { calls, records }
     }

@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod caller;
+mod capture;
 mod catalog;
 mod check;
 mod classify;
@@ -80,6 +81,13 @@ enum Command {
         #[command(flatten)]
         args: caller::CallerArgs,
     },
+    /// Read the exchanges that were captured for debugging.
+    Capture {
+        #[command(flatten)]
+        config: ConfigArgs,
+        #[command(flatten)]
+        args: capture::CaptureArgs,
+    },
     /// Look up providers and their operations.
     Catalog(catalog::CatalogArgs),
     /// Say what a pasted request would be recorded as.
@@ -147,6 +155,7 @@ pub fn run() -> ExitCode {
         Command::Check(args) => check::run(&args, &mut out),
         Command::Audit { config, args } => run_audit(&config, &args, &mut out),
         Command::Caller { config, args } => run_caller(&config, &args, &mut out),
+        Command::Capture { config, args } => capture::run(&config, &args, &mut out),
         Command::Catalog(args) => catalog::run(&args, &mut out),
         Command::Classify(args) => run_classify(&args, &mut out),
         Command::Demo(args) => run_demo(&args, &mut out),

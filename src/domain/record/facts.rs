@@ -99,6 +99,8 @@ pub enum CallerVia {
     Key,
     /// By its loopback or Unix socket address.
     Address,
+    /// By the user of the operating system that ran a command.
+    User,
     /// Not at all.
     None,
 }
@@ -110,6 +112,7 @@ impl CallerVia {
             Self::Mtls => "mtls",
             Self::Key => "key",
             Self::Address => "address",
+            Self::User => "user",
             Self::None => "none",
         }
     }

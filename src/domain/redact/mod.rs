@@ -152,6 +152,11 @@ impl<T> Redacted<T> {
 }
 
 impl Redacted<Vec<u8>> {
+    /// Adds what comes next of the same output.
+    pub fn append(&mut self, next: Self) {
+        self.0.extend_from_slice(&next.0);
+    }
+
     /// As text; bytes that are not UTF-8 become U+FFFD.
     pub fn into_text(self) -> Redacted<String> {
         Redacted(match String::from_utf8(self.0) {

@@ -28,6 +28,7 @@ use pingora_error::{Error, ErrorType, Result};
 use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::{FailToProxy, ProxyHttp, Session};
 
+use crate::adapters::capture::Captures;
 use crate::domain::config::Config;
 use crate::domain::http::{HeadLimits, Refusal};
 use crate::domain::identity::CallerBook;
@@ -71,6 +72,8 @@ pub struct Parts {
     pub recorder: Arc<dyn Recorder>,
     /// Sizes and times before there is a call.
     pub limits: FrontLimits,
+    /// Captures calls for debugging, where the configuration asks for it.
+    pub captures: Option<Arc<Captures>>,
     /// Calls in flight.
     pub in_flight: Arc<AtomicUsize>,
 }
@@ -180,10 +183,11 @@ impl ProxyHttp for Gateway {
         &self,
         _session: &mut Session,
         body: &mut Option<Bytes>,
-        _end: bool,
+        end: bool,
         exchange: &mut Exchange,
     ) -> Result<()> {
         stages::tap::request_body(exchange, body.as_deref());
+        stages::capture::request_body(exchange, body.as_deref(), end);
         Ok(())
     }
 
@@ -194,6 +198,8 @@ impl ProxyHttp for Gateway {
         exchange: &mut Exchange,
     ) -> Result<()> {
         stages::tap::response_head(&self.0, response, exchange);
+        stages::capture::response_head(exchange, response);
+        stages::map_error::head(response, exchange)?;
         stages::respond::pass_on(response, exchange)
     }
 
@@ -201,14 +207,26 @@ impl ProxyHttp for Gateway {
         &self,
         _session: &mut Session,
         body: &mut Option<Bytes>,
-        _end: bool,
+        end: bool,
         exchange: &mut Exchange,
     ) -> Result<Option<Duration>> {
         stages::tap::response_body(exchange, body.as_deref());
+        stages::capture::response_body(exchange, body.as_deref(), end);
+        stages::map_error::body(exchange, body, end);
         if exchange.is_late() {
             return Error::e_explain(ErrorType::ReadTimedout, "whole-request timeout");
         }
         Ok(None)
+    }
+
+    /// Trailers of a body that was replaced give way to what replaces it.
+    async fn response_trailer_filter(
+        &self,
+        _session: &mut Session,
+        _trailers: &mut http::HeaderMap,
+        exchange: &mut Exchange,
+    ) -> Result<Option<Bytes>> {
+        Ok(stages::map_error::answer(exchange))
     }
 
     fn error_while_proxy(
@@ -238,6 +256,7 @@ impl ProxyHttp for Gateway {
     }
 
     async fn logging(&self, session: &mut Session, error: Option<&Error>, exchange: &mut Exchange) {
+        stages::capture::end(exchange);
         stages::close::exchange(session, exchange, error);
     }
 
