@@ -439,7 +439,12 @@ fn a_wyre_flow_is_on_record_call_by_call() {
     let key = rows[0].text("minted_fingerprint");
     assert_eq!((secret.len(), key.len()), (32, 32), "{:?}", rows[0]);
     for (at, made) in [(1, secret), (2, secret), (3, secret), (4, key)] {
-        assert_eq!(rows[at].text("token_fingerprint"), made, "call {at}: {:?}", rows[at]);
+        assert_eq!(
+            rows[at].text("token_fingerprint"),
+            made,
+            "call {at}: {:?}",
+            rows[at]
+        );
     }
     assert_eq!(rows[1].text("minted_fingerprint"), key);
     let acting: Vec<bool> = rows.iter().map(|row| !row.lacks("on_behalf_of")).collect();

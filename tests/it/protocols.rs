@@ -334,6 +334,31 @@ fn a_bank_that_cannot_be_verified_gets_nothing() {
 }
 
 #[test]
+fn a_tls_handshake_takes_no_longer_than_the_call_may() {
+    // Accepts connections and says nothing.
+    let bank = Bank::start(|line| {
+        line.head();
+    });
+    let port = bank.address().rsplit(':').next().unwrap();
+    let gateway = Config::new()
+        .cybrid(&format!("https://localhost:{port}"))
+        .section("[timeouts]\nrequest = \"500ms\"")
+        .start();
+    let answer = gateway.post("/cybrid/bank/api/trades", &[], "{}");
+    assert_eq!(
+        (answer.status, answer.problem().as_str()),
+        (504, "upstream_connect_timeout")
+    );
+    let row = gateway.row_of(&answer);
+    row.expect(&[
+        ("outcome", "failure"),
+        ("decision", "unavailable"),
+        ("forwarded_at", ""),
+    ]);
+    assert!(row.number("total_us") < 4_000_000, "{row:?}");
+}
+
+#[test]
 fn http2_to_the_bank_by_prior_knowledge_and_by_alpn() {
     let sim = Sim::start(Vendor::Cybrid);
     let keys = "http_version = \"2\"";
@@ -405,7 +430,11 @@ fn answers_without_a_body_end_at_once() {
         let answer = client.call(method, target, &[], b"");
         assert_eq!(answer.status, status, "{method}");
         let row = gateway.row_of(&answer);
-        row.expect(&[("method", method), ("status", &status.to_string()), ("response_bytes", "0")]);
+        row.expect(&[
+            ("method", method),
+            ("status", &status.to_string()),
+            ("response_bytes", "0"),
+        ]);
     }
 }
 
@@ -417,8 +446,13 @@ fn an_answer_that_ends_with_the_connection_is_whole() {
     });
     let gateway = Config::new().cybrid(&bank.url()).start();
     let answer = gateway.get(BANKS, &[]);
-    assert_eq!((answer.status, answer.text(), answer.complete), (200, "until the end", true));
-    gateway.row_of(&answer).expect(&[("outcome", "success"), ("response_bytes", "13")]);
+    assert_eq!(
+        (answer.status, answer.text(), answer.complete),
+        (200, "until the end", true)
+    );
+    gateway
+        .row_of(&answer)
+        .expect(&[("outcome", "success"), ("response_bytes", "13")]);
 }
 
 #[test]
@@ -430,7 +464,10 @@ fn many_http2_streams_share_a_connection_and_each_has_its_row() {
     let distinct: std::collections::BTreeSet<&String> = ids.iter().collect();
     assert_eq!(distinct.len(), 50);
     let rows = gateway.rows(50, &["--outcome", "success"]);
-    assert!(rows.iter().all(|row| ids.iter().any(|id| id == row.text("call_id"))));
+    assert!(
+        rows.iter()
+            .all(|row| ids.iter().any(|id| id == row.text("call_id")))
+    );
 }
 
 #[test]
@@ -444,9 +481,18 @@ fn bank_tokens_and_long_queries_fit() {
     assert_eq!(bank.last().header("Authorization"), Some(&*token));
     assert!(!gateway.row_of(&answer).lacks("token_fingerprint"));
     let mut h2 = H2::plain(gateway.address());
-    assert_eq!(h2.call("GET", &target, &[("authorization", &token)], b"").status, 200);
+    assert_eq!(
+        h2.call("GET", &target, &[("authorization", &token)], b"")
+            .status,
+        200
+    );
     let token = format!("Bearer {}", "t".repeat(20_000));
     let answer = gateway.get(BANKS, &[("Authorization", &token)]);
-    assert_eq!((answer.status, answer.problem().as_str()), (431, "field_too_large"));
-    gateway.row_of(&answer).expect(&[("decision", "refused"), ("reason", "field_too_large")]);
+    assert_eq!(
+        (answer.status, answer.problem().as_str()),
+        (431, "field_too_large")
+    );
+    gateway
+        .row_of(&answer)
+        .expect(&[("decision", "refused"), ("reason", "field_too_large")]);
 }
