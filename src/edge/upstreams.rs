@@ -5,7 +5,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -45,6 +45,8 @@ pub struct Server {
     template: HttpPeer,
     addresses: ArcSwap<Vec<SocketAddr>>,
     next: AtomicUsize,
+    /// Whether the last resolution succeeded; assumed before the first.
+    resolved: AtomicBool,
     /// Value of `Host`.
     authority: Box<str>,
 }
@@ -60,7 +62,11 @@ impl Server {
         timeouts: &Timeouts,
     ) -> Result<Self, CaError> {
         let literal = parse_ip(&config.host);
-        let sni = if literal.is_some() { String::new() } else { config.host.to_string() };
+        let sni = if literal.is_some() {
+            String::new()
+        } else {
+            config.host.to_string()
+        };
         let placeholder = SocketAddr::from(([0, 0, 0, 0], 0));
         let mut template = HttpPeer::new(placeholder, config.tls, sni);
         let options = &mut template.options;
@@ -98,6 +104,7 @@ impl Server {
             template,
             addresses: ArcSwap::from_pointee(addresses.into_iter().collect()),
             next: AtomicUsize::new(0),
+            resolved: AtomicBool::new(true),
             authority: authority.into(),
         })
     }
@@ -171,12 +178,20 @@ pub async fn keep_resolved(servers: Vec<Arc<Server>>) {
     loop {
         let mut all = true;
         for server in &servers {
-            if !server.resolve().await {
-                all = false;
-                tracing::warn!(
+            let resolved = server.resolve().await;
+            all &= resolved;
+            // Said once per change, not once per try.
+            let was_resolved = server.resolved.swap(resolved, Ordering::Relaxed);
+            match (was_resolved, resolved) {
+                (true, false) => tracing::warn!(
                     host = &*server.config.host,
                     "cannot resolve the name of a bank's server; trying again"
-                );
+                ),
+                (false, true) => tracing::info!(
+                    host = &*server.config.host,
+                    "the name of a bank's server is resolved again"
+                ),
+                _ => {}
             }
         }
         tokio::time::sleep(if all { REFRESH } else { RETRY }).await;
@@ -184,7 +199,10 @@ pub async fn keep_resolved(servers: Vec<Arc<Server>>) {
 }
 
 fn parse_ip(host: &str) -> Option<IpAddr> {
-    host.trim_start_matches('[').trim_end_matches(']').parse().ok()
+    host.trim_start_matches('[')
+        .trim_end_matches(']')
+        .parse()
+        .ok()
 }
 
 fn read_authorities(path: &Path) -> Result<Arc<[WrappedX509]>, CaError> {

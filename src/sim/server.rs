@@ -32,7 +32,7 @@ const MAX_BODY_BYTES: usize = 12 * 1024 * 1024;
 /// The largest head, so that tokens near 3 KB pass many times over, HTTP/2 included.
 const MAX_HEAD_BYTES: u32 = 64 * 1024;
 
-/// A running simulator. Dropping it does not stop it; [`Simulator::shutdown`] does.
+/// A running simulator. Dropping it stops it; [`Simulator::shutdown`] also waits for the end.
 pub struct Simulator {
     address: SocketAddr,
     shared: Arc<Shared>,
@@ -362,7 +362,8 @@ fn build(reply: Reply, cut: bool) -> Response<Answer> {
         content_type,
         body,
     } = reply;
-    let mut response = Response::new(if cut {
+    // A body that is not there cannot be cut.
+    let mut response = Response::new(if cut && !body.is_empty() {
         Answer::cut(body)
     } else {
         Answer::whole(body)

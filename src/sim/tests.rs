@@ -2,6 +2,7 @@
 
 mod cybrid;
 mod faults;
+mod hostile;
 mod obp;
 mod serve_for_hand;
 mod wyre;

@@ -6,11 +6,15 @@
     clippy::print_stderr
 )]
 
+mod bad_input;
 mod callers;
+mod canary;
+mod cli_demo;
 mod clients;
 mod commands;
 mod harness;
 mod headers;
+mod house;
 mod lifecycle;
 mod outcomes;
 mod protocols;

@@ -302,6 +302,18 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn the_last_migration_sets_the_version_that_this_program_knows() {
+        let last = MIGRATIONS.iter().last().map(|migration| migration.version);
+        assert_eq!(last, Some(SCHEMA_VERSION));
+        let dir = tempfile::tempdir().unwrap();
+        let mut conn = open_writer(&dir.path().join("egret.db")).await.unwrap();
+        let Kind::Ledger { version } = identify(&mut conn).await.unwrap() else {
+            panic!("a new ledger is a ledger");
+        };
+        assert_eq!(version, SCHEMA_VERSION);
+    }
+
+    #[tokio::test]
     async fn files_that_are_no_ledger_are_refused_and_left_alone() {
         let dir = tempfile::tempdir().unwrap();
         let text = dir.path().join("notes.txt");

@@ -7,7 +7,7 @@ use super::moment::Moment;
 use super::{AuditError, Context};
 use crate::adapters::ledger::{Filter, IdPrefix, StatusFilter};
 use crate::domain::record::{Fingerprint, Pseudonym};
-use crate::types::{CallId, Decision, Effect, Environment, Outcome, TokenType};
+use crate::types::{CallId, Decision, Effect, Environment, Outcome, Secret, TokenType};
 
 /// Kind of the identifiers that `--customer` names.
 const CUSTOMER: &str = "customer";
@@ -130,8 +130,8 @@ pub struct FilterArgs {
     #[arg(long, value_parser = words(Outcome::ALL, Outcome::as_str))]
     pub outcome: Option<Outcome>,
     /// Concerns this customer, by its raw GUID
-    #[arg(long, value_name = "GUID")]
-    pub customer: Option<String>,
+    #[arg(long, value_name = "GUID", value_parser = parse_customer)]
+    pub customer: Option<Secret<String>>,
     /// Concerns this identifier, by its raw value; may be repeated
     #[arg(long, value_name = "KIND:VALUE", value_parser = parse_subject)]
     pub subject: Vec<RawSubject>,
@@ -143,25 +143,16 @@ pub struct FilterArgs {
     pub call_id: Option<IdPrefix>,
 }
 
-/// An identifier as the person knows it. Its value is personal: not printed.
-#[derive(Clone, PartialEq, Eq)]
+/// An identifier as the person knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RawSubject {
     kind: String,
-    value: String,
-}
-
-impl std::fmt::Debug for RawSubject {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}:[hidden]", self.kind)
-    }
+    value: Secret<String>,
 }
 
 /// `egret audit query`
 #[derive(Args, Clone, Debug)]
 pub struct QueryArgs {
-    /// Which calls.
-    #[command(flatten)]
-    pub filter: FilterArgs,
     /// How to write them
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
@@ -174,6 +165,10 @@ pub struct QueryArgs {
     /// The oldest first
     #[arg(long)]
     pub oldest_first: bool,
+    // Last, since its heading would hold for what follows.
+    /// Which calls.
+    #[command(flatten)]
+    pub filter: FilterArgs,
 }
 
 /// `egret audit show`
@@ -189,9 +184,6 @@ pub struct ShowArgs {
 /// `egret audit tail`
 #[derive(Args, Clone, Debug)]
 pub struct TailArgs {
-    /// Which calls.
-    #[command(flatten)]
-    pub filter: FilterArgs,
     /// How to write them
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
@@ -201,17 +193,22 @@ pub struct TailArgs {
     /// Go on with new calls as they are recorded
     #[arg(long, short)]
     pub follow: bool,
+    // Last, since its heading would hold for what follows.
+    /// Which calls.
+    #[command(flatten)]
+    pub filter: FilterArgs,
 }
 
 /// `egret audit stats`
 #[derive(Args, Clone, Debug)]
 pub struct StatsArgs {
-    /// Which calls.
-    #[command(flatten)]
-    pub filter: FilterArgs,
     /// How to write them
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
+    // Last, since its heading would hold for what follows.
+    /// Which calls.
+    #[command(flatten)]
+    pub filter: FilterArgs,
 }
 
 impl FilterArgs {
@@ -227,8 +224,14 @@ impl FilterArgs {
         {
             return Err(AuditError::EmptyPeriod { from, to });
         }
-        let customer = self.customer.iter().map(|guid| (CUSTOMER, guid.trim()));
-        let raw = self.subject.iter().map(|s| (&*s.kind, &*s.value));
+        let customer = self
+            .customer
+            .iter()
+            .map(|guid| (CUSTOMER, guid.expose().as_str()));
+        let raw = self
+            .subject
+            .iter()
+            .map(|s| (&*s.kind, s.value.expose().as_str()));
         let mut subjects = self.pseudonym.clone();
         for (kind, value) in customer.chain(raw) {
             subjects.push((context.pseudonymise)(kind, value)?);
@@ -275,11 +278,18 @@ fn parse_pseudonym(text: &str) -> Result<Pseudonym, String> {
         .ok_or_else(|| "use the 32 hexadecimal digits of a subject as `show` prints it".to_owned())
 }
 
+fn parse_customer(text: &str) -> Result<Secret<String>, String> {
+    match text.trim() {
+        "" => Err("give the GUID of the customer".to_owned()),
+        guid => Ok(Secret::new(guid.to_owned())),
+    }
+}
+
 fn parse_subject(text: &str) -> Result<RawSubject, String> {
     match text.split_once(':') {
         Some((kind, value)) if !kind.is_empty() && !value.is_empty() => Ok(RawSubject {
             kind: kind.to_owned(),
-            value: value.to_owned(),
+            value: Secret::new(value.to_owned()),
         }),
         _ => Err("use the kind and the value with a colon between, as in account:1234".to_owned()),
     }

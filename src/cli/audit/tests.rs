@@ -88,6 +88,12 @@ impl Ledger {
 fn the_command_line_is_consistent() {
     use clap::CommandFactory;
     Cli::command().debug_assert();
+    let args = parse("query --customer GUID-1 --subject account:A-1").unwrap();
+    let shown = format!("{args:?}");
+    assert!(
+        !shown.contains("GUID-1") && !shown.contains("A-1"),
+        "{shown}"
+    );
 }
 
 #[tokio::test]

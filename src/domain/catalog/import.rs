@@ -8,9 +8,9 @@ use serde_json::Value;
 use super::base_url::BaseUrl;
 use super::fault::Fault;
 use super::import_fields::{Fields, guess_effect, is_secret, pii_class, resolve};
+use super::import_text::{comment, list, query_shape, quoted};
 use super::json_path::JsonPath;
 use super::model::{Method, Provider};
-use super::shape::{Shape, Vocabulary};
 use super::template::{self, Segment};
 use crate::types::PiiClass;
 
@@ -18,8 +18,6 @@ use crate::types::PiiClass;
 const MAX_DOCUMENT: usize = 16 * 1024 * 1024;
 /// Most operations that are taken over.
 const MAX_OPERATIONS: usize = 5_000;
-/// Longest text of the document that is copied into a comment or a summary, in characters.
-const MAX_TEXT: usize = 100;
 
 /// Why a document could not be imported.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -498,58 +496,4 @@ impl Call<'_> {
 
 fn content_schemas(value: &Value) -> impl Iterator<Item = &Value> {
     objects(value, "/content").filter_map(|(_, media)| media.get("schema"))
-}
-
-/// The shape of a query parameter whose values cannot carry a secret.
-fn query_shape(schema: &Value) -> Option<String> {
-    let shape = match (
-        schema.get("type").and_then(Value::as_str),
-        schema.get("format").and_then(Value::as_str),
-    ) {
-        (Some("integer"), _) => "int".to_owned(),
-        (Some("boolean"), _) => "bool".to_owned(),
-        (Some("string"), Some("date")) => "date".to_owned(),
-        (Some("string"), Some("date-time")) => "datetime".to_owned(),
-        _ => {
-            let words = schema.get("enum")?.as_array()?;
-            let words: Option<Vec<&str>> = words.iter().map(Value::as_str).collect();
-            format!("enum({})", words?.join(", "))
-        }
-    };
-    Shape::parse(&shape, &Vocabulary::default())
-        .ok()
-        .map(|_| shape)
-}
-
-/// A text of the document on one line, shortened.
-fn comment(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .take(MAX_TEXT)
-        .collect()
-}
-
-/// A TOML basic string.
-fn quoted(text: &str) -> String {
-    let mut quoted = String::with_capacity(text.len() + 2);
-    quoted.push('"');
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => {
-                quoted.push('\\');
-                quoted.push(c);
-            }
-            c if c.is_control() => {
-                let _ = write!(quoted, "\\u{:04X}", u32::from(c));
-            }
-            c => quoted.push(c),
-        }
-    }
-    quoted.push('"');
-    quoted
-}
-
-fn list<'a>(items: impl Iterator<Item = &'a str>) -> String {
-    let items: Vec<String> = items.map(quoted).collect();
-    format!("[{}]", items.join(", "))
 }

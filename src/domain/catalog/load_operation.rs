@@ -4,9 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::json_path::JsonPath;
-use super::load::{
-    choice, json_path, load_facts, locator, name, query_keep, service_index, timeout, word,
-};
+use super::load::{choice, json_path, locator, name, query_keep, service_index, timeout, word};
+use super::load_rules::load_facts;
 use super::model::{
     FactRule, Locator, Method, MintEncoding, MintRule, Operation, OperationFlag, ParamKeep,
     PathParam, PiiRule, QueryKeep, QueryRule, QueryRules, ReplayGuard, Service,

@@ -6,19 +6,20 @@
 //! tail starts last. The search neither
 //! allocates nor visits more than [`MAX_VISITS`] nodes.
 
+use std::cmp::Ordering;
 use std::ops::Range;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
 
 use super::model::{Method, Operation, Provider, ServiceIndex};
-use super::template::{self, MAX_PARAMS, Segment, VERSION};
+use super::template::{self, MAX_PARAMS, MAX_SEGMENTS, Segment, VERSION};
 
 /// Most trie nodes that one search visits; beyond, nothing matches. A path of the largest
 /// provider (OBP) visits fewer than 60; only a catalog made to branch everywhere needs more.
 const MAX_VISITS: u32 = 1_024;
-/// Longest path that is looked at, in bytes. Servers refuse far shorter ones.
-const MAX_PATH: usize = 65_535;
+/// Longest path that is looked at, in bytes: offsets are u16. Servers refuse far shorter ones.
+const MAX_PATH: usize = u16::MAX as usize - 1;
 /// No node.
 const NONE: u32 = u32::MAX;
 
@@ -85,7 +86,7 @@ impl Match<'_> {
 pub struct Matcher {
     nodes: Vec<Node>,
     edges: Vec<Edge>,
-    labels: String,
+    labels: Vec<u8>,
     ends: Vec<(Method, u32)>,
     routes: Vec<Route>,
     roots: Vec<u32>,
@@ -93,7 +94,7 @@ pub struct Matcher {
 
 #[derive(Clone, Debug)]
 struct Node {
-    /// Literal children, sorted by length and bytes of their label.
+    /// Literal children, sorted by [`Label`].
     edges: Range<u32>,
     /// Child for any segment, or [`NONE`].
     param: u32,
@@ -105,9 +106,35 @@ struct Node {
 
 #[derive(Clone, Copy, Debug)]
 struct Edge {
+    label: Label,
+    /// Where the label's text is in [`Matcher::labels`].
     start: u32,
-    len: u16,
     node: u32,
+}
+
+/// A literal segment, short enough to compare without its text in most cases: the first eight
+/// bytes as a number, then the length. Longer texts are compared in full if these are equal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Label {
+    head: u64,
+    len: u16,
+}
+
+/// Bytes of a segment that a [`Label`] holds.
+const HEAD: usize = 8;
+
+impl Label {
+    fn of(text: &[u8]) -> Self {
+        let mut head = [0; HEAD];
+        for (to, from) in head.iter_mut().zip(text) {
+            *to = *from;
+        }
+        // A path is at most u16 long.
+        Self {
+            head: u64::from_be_bytes(head),
+            len: text.len() as u16,
+        }
+    }
 }
 
 /// How good a match is; larger is better.
@@ -134,10 +161,60 @@ fn method_fit(offered: Method, asked: Option<Method>) -> u8 {
     }
 }
 
+/// Where the segments of a path start: one more than the deepest template has, so that the end
+/// of the last one is known. A path can have more.
+#[derive(Clone, Copy)]
+struct Steps<'p> {
+    path: &'p [u8],
+    starts: [u16; MAX_SEGMENTS + 2],
+    count: u32,
+}
+
+impl<'p> Steps<'p> {
+    /// `None` for a path that does not start with a slash or is too long.
+    fn of(path: &'p str) -> Option<Self> {
+        let path = path.as_bytes();
+        if path.first() != Some(&b'/') || path.len() > MAX_PATH {
+            return None;
+        }
+        let mut starts = [0; MAX_SEGMENTS + 2];
+        let mut count: u32 = 0;
+        for (at, byte) in path.iter().enumerate() {
+            if *byte == b'/' {
+                if let Some(start) = starts.get_mut(count as usize) {
+                    *start = at as u16 + 1;
+                }
+                count += 1;
+            }
+        }
+        if let Some(end) = starts.get_mut(count as usize) {
+            *end = path.len() as u16 + 1;
+        }
+        Some(Self {
+            path,
+            starts,
+            count,
+        })
+    }
+
+    /// The bounds of a segment; `None` past the last one, and past the deepest template.
+    fn bounds(&self, depth: u32) -> Option<ParamRange> {
+        let depth = (depth < self.count).then_some(depth as usize)?;
+        let start = *self.starts.get(depth)?;
+        let end = self.starts.get(depth + 1)?.checked_sub(1)?;
+        Some(ParamRange { start, end })
+    }
+
+    fn segment(&self, depth: u32) -> Option<&'p [u8]> {
+        let bounds = self.bounds(depth)?;
+        self.path
+            .get(usize::from(bounds.start)..usize::from(bounds.end))
+    }
+}
+
 struct Search<'p> {
-    path: &'p str,
+    steps: Steps<'p>,
     method: Option<Method>,
-    segments: u32,
     visits: u32,
     best: Option<(Rank, u32)>,
 }
@@ -148,7 +225,7 @@ impl Search<'_> {
         let Some((best, _)) = self.best else {
             return false;
         };
-        let left = self.segments.saturating_sub(depth);
+        let left = self.steps.count.saturating_sub(depth);
         // Segments beyond the deepest template can only be part of a tail.
         let rest = if depth >= 32 { 0 } else { u32::MAX >> depth };
         let bound = Rank {
@@ -200,18 +277,13 @@ impl Matcher {
     /// came, byte for byte: percent-encoding and trailing slashes count.
     pub fn find(&self, service: ServiceIndex, method: &str, path: &str) -> Option<Match<'_>> {
         let root = *self.roots.get(usize::from(service.0))?;
-        let rest = path.strip_prefix('/')?;
-        if path.len() > MAX_PATH {
-            return None;
-        }
         let mut search = Search {
-            path: rest,
+            steps: Steps::of(path)?,
             method: Method::parse(method).filter(|method| *method != Method::Any),
-            segments: memchr::memchr_iter(b'/', path.as_bytes()).count() as u32,
             visits: 0,
             best: None,
         };
-        self.walk(root, 0, 0, 0, &mut search);
+        self.walk(root, 0, 0, &mut search);
         if search.visits > MAX_VISITS {
             return None;
         }
@@ -219,13 +291,12 @@ impl Matcher {
         let route = self.routes.get(route as usize)?;
         Some(Match {
             route,
-            params: params(route, path),
+            params: params(route, &search.steps),
         })
     }
 
-    /// Visits a node whose path is consumed up to `at`, the start of segment `depth`; `at` is
-    /// one past the end when no segment is left.
-    fn walk(&self, node: u32, at: usize, depth: u32, mask: u32, search: &mut Search<'_>) {
+    /// Visits a node that the first `depth` segments lead to.
+    fn walk(&self, node: u32, depth: u32, mask: u32, search: &mut Search<'_>) {
         search.visits += 1;
         if search.visits > MAX_VISITS || search.is_hopeless(depth, mask) {
             return;
@@ -233,37 +304,36 @@ impl Matcher {
         let Some(node) = self.nodes.get(node as usize) else {
             return;
         };
-        let Some(rest) = search.path.get(at..) else {
-            self.offer(&node.ends, mask, u32::MAX, search);
+        let Some(segment) = search.steps.segment(depth) else {
+            if depth == search.steps.count {
+                self.offer(&node.ends, mask, u32::MAX, search);
+            }
             return;
         };
-        let len = memchr::memchr(b'/', rest.as_bytes()).unwrap_or(rest.len());
-        let segment = &rest[..len];
-        let next = at + len + 1;
         if let Some(child) = self.literal_child(node, segment) {
-            self.walk(child, next, depth + 1, mask | bit(depth), search);
+            self.walk(child, depth + 1, mask | bit(depth), search);
         }
-        if len > 0 {
+        if !segment.is_empty() {
             if node.param != NONE {
-                self.walk(node.param, next, depth + 1, mask, search);
+                self.walk(node.param, depth + 1, mask, search);
             }
             self.offer(&node.tails, mask, depth, search);
         }
     }
 
-    fn literal_child(&self, node: &Node, segment: &str) -> Option<u32> {
+    fn literal_child(&self, node: &Node, segment: &[u8]) -> Option<u32> {
         let edges = self
             .edges
             .get(node.edges.start as usize..node.edges.end as usize)?;
-        let labels = self.labels.as_bytes();
-        let wanted = segment.as_bytes();
+        let wanted = Label::of(segment);
         let at = edges
             .binary_search_by(|edge| {
-                usize::from(edge.len).cmp(&wanted.len()).then_with(|| {
-                    let start = edge.start as usize;
-                    labels
-                        .get(start..start + usize::from(edge.len))
-                        .cmp(&Some(wanted))
+                edge.label.cmp(&wanted).then_with(|| match segment.len() {
+                    ..=HEAD => Ordering::Equal,
+                    len => self
+                        .labels
+                        .get(edge.start as usize..edge.start as usize + len)
+                        .cmp(&Some(segment)),
                 })
             })
             .ok()?;
@@ -295,24 +365,20 @@ impl Matcher {
 }
 
 /// The ranges of the segments that are not literal in a route that matched.
-fn params(route: &Route, path: &str) -> Params {
+fn params(route: &Route, steps: &Steps<'_>) -> Params {
     let mut params = Params::new();
-    let wanted = route.operation.params.len();
-    let mut start = 1;
-    let mut depth = 0;
-    while params.len() < wanted && start <= path.len() {
-        let tail = params.len() + 1 == wanted && route.operation.has_tail();
-        let len = memchr::memchr(b'/', &path.as_bytes()[start..]).unwrap_or(path.len() - start);
-        if depth >= 32 || route.literals & bit(depth) == 0 {
-            let end = if tail { path.len() } else { start + len };
-            // Both fit: find() refuses paths beyond u16.
-            params.push(ParamRange {
-                start: start as u16,
-                end: end as u16,
-            });
-        }
-        start += len + 1;
-        depth += 1;
+    let mut variable = !route.literals;
+    for _ in 0..route.operation.params.len() {
+        // A template has at most 32 segments, so each parameter has a bit.
+        let depth = variable.leading_zeros();
+        let Some(bounds) = steps.bounds(depth).filter(|_| variable != 0) else {
+            break;
+        };
+        variable &= !bit(depth);
+        params.push(bounds);
+    }
+    if let Some(last) = params.last_mut().filter(|_| route.operation.has_tail()) {
+        last.end = steps.path.len() as u16;
     }
     params
 }
@@ -326,7 +392,7 @@ struct Builder {
 
 #[derive(Default)]
 struct Draft {
-    literals: std::collections::BTreeMap<(usize, Box<str>), u32>,
+    literals: std::collections::BTreeMap<(Label, Box<str>), u32>,
     param: Option<u32>,
     ends: Vec<(Method, u32)>,
     tails: Vec<(Method, u32)>,
@@ -352,7 +418,7 @@ impl Builder {
                     literals |= bit(depth);
                     *self.nodes[at]
                         .literals
-                        .entry((text.len(), (*text).into()))
+                        .entry((Label::of(text.as_bytes()), (*text).into()))
                         .or_insert(fresh)
                 }
                 Segment::Param(_) => *self.nodes[at].param.get_or_insert(fresh),
@@ -389,7 +455,7 @@ impl Builder {
         let mut matcher = Matcher {
             nodes: Vec::with_capacity(self.nodes.len()),
             edges: Vec::new(),
-            labels: String::new(),
+            labels: Vec::new(),
             ends: Vec::new(),
             routes: self.routes,
             roots,
@@ -397,17 +463,12 @@ impl Builder {
         let mut label_at = std::collections::HashMap::new();
         for draft in self.nodes {
             let first = matcher.edges.len() as u32;
-            for ((len, label), node) in draft.literals {
-                let start = *label_at.entry(label).or_insert_with_key(|label| {
-                    matcher.labels.push_str(label);
-                    (matcher.labels.len() - label.len()) as u32
+            for ((label, text), node) in draft.literals {
+                let start = *label_at.entry(text).or_insert_with_key(|text| {
+                    matcher.labels.extend_from_slice(text.as_bytes());
+                    (matcher.labels.len() - text.len()) as u32
                 });
-                // A template is at most 512 bytes long.
-                matcher.edges.push(Edge {
-                    start,
-                    len: len as u16,
-                    node,
-                });
+                matcher.edges.push(Edge { label, start, node });
             }
             let edges = first..matcher.edges.len() as u32;
             let ends = append(&mut matcher.ends, draft.ends);

@@ -127,7 +127,7 @@ fn number(query: &[(String, String)], name: &str, default: usize) -> Result<usiz
     }
 }
 
-/// Stands in for a query parameter that is no filter.
+/// Query parameters that are no filters.
 const NO_FILTERS: [&str; 7] = [
     "page",
     "per_page",
@@ -167,14 +167,15 @@ impl Cybrid {
                 format!("per_page is not within 1 and {MAX_PER_PAGE}"),
             ));
         }
+        // With a bank or customer token the parameter is ignored; the token decides.
+        let decided = call
+            .grant
+            .as_ref()
+            .is_some_and(|grant| grant.bank.is_some());
         let filters: Vec<(String, String)> = query
             .iter()
-            .filter(|(name, _)| {
-                !NO_FILTERS.contains(&name.as_str())
-                    // With a bank token the parameter is ignored; the token decides.
-                    && !(name == "bank_guid"
-                        && call.grant.as_ref().is_some_and(|grant| grant.bank.is_some()))
-            })
+            .filter(|(name, _)| !(decided && name == "bank_guid"))
+            .filter(|(name, _)| !NO_FILTERS.contains(&name.as_str()))
             .cloned()
             .collect();
         let seen = || {

@@ -9,6 +9,7 @@ mod error;
 mod listing;
 mod oauth;
 mod operation;
+mod portal;
 mod resources;
 mod scopes;
 mod seed;

@@ -69,7 +69,7 @@ pub fn check_origins(body: &Map<String, Value>) -> Result<(), ApiError> {
 }
 
 /// Fields taken over from the body as they are, if given.
-fn copied(body: &Map<String, Value>, fields: &[&str]) -> Map<String, Value> {
+pub fn copied(body: &Map<String, Value>, fields: &[&str]) -> Map<String, Value> {
     fields
         .iter()
         .filter_map(|field| {
@@ -369,82 +369,6 @@ impl Cybrid {
             ],
         ));
         bank
-    }
-
-    fn application(&mut self, call: &Call<'_>) -> Object {
-        let mut application = object(json!({
-            "guid": self.entropy.guid(),
-            "client_id": self.entropy.base64url(32),
-            "scopes": [],
-            "ip_allowlist": [],
-            "created_at": instant(call.now()),
-            "updated_at": instant(call.now()),
-        }));
-        application
-            .public
-            .extend(copied(&call.body, &["name", "expires_at", "ip_allowlist"]));
-        application
-    }
-
-    fn user(&mut self, call: &Call<'_>) -> Result<Object, ApiError> {
-        let email = text(&call.body, "email");
-        if self
-            .store
-            .newest_first("users")
-            .any(|user| user.text("email") == email)
-        {
-            return Err(ApiError::new(409, "data_exists", "Data exists: User"));
-        }
-        let invite = self.entropy.base64url(24);
-        Ok(object(json!({
-            "guid": self.entropy.guid(),
-            "username": email,
-            "email": email,
-            "allowed_scopes": call.body.get("allowed_scopes").cloned().unwrap_or(json!([])),
-            "invite_url": format!("https://id.sandbox.example/invitations/{invite}"),
-            "created_at": instant(call.now()),
-            "updated_at": instant(call.now()),
-        })))
-    }
-
-    fn subscription(&mut self, resource: &str, call: &Call<'_>) -> Result<Object, ApiError> {
-        let mut made = object(json!({
-            "guid": self.entropy.guid(),
-            "state": "storing",
-            "created_at": instant(call.now()),
-            "updated_at": instant(call.now()),
-        }));
-        if resource == "subscriptions" {
-            made.set("organization_guid", ORGANIZATION_GUID);
-            // 64 hexadecimal characters, used as text.
-            let key = format!("{}{}", self.entropy.guid(), self.entropy.guid());
-            made.set("signing_key", key);
-            made.set("protection_enabled", false);
-            made.public.extend(copied(
-                &call.body,
-                &[
-                    "name",
-                    "type",
-                    "environment",
-                    "url",
-                    "recipient",
-                    "event_types",
-                ],
-            ));
-        } else {
-            for (field, of) in [
-                ("subscription_guid", "subscriptions"),
-                ("subscription_event_guid", "subscription_events"),
-            ] {
-                let guid = text(&call.body, field);
-                if self.store.get(of, guid).is_none() {
-                    return Err(ApiError::not_found());
-                }
-                made.set(field, guid);
-            }
-            made.set("attempt_count", 0);
-        }
-        Ok(made)
     }
 
     fn persona_session(&mut self, call: &Call<'_>) -> Result<Value, ApiError> {

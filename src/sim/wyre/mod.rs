@@ -4,6 +4,7 @@
 
 mod auth;
 mod error;
+mod orders;
 mod resources;
 
 use std::collections::{HashMap, VecDeque};

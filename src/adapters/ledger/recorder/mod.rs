@@ -47,8 +47,9 @@ pub struct RecorderSettings {
     /// The most records that may be open or waiting to be written. At about 1.5 KiB a record, the
     /// default holds at most 100 MiB, and some seconds of traffic while the disk does not answer.
     pub capacity: usize,
-    /// How long calls are gathered before they are written together. Also the most that a crash of
-    /// the process can lose. An idle recorder looks after [`RecorderSettings::idle`] only.
+    /// How long calls are gathered before they are written together. A crash of the process loses
+    /// what was handed over since the last look, so this, or [`RecorderSettings::idle`] after a
+    /// quiet time, is what can be lost.
     pub gather: Duration,
     /// The longest pause between two looks when nothing happens.
     pub idle: Duration,

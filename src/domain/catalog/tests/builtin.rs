@@ -306,7 +306,7 @@ fn money_is_recorded_with_amount_and_currency() {
     );
     // Creating a counterparty moves no money.
     assert_eq!(
-        operation(&obp, "OBPv4.0.0-createExplicitCounterparty").effect,
+        operation(&obp, "OBPv4.0.0-createCounterparty").effect,
         Effect::Write
     );
 }
@@ -392,5 +392,23 @@ fn every_secret_answer_of_a_mint_is_marked_secret() {
                 );
             }
         }
+    }
+}
+
+#[test]
+fn the_example_of_the_document_loads() {
+    let document = include_str!("../../../../docs/catalog.md");
+    let (_, rest) = document.split_once("```toml\n").unwrap();
+    let (example, _) = rest.split_once("```").unwrap();
+    let acme = Provider::parse("acme.toml", example).unwrap();
+    assert_eq!(acme.operations.len(), 3);
+    for key in ["`recorded_as`", "`support_ref`", "`encoded_slash`"] {
+        assert!(document.contains(key), "{key}");
+    }
+    for (_, flag) in OperationFlag::ALL {
+        assert!(document.contains(&format!("`{flag}`")), "{flag}");
+    }
+    for (shape, _) in Shape::PLAIN {
+        assert!(document.contains(&format!("`{shape}`")), "{shape}");
     }
 }

@@ -182,6 +182,43 @@ fn strange_paths_match_nothing() {
     assert!(matcher.find(ServiceIndex(9), "GET", "/alive").is_none());
 }
 
+#[test]
+fn the_more_literal_template_wins_then_the_one_that_is_literal_further_left() {
+    let paths = [
+        "/a/{p}/c",
+        "/{p}/b/c",
+        "/{p}/{q}/c",
+        "/a/{t+}",
+        "/a/{p}/{t+}",
+        "/a/b/{p}",
+    ];
+    let mut file = String::from(
+        "id = \"x\"\ntitle = \"x\"\ncredential_scheme = \"bearer\"\n[[service]]\nid = \"api\"\nprefix = \"/x\"\n",
+    );
+    for (i, path) in paths.iter().enumerate() {
+        file += &format!(
+            "[[operation]]\nid = \"{i}\"\nmethod = \"GET\"\npath = \"{path}\"\neffect = \"read\"\n"
+        );
+    }
+    let matcher = Matcher::new(&Provider::parse("x.toml", &file).unwrap());
+    let template = |path| {
+        matcher
+            .find(API, "GET", path)
+            .map(|found| found.route.template.to_string())
+    };
+    for (path, expected) in [
+        ("/a/b/c", "/a/b/{p}"),
+        ("/a/x/c", "/a/{p}/c"),
+        ("/x/b/c", "/{p}/b/c"),
+        ("/x/y/c", "/{p}/{q}/c"),
+        ("/a/x", "/a/{t+}"),
+        ("/a/x/y", "/a/{p}/{t+}"),
+        ("/a/b/c/d", "/a/{p}/{t+}"),
+    ] {
+        assert_eq!(template(path).as_deref(), Some(expected), "{path}");
+    }
+}
+
 /// A catalog that branches at every segment.
 fn branching(depth: u32) -> Provider {
     let mut file = String::from(

@@ -5,6 +5,7 @@ mod faults;
 mod import;
 mod matching;
 mod registry;
+mod shape;
 
 use super::Provider;
 

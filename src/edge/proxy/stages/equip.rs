@@ -103,7 +103,11 @@ fn limit_encodings(request: &mut RequestHeader, is_mint: bool) -> Result<()> {
             !refused && (name.eq_ignore_ascii_case("gzip") || name == "*")
         })
     });
-    let encodings = if accepts_gzip && !is_mint { "gzip" } else { "identity" };
+    let encodings = if accepts_gzip && !is_mint {
+        "gzip"
+    } else {
+        "identity"
+    };
     request.insert_header(http::header::ACCEPT_ENCODING, encodings)
 }
 

@@ -19,7 +19,11 @@ pub fn pass_on(response: &mut ResponseHeader, exchange: &Exchange) -> Result<()>
 }
 
 /// Answers a request that was not let through.
-pub async fn refuse(session: &mut Session, exchange: &mut Exchange, problem: &Problem) -> Result<()> {
+pub async fn refuse(
+    session: &mut Session,
+    exchange: &mut Exchange,
+    problem: &Problem,
+) -> Result<()> {
     exchange.fail_with(*problem);
     // The caller may still be sending a body that nobody will read.
     session.set_keepalive(None);
