@@ -261,7 +261,9 @@ mod tests {
         assert!(server.peer(&permit, server.turn(), second).is_none());
         assert_eq!(server.tries(), 0);
 
-        let known: Vec<SocketAddr> = ["[::1]:80", "127.0.0.1:80"].map(|a| a.parse().unwrap()).into();
+        let known: Vec<SocketAddr> = ["[::1]:80", "127.0.0.1:80"]
+            .map(|a| a.parse().unwrap())
+            .into();
         server.addresses.store(Arc::new(known.clone()));
         assert_eq!(server.tries(), 2);
         let turn = server.turn();
@@ -273,6 +275,9 @@ mod tests {
                 *peer._address.as_inet().unwrap()
             })
             .collect();
-        assert!(known.iter().all(|address| tried.contains(address)), "{tried:?}");
+        assert!(
+            known.iter().all(|address| tried.contains(address)),
+            "{tried:?}"
+        );
     }
 }

@@ -175,9 +175,10 @@ pub struct Credential {
 }
 
 impl Default for Credential {
+    /// Not looked at: a request can be refused before its credential is.
     fn default() -> Self {
         Self {
-            token_type: TokenType::Anonymous,
+            token_type: TokenType::Unknown,
             present: SmallVec::new(),
             fingerprint: None,
             scopes: Vec::new(),

@@ -18,7 +18,9 @@ pub fn choose_peer(exchange: &mut Exchange) -> Result<Box<HttpPeer>, Problem> {
         return Err(problem::UPSTREAM_CONNECT_TIMEOUT);
     }
     let server = &route.destination.server;
-    let turn = exchange.turn.map_or_else(|| server.turn(), |turn| turn.wrapping_add(1));
+    let turn = exchange
+        .turn
+        .map_or_else(|| server.turn(), |turn| turn.wrapping_add(1));
     let peer = server
         .peer(&route.permit, turn, remaining)
         .ok_or(problem::UPSTREAM_UNRESOLVED)?;
