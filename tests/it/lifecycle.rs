@@ -258,3 +258,30 @@ fn what_is_missing_is_said_with_what_to_do() {
         "{error}"
     );
 }
+
+#[test]
+fn variables_win_over_the_file_and_every_listener_serves() {
+    let bank = Bank::answering(reply(200, "{}"));
+    let config = Config::new()
+        .listener("address = \"127.0.0.1:0\"")
+        .listener("address = \"127.0.0.1:0\"")
+        .cybrid(&bank.url());
+    let file = config.path();
+    let gateway = config
+        .log("warn")
+        .variable("EGRET_LOG_FILTER", "info")
+        .variable("EGRET_NODE", "other")
+        .start();
+    assert!(
+        std::fs::read_to_string(file)
+            .unwrap()
+            .contains("node = \"node-1\"")
+    );
+    assert_eq!(gateway.addresses().len(), 2);
+    for address in gateway.addresses() {
+        let answer = Client::tcp(address).call("GET", "/cybrid/bank/api/banks", &[], b"");
+        gateway
+            .row_of(&answer)
+            .expect(&[("node", "other"), ("status", "200")]);
+    }
+}

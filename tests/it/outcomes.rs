@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use egret::sim::{Faults, Vendor};
 
-use crate::harness::{Bank, Client, Config, Gateway, Line, Sim, keep, reply, until};
+use crate::harness::{Bank, Client, Config, Gateway, H2, Line, Sim, keep, reply, until};
 
 const TRADES: &str = "/cybrid/bank/api/trades";
 const BANKS: &str = "/cybrid/bank/api/banks";
@@ -376,4 +376,63 @@ fn the_simulators_faults_end_as_documented() {
         .row_of(&answer)
         .expect(&[("outcome", "failure"), ("decision", "forwarded")]);
     assert_eq!(sim.count(), 3);
+}
+
+#[test]
+fn the_time_of_a_call_covers_slow_answers_and_slow_requests() {
+    let bank = Bank::start(|line| {
+        let Some(request) = line.head() else { return };
+        line.note(request);
+        line.send("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n");
+        while std::io::Write::write_all(line.socket, b"x").is_ok() {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+    });
+    let silent = Bank::start(never_answer);
+    let limits = "[timeouts]\nrequest = \"600ms\"";
+    let gateway = Config::new().cybrid(&bank.url()).section(limits).start();
+    let answer = gateway.get(BANKS, &[]);
+    assert!(!answer.complete);
+    let row = gateway.row_of(&answer);
+    row.expect(&[
+        ("outcome", "unknown"),
+        ("status", "200"),
+        ("reason", "upstream_timeout"),
+    ]);
+    assert!(
+        (600_000..3_000_000).contains(&row.number("total_us")),
+        "{row:?}"
+    );
+
+    // A caller that stops in the middle of its request.
+    let gateway = Config::new().cybrid(&silent.url()).section(limits).start();
+    let mut client = Client::tcp(gateway.address());
+    client
+        .send(format!(
+            "POST {TRADES} HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{{"
+        ))
+        .unwrap();
+    let answer = client.answer("POST").unwrap();
+    assert!(matches!(answer.status, 408 | 504), "{}", answer.head);
+    let row = gateway.row_of(&answer);
+    row.expect(&[("outcome", "unknown"), ("operation", "bank.create_trade")]);
+    assert!(
+        (600_000..3_000_000).contains(&row.number("total_us")),
+        "{row:?}"
+    );
+}
+
+#[test]
+fn a_stream_that_the_caller_resets_is_on_record() {
+    let bank = Bank::start(never_answer);
+    let gateway = gateway(&bank);
+    let h2 = H2::plain(gateway.address());
+    h2.begin_and_leave("POST", TRADES, || {
+        until("the bank has it", || bank.received().len() == 1)
+    });
+    gateway.row(&[]).expect(&[
+        ("operation", "bank.create_trade"),
+        ("outcome", "unknown"),
+        ("status", ""),
+    ]);
 }

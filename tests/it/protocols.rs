@@ -334,6 +334,31 @@ fn a_bank_that_cannot_be_verified_gets_nothing() {
 }
 
 #[test]
+fn a_tls_handshake_takes_no_longer_than_the_call_may() {
+    // Accepts connections and says nothing.
+    let bank = Bank::start(|line| {
+        line.head();
+    });
+    let port = bank.address().rsplit(':').next().unwrap();
+    let gateway = Config::new()
+        .cybrid(&format!("https://localhost:{port}"))
+        .section("[timeouts]\nrequest = \"500ms\"")
+        .start();
+    let answer = gateway.post("/cybrid/bank/api/trades", &[], "{}");
+    assert_eq!(
+        (answer.status, answer.problem().as_str()),
+        (504, "upstream_connect_timeout")
+    );
+    let row = gateway.row_of(&answer);
+    row.expect(&[
+        ("outcome", "failure"),
+        ("decision", "unavailable"),
+        ("forwarded_at", ""),
+    ]);
+    assert!(row.number("total_us") < 4_000_000, "{row:?}");
+}
+
+#[test]
 fn http2_to_the_bank_by_prior_knowledge_and_by_alpn() {
     let sim = Sim::start(Vendor::Cybrid);
     let keys = "http_version = \"2\"";

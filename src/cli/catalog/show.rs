@@ -73,7 +73,7 @@ fn described(provider: &Provider, operation: &Operation) -> Value {
         "token_types": operation.token_types.iter().map(|t| t.as_str()).collect::<Vec<_>>(),
         "scopes_required": words(&operation.scopes_required),
         "scopes_optional": words(&operation.scopes_optional),
-        "timeout": show_duration(operation.timeout),
+        "timeout": operation.timeout.map(show_duration),
         "retry": operation.retry.as_str(),
         "recorded_as": operation.recorded_as.as_deref(),
         "path": operation.params.iter().map(|param| json!({
@@ -167,7 +167,11 @@ fn text(provider: &Provider, operation: &Operation, out: &mut impl Write) -> std
     line("token types", &types.join(", "))?;
     line("scopes", &operation.scopes_required.join(", "))?;
     line("more scopes", &operation.scopes_optional.join(", "))?;
-    line("timeout", &show_duration(operation.timeout))?;
+    let timeout = operation.timeout.map_or_else(
+        || "as timeouts.request of the configuration says".to_owned(),
+        show_duration,
+    );
+    line("timeout", &timeout)?;
     line(
         "recorded as",
         operation.recorded_as.as_deref().unwrap_or_default(),

@@ -178,9 +178,10 @@ pub struct Credential {
 }
 
 impl Default for Credential {
+    /// Not looked at: a request can be refused before its credential is.
     fn default() -> Self {
         Self {
-            token_type: TokenType::Anonymous,
+            token_type: TokenType::Unknown,
             present: SmallVec::new(),
             fingerprint: None,
             scopes: Vec::new(),
@@ -385,10 +386,15 @@ impl CallRecord {
         }
     }
 
-    /// Adds a subject unless it is already there; it keeps the role in which it came first.
+    /// Adds a subject unless it is already there; it keeps the role in which it came first. Whom
+    /// the caller acts for is always told, also if the path names the same account.
     pub fn add_subject(&mut self, subject: Subject) {
-        let is_same =
-            |known: &Subject| known.pseudonym == subject.pseudonym && known.kind == subject.kind;
+        let acts_for = |subject: &Subject| subject.role == SubjectRole::OnBehalfOf;
+        let is_same = |known: &Subject| {
+            known.pseudonym == subject.pseudonym
+                && known.kind == subject.kind
+                && acts_for(known) == acts_for(&subject)
+        };
         if !self.subjects.iter().any(is_same) {
             self.subjects.push(subject);
         }
@@ -432,6 +438,8 @@ mod tests {
         record.add_subject(subject(SubjectRole::Response));
         assert_eq!(record.subjects.len(), 1);
         assert_eq!(record.subjects[0].role, SubjectRole::Request);
+        record.add_subject(subject(SubjectRole::OnBehalfOf));
+        assert_eq!(record.subjects.len(), 2);
     }
 
     #[test]

@@ -229,6 +229,17 @@ impl ProxyHttp for Gateway {
         Ok(stages::map_error::answer(exchange))
     }
 
+    fn fail_to_connect(
+        &self,
+        _session: &mut Session,
+        _peer: &HttpPeer,
+        exchange: &mut Exchange,
+        mut error: Box<Error>,
+    ) -> Box<Error> {
+        error.set_retry(stages::forward::may_try_another(exchange));
+        error
+    }
+
     fn error_while_proxy(
         &self,
         _peer: &HttpPeer,
