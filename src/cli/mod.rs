@@ -7,6 +7,7 @@ mod catalog;
 mod check;
 mod classify;
 mod demo;
+mod doctor;
 mod providers;
 pub mod redact;
 mod redact_args;
@@ -94,6 +95,8 @@ enum Command {
     Classify(classify::ClassifyArgs),
     /// Try it: simulated banks, a gateway, a minute of traffic, and what is on record then.
     Demo(demo::DemoArgs),
+    /// Check the surroundings of a gateway, and test on the spot that no secret gets out.
+    Doctor(doctor::DoctorArgs),
     /// Remove secrets and personal values from anything that is piped through.
     Redact(redact_args::RedactArgs),
     /// Simulate a vendor on loopback, for trying an integration offline.
@@ -159,6 +162,7 @@ pub fn run() -> ExitCode {
         Command::Catalog(args) => catalog::run(&args, &mut out),
         Command::Classify(args) => run_classify(&args, &mut out),
         Command::Demo(args) => run_demo(&args, &mut out),
+        Command::Doctor(args) => doctor::run(&args, &mut out),
         Command::Redact(args) => redact_args::run(&args, io::stdin().lock(), &mut out),
         Command::Sim(args) => sim::run(&args, &mut out),
         Command::Completions { shell } => {
