@@ -1,6 +1,7 @@
 //! What a user sees when a configuration is read.
 
 mod machine;
+mod redaction;
 mod reference;
 
 use std::path::Path;
