@@ -9,6 +9,7 @@ mod demo;
 mod providers;
 #[cfg(test)]
 mod reference;
+pub mod redact;
 mod serve;
 mod sim;
 

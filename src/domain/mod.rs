@@ -11,4 +11,5 @@ pub mod policy;
 pub mod problem;
 pub mod recognise;
 pub mod record;
+pub mod redact;
 pub mod tap;

@@ -18,5 +18,6 @@ mod house;
 mod lifecycle;
 mod outcomes;
 mod protocols;
+mod redaction;
 mod routing;
 mod streaming;
