@@ -1,7 +1,8 @@
 //! Which fields of an operation's bodies may be shown: the provider file's rules, as the redactor
 //! wants them.
 //!
-//! What the provider file allows to be recorded is kept, what identifies somebody is replaced by
+//! What the provider file allows to be recorded is shown if it has the shape that its name promises
+//! (a strange value in a known field may be a secret that a bank quotes), what identifies somebody is replaced by
 //! a pseudonym, what it calls personal or secret is masked, and so is every field that it does
 //! not name. Where rules meet, the stricter one wins: a fact below a personal field stays hidden.
 //! Requests and answers of one operation share their rules, since a redactor that is handed a body
@@ -23,12 +24,12 @@ pub fn field_rules(provider: &Provider, operation: &Operation) -> FieldRules {
     for rule in &provider.error_codes {
         // An OBP message begins with its code and goes on with a sentence about somebody.
         if !matches!(rule.shape, Shape::ObpCode) {
-            rules.push((rule.at.as_str(), Action::Keep));
+            rules.push((rule.at.as_str(), Action::Judge));
         }
     }
     for rule in operation.query.iter() {
         match &rule.keep {
-            QueryKeep::Value(_) => rules.push((&rule.name, Action::Keep)),
+            QueryKeep::Value(_) => rules.push((&rule.name, Action::Judge)),
             QueryKeep::Subject(_) => rules.push((&rule.name, Action::Pseudonymise)),
             QueryKeep::Mask => {}
         }
@@ -101,7 +102,7 @@ fn shown(rule: &FactRule) -> Option<(&str, Action)> {
         Locator::Path(_) => return None,
     };
     match rule.keep {
-        FactKeep::Value(_) => Some((path, Action::Keep)),
+        FactKeep::Value(_) => Some((path, Action::Judge)),
         FactKeep::Subject(_) => Some((path, Action::Pseudonymise)),
         // That it is there is seen from its name; what it holds was never promised.
         FactKeep::Present => None,
@@ -195,6 +196,14 @@ mod tests {
             assert!(out.contains(r#""side":"buy""#), "{out}");
             assert!(!out.contains("Ada") && !out.contains("hello"), "{out}");
         }
+    }
+
+    #[test]
+    fn a_known_field_with_a_strange_value_is_masked() {
+        let redactor = add_all(Redactor::builder(), &catalog()).build().unwrap();
+        let body = r#"{"guid":"k3q7b1m9x0c5z2w8h4d6p1t7","state":"k3q7b1m9x0c5z2w8h4d6p1t7","side":"482913570264"}"#;
+        let out = redact(&redactor, "cybrid", "create_trade", body);
+        assert!(!out.contains("k3q7") && !out.contains("4829"), "{out}");
     }
 
     #[test]

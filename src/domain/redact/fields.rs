@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 pub enum Action {
     /// Shown, unless it is a card number or a credential.
     Keep,
+    /// Shown if its value has the shape that its name promises, as without rules.
+    Judge,
     /// Replaced by the name of its kind.
     Mask,
     /// Replaced like a masked one; nothing of it is kept, not even a pseudonym.
@@ -22,12 +24,13 @@ impl std::str::FromStr for Action {
     fn from_str(text: &str) -> Result<Self, String> {
         Ok(match text {
             "keep" => Self::Keep,
+            "judge" => Self::Judge,
             "mask" => Self::Mask,
             "drop" => Self::Drop,
             "pseudonymise" | "pseudonymize" => Self::Pseudonymise,
             other => {
                 return Err(format!(
-                    "unknown action {other:?}; use one of: keep, mask, drop, pseudonymise"
+                    "unknown action {other:?}; use one of: keep, judge, mask, drop, pseudonymise"
                 ));
             }
         })

@@ -383,9 +383,8 @@ impl RedactorBuilder {
                     });
                     continue;
                 }
-                for (at, row) in KINDS.iter().enumerate().filter(|(_, row)| row.set == set) {
-                    let _ = row;
-                    enabled |= 1 << at;
+                for row in KINDS.iter().filter(|row| row.set == set) {
+                    enabled |= 1 << row.kind.index();
                 }
             }
         }

@@ -452,7 +452,7 @@ pub fn api_key(r: &mut Rng) -> String {
     match r.below(3) {
         0 => format!(
             "AK-{}-{}-{}",
-            r.chars(&UPPER[..], 4),
+            r.chars(UPPER, 4),
             r.chars(UPPER, 4),
             r.digits(4)
         ),

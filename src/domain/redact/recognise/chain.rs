@@ -49,14 +49,14 @@ pub(crate) fn address(token: &[u8]) -> Option<Kind> {
                 _ => None,
             };
         }
-        if token[0] == b'r' || token[0] == b's' {
-            if let Some((_, length)) = base58check(token, RIPPLE) {
-                return Some(if length == 17 {
-                    Kind::ChainKey
-                } else {
-                    Kind::Chain
-                });
-            }
+        if (token[0] == b'r' || token[0] == b's')
+            && let Some((_, length)) = base58check(token, RIPPLE)
+        {
+            return Some(if length == 17 {
+                Kind::ChainKey
+            } else {
+                Kind::Chain
+            });
         }
     }
     None

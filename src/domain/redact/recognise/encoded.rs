@@ -55,15 +55,15 @@ fn percent_once(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     let mut at = 0;
     while let Some(b) = text.get(at) {
-        if *b == b'%' {
-            if let (Some(h), Some(l)) = (
+        if *b == b'%'
+            && let (Some(h), Some(l)) = (
                 text.get(at + 1).copied().and_then(hex),
                 text.get(at + 2).copied().and_then(hex),
-            ) {
-                out.push(h << 4 | l);
-                at += 3;
-                continue;
-            }
+            )
+        {
+            out.push(h << 4 | l);
+            at += 3;
+            continue;
         }
         out.push(*b);
         at += 1;
@@ -114,13 +114,12 @@ pub(crate) fn unescape(text: &[u8]) -> Cow<'_, [u8]> {
                     if (0xd800..0xdc00).contains(&high)
                         && text.get(at) == Some(&b'\\')
                         && text.get(at + 1) == Some(&b'u')
+                        && let Some(low @ 0xdc00..=0xdfff) = unit(text, at + 2)
                     {
-                        if let Some(low @ 0xdc00..=0xdfff) = unit(text, at + 2) {
-                            code = 0x1_0000
-                                + ((u32::from(high) - 0xd800) << 10)
-                                + (u32::from(low) - 0xdc00);
-                            at += 6;
-                        }
+                        code = 0x1_0000
+                            + ((u32::from(high) - 0xd800) << 10)
+                            + (u32::from(low) - 0xdc00);
+                        at += 6;
                     }
                     let c = char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER);
                     out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());

@@ -34,17 +34,16 @@ pub(crate) fn whole(value: &[u8]) -> Option<Kind> {
     if memchr::memchr(b'@', value).is_some_and(|at| contact::email_around(value, at, 0).is_some()) {
         return Some(Kind::Email);
     }
-    if first.is_ascii_digit() || first == b'+' || first == b'(' {
-        if let Some((end, kind)) = number::find(value, 0, None) {
-            if end == value.len() {
-                return Some(kind);
-            }
-        }
+    if (first.is_ascii_digit() || first == b'+' || first == b'(')
+        && let Some((end, kind)) = number::find(value, 0, None)
+        && end == value.len()
+    {
+        return Some(kind);
     }
-    if let Some((end, kind)) = iban::find(value, 0) {
-        if end == value.len() {
-            return Some(kind);
-        }
+    if let Some((end, kind)) = iban::find(value, 0)
+        && end == value.len()
+    {
+        return Some(kind);
     }
     token(value)
 }

@@ -106,13 +106,11 @@ fn separator(text: &[u8], at: usize) -> Option<(usize, u8)> {
 /// turns bare digits into a hit.
 pub(crate) fn find(text: &[u8], at: usize, label: Option<Kind>) -> Option<(usize, Kind)> {
     let first = *text.get(at)?;
-    if first.is_ascii_digit() {
-        if let Some(len) = shape::timestamp_len(&text[at..text.len().min(at + 64)]) {
-            let _ = len;
-            if label != Some(Kind::DateOfBirth) {
-                return None;
-            }
-        }
+    if first.is_ascii_digit()
+        && label != Some(Kind::DateOfBirth)
+        && shape::timestamp_len(&text[at..text.len().min(at + 64)]).is_some()
+    {
+        return None;
     }
     let start = match first {
         b'+' | b'(' => text[at..]
@@ -146,7 +144,7 @@ pub(crate) fn find(text: &[u8], at: usize, label: Option<Kind>) -> Option<(usize
         }
     }
     if first == b'+' {
-        return phone(&groups, at, text);
+        return phone(&groups);
     }
     let edge = |n: usize| {
         !text
@@ -154,10 +152,10 @@ pub(crate) fn find(text: &[u8], at: usize, label: Option<Kind>) -> Option<(usize
             .is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_')
     };
     // The label comes first: it names what the digits are.
-    if let Some(kind) = label {
-        if let Some(end) = labelled(&groups, kind) {
-            return Some((end, named(&groups, kind)));
-        }
+    if let Some(kind) = label
+        && let Some(end) = labelled(&groups, kind)
+    {
+        return Some((end, named(&groups, kind)));
     }
     if groups.has(&[3, 2, 4], b"-. ") && edge(3) && groups.groups[1].2 == groups.groups[2].2 {
         let kind = national::is_ssn(groups.up_to(3))?;
@@ -179,11 +177,9 @@ pub(crate) fn find(text: &[u8], at: usize, label: Option<Kind>) -> Option<(usize
         Some(3)
     } else if groups.has(&[1, 2, 2, 2, 3, 3, 2], b" ") || groups.has(&[1, 4, 5, 2, 1], b"-") {
         Some(groups.len)
-    } else if groups.has(&[6, 7], b"-") && edge(2) && matches!(groups.digits[6], b'1'..=b'4') {
-        Some(2)
-    } else if groups.has(&[6, 4], b"-+")
-        && edge(2)
-        && national::is_nordic(&text[start..groups.end(2)])
+    } else if edge(2)
+        && ((groups.has(&[6, 7], b"-") && matches!(groups.digits[6], b'1'..=b'4'))
+            || (groups.has(&[6, 4], b"-+") && national::is_nordic(&text[start..groups.end(2)])))
     {
         Some(2)
     } else if edge(1) && national::bare(groups.up_to(1)) {
@@ -237,7 +233,7 @@ fn is_card_grouping(groups: &Groups, n: usize) -> bool {
             || lens.iter().all(|len| *len >= 2))
 }
 
-fn phone(groups: &Groups, at: usize, text: &[u8]) -> Option<(usize, Kind)> {
+fn phone(groups: &Groups) -> Option<(usize, Kind)> {
     let mut best = None;
     for n in 1..=groups.len {
         let digits = groups.up_to(n).len();
@@ -251,7 +247,6 @@ fn phone(groups: &Groups, at: usize, text: &[u8]) -> Option<(usize, Kind)> {
         }
     }
     let n = best?;
-    let _ = (at, text);
     (groups.digits[0] != b'0').then_some((groups.end(n), Kind::Phone))
 }
 

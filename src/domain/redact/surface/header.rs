@@ -8,7 +8,7 @@ use super::super::sink::{Sink, Why};
 use super::super::text::{self, TextState, is_secret};
 use super::super::words::{self, KNOWN};
 use super::value::{self, Verdict};
-use super::{json, target};
+use super::{memo, target};
 
 /// Longest line that is read.
 pub(crate) const LINE_MAX: usize = 64 * 1024;
@@ -195,7 +195,7 @@ pub(crate) fn redact_line<'r>(
     let name = &line[..colon];
     let (class, printable) = match known_header(name) {
         Some(class) if !core.user.knows_field(name) => (class, true),
-        _ => json::field(core, name),
+        _ => memo::field(core, name),
     };
     if printable || core.masks.is_mask(name) {
         sink.keep(name);
@@ -238,20 +238,20 @@ fn redact_value<'r>(core: &'r Core, class: Class, value: &[u8], sink: &mut Sink<
     if value.is_empty() {
         return;
     }
-    if let Class::Sensitive(kind) = class {
-        if is_secret(kind) {
-            // The scheme tells which kind of token it was.
-            let end = words::run(value, 0, |b| b.is_ascii_alphanumeric() || b == b'-');
-            if value.get(end) == Some(&b' ') {
-                if let Some(kind) = target::scheme_kind(&value[..end]) {
-                    let start = words::run(value, end, |b| b == b' ');
-                    sink.keep(&value[..start]);
-                    if core.masks.is_mask(value[start..].trim_ascii()) {
-                        return sink.keep(&value[start..]);
-                    }
-                    return sink.mask(kind, Why::Name, &value[start..]);
-                }
+    if let Class::Sensitive(kind) = class
+        && is_secret(kind)
+    {
+        // The scheme tells which kind of token it was.
+        let end = words::run(value, 0, |b| b.is_ascii_alphanumeric() || b == b'-');
+        if value.get(end) == Some(&b' ')
+            && let Some(kind) = target::scheme_kind(&value[..end])
+        {
+            let start = words::run(value, end, |b| b == b' ');
+            sink.keep(&value[..start]);
+            if core.masks.is_mask(value[start..].trim_ascii()) {
+                return sink.keep(&value[start..]);
             }
+            return sink.mask(kind, Why::Name, &value[start..]);
         }
     }
     let verdict = value::judge(core, class, value);

@@ -4,8 +4,6 @@
 //! is read as strict free text under the class of the field it stands in. Valid input gives valid
 //! output, because only whole values are replaced, by strings.
 
-use std::cell::RefCell;
-
 use super::super::Core;
 use super::super::fields::{Action, Node};
 use super::super::kind::Kind;
@@ -14,6 +12,7 @@ use super::super::recognise::{self, encoded};
 use super::super::shape;
 use super::super::sink::{Sink, Why};
 use super::super::text::{self, TextState, is_secret};
+use super::memo::field;
 use super::value::{self, VALUE_MAX, Verdict};
 
 /// How deep JSON in strings in JSON is read.
@@ -279,7 +278,7 @@ impl<'f> Json<'f> {
                 // Longer than anything that is read: masked, the rest is skipped.
                 let frame = *self.frame();
                 sink.mask_quoted(
-                    self.effective(frame).map_or(Kind::Oversize, |k| k),
+                    self.effective(frame).unwrap_or(Kind::Oversize),
                     Why::Shape,
                     b"",
                 );
@@ -333,10 +332,10 @@ impl<'f> Json<'f> {
                     | b"displayName"
                     | b"title"
             );
-        if matches!(class, Class::Unknown) {
-            if let Some(pair) = frame.pair {
-                frame.next = pair;
-            }
+        if matches!(class, Class::Unknown)
+            && let Some(pair) = frame.pair
+        {
+            frame.next = pair;
         }
         if printable || ruled || core.masks.is_mask(&name) || shape::is_harmless(&name) {
             sink.keep(raw);
@@ -567,6 +566,7 @@ fn ruled(core: &Core, node: Option<Node<'_>>, class: Class, value: &[u8]) -> Ver
             Some(kind) if !matches!(kind, Kind::Opaque) => Verdict::Mask(kind, Why::Recogniser),
             _ => Verdict::Keep,
         },
+        Some(Action::Judge) => value::judge(core, class, value),
         Some(Action::Mask | Action::Drop) => Verdict::Mask(kind, Why::FieldRule),
         Some(Action::Pseudonymise) => Verdict::Mask(
             if kind.is_personal() {
@@ -668,65 +668,4 @@ fn next_sign(text: &[u8], at: usize, eof: bool) -> Sign {
         None if window.len() < GAP_MAX && !eof => Sign::Wait,
         None => Sign::Other,
     }
-}
-
-/// Names that one thread has read lately. Reading a name costs some hundred nanoseconds and
-/// the names of one API are few; the memo changes nothing but the time.
-const MEMO: usize = 512;
-const MEMO_NAME: usize = 40;
-
-#[derive(Clone, Copy)]
-struct Memo {
-    len: u8,
-    name: [u8; MEMO_NAME],
-    class: Class,
-    printable: bool,
-}
-
-thread_local! {
-    static NAMES: RefCell<Vec<Memo>> = const { RefCell::new(Vec::new()) };
-}
-
-/// The class of a field, by the user's rules or by its name, and whether the name may be printed.
-/// A name that may not promises nothing: only what is sensitive about it counts.
-pub(crate) fn field(core: &Core, name: &[u8]) -> (Class, bool) {
-    if let Some(class) = core.user.class_of(name) {
-        return (class, true);
-    }
-    let (class, printable) = read_name(name);
-    let trusted = (printable || matches!(class, Class::Sensitive(_))) && !core.masks.is_mask(name);
-    (if trusted { class } else { Class::Unknown }, printable)
-}
-
-/// The class of a name, and whether it may be printed.
-pub(crate) fn read_name(name: &[u8]) -> (Class, bool) {
-    if name.len() > MEMO_NAME || name.is_empty() {
-        return (names::classify(name), names::is_printable(name));
-    }
-    let hash = name.iter().fold(name.len() as u64, |h, b| {
-        (h.rotate_left(5) ^ u64::from(*b)).wrapping_mul(0x517c_c1b7_2722_0a95)
-    });
-    let slot = (hash >> 48) as usize % MEMO;
-    NAMES.with_borrow_mut(|memo| {
-        if memo.is_empty() {
-            memo.resize(
-                MEMO,
-                Memo {
-                    len: 0,
-                    name: [0; MEMO_NAME],
-                    class: Class::Unknown,
-                    printable: false,
-                },
-            );
-        }
-        let entry = &mut memo[slot];
-        if usize::from(entry.len) == name.len() && &entry.name[..name.len()] == name {
-            return (entry.class, entry.printable);
-        }
-        entry.class = names::classify(name);
-        entry.printable = names::is_printable(name);
-        entry.len = name.len() as u8;
-        entry.name[..name.len()].copy_from_slice(name);
-        (entry.class, entry.printable)
-    })
 }

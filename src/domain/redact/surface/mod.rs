@@ -4,6 +4,7 @@
 pub(crate) mod header;
 pub(crate) mod json;
 pub(crate) mod lines;
+pub(crate) mod memo;
 pub(crate) mod multipart;
 pub(crate) mod pairs;
 pub(crate) mod target;

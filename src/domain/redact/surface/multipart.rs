@@ -186,12 +186,9 @@ impl Multipart {
         };
         let close = line + self.boundary.len();
         // Whether this is the last boundary shows in the two bytes behind it.
-        let Some(after) = memchr::memchr(b'\n', &rest[close..])
+        let after = memchr::memchr(b'\n', &rest[close..])
             .map(|n| close + n + 1)
-            .or((eof || rest.len() > close + VALUE_MAX).then_some(rest.len()))
-        else {
-            return None;
-        };
+            .or((eof || rest.len() > close + VALUE_MAX).then_some(rest.len()))?;
         self.value(core, &rest[..end], sink);
         sink.keep(&rest[end..close]);
         let tail = &rest[close..after];

@@ -8,7 +8,7 @@ use super::super::recognise::{self, encoded};
 use super::super::shape;
 use super::super::sink::{Sink, Why};
 use super::super::words::{API, LABEL, NOUN};
-use super::json;
+use super::memo;
 use super::value::{self, Verdict};
 
 /// Redacts all pairs of a text.
@@ -41,15 +41,14 @@ pub(crate) fn redact_pair<'r>(
     named: &mut Option<Class>,
 ) {
     // A semicolon separates too, where names stand on both sides.
-    if let Some(at) = memchr::memchr(b';', text) {
-        if memchr::memchr(b'=', &text[at..]).is_some()
-            && memchr::memchr(b'=', &text[..at]).is_some()
-        {
-            redact_pair(core, &text[..at], node, sink, depth, named);
-            sink.keep(b";");
-            // Bounded: each call takes one piece off the front.
-            return redact_rest(core, &text[at + 1..], node, sink, depth, named);
-        }
+    if let Some(at) = memchr::memchr(b';', text)
+        && memchr::memchr(b'=', &text[at..]).is_some()
+        && memchr::memchr(b'=', &text[..at]).is_some()
+    {
+        redact_pair(core, &text[..at], node, sink, depth, named);
+        sink.keep(b";");
+        // Bounded: each call takes one piece off the front.
+        return redact_rest(core, &text[at + 1..], node, sink, depth, named);
     }
     one(core, text, node, sink, depth, named);
 }
@@ -103,7 +102,7 @@ fn one<'r>(
     let (key, raw) = (&text[..eq], &text[eq + 1..]);
     let name = encoded::percent(key, true);
     let (mut class, printable) = match &name {
-        Some(name) => json::field(core, name),
+        Some(name) => memo::field(core, name),
         None => (Class::Unknown, false),
     };
     let node = name
@@ -136,6 +135,7 @@ fn one<'r>(
     }
     let verdict = match node {
         Some(node) => match (node.action(), value::judge(core, class, &plain)) {
+            (Some(Action::Judge), verdict) => verdict,
             (Some(Action::Keep), Verdict::Mask(Kind::Unknown | Kind::Opaque, _)) => Verdict::Keep,
             (Some(Action::Keep), verdict @ Verdict::Mask(_, Why::Shape)) => verdict,
             (Some(Action::Keep), _) => Verdict::Keep,

@@ -58,9 +58,8 @@ pub(crate) fn redact_url<'r>(core: &'r Core, url: &[u8], sink: &mut Sink<'r>, de
         return redact_target(core, url, sink, depth);
     };
     let scheme = &url[..at];
-    if shape::is_wordy(scheme, KNOWN) || scheme.len() <= 5 {
-        sink.keep(&url[..at + 3]);
-    } else if scheme.len() <= 16 && scheme.iter().all(u8::is_ascii_alphabetic) {
+    let letters = scheme.len() <= 16 && scheme.iter().all(u8::is_ascii_alphabetic);
+    if letters || scheme.len() <= 5 || shape::is_wordy(scheme, KNOWN) {
         sink.keep(&url[..at + 3]);
     } else {
         sink.mask(Kind::Unknown, Why::Shape, scheme);
@@ -221,7 +220,8 @@ fn judge_segment(
         let id = shape::is_uuid(value) || shape::is_hex32(value) || shape::is_wyre_id(value);
         let word =
             shape::is_wordy(value, API | LABEL | NOUN) && value.iter().all(|b| !b.is_ascii_digit());
-        if !word && !(id && !is_secret(kind)) && !(value.len() < 4 && !is_secret(kind)) {
+        let shown = word || (!is_secret(kind) && (id || value.len() < 4));
+        if !shown {
             return Some((
                 recognise::whole(value)
                     .filter(|k| *k != Kind::Opaque)

@@ -5,6 +5,7 @@
 //! handed to the recognisers. In *strict* mode, for text inside structured data, whatever is not
 //! a known word or a plain number is masked.
 
+mod phrases;
 mod spans;
 mod tokens;
 
@@ -16,8 +17,8 @@ use super::names::{self, Class};
 use super::recognise::{number, vendor};
 use super::shape;
 use super::sink::{Sink, Why};
-use super::surface::{json, target};
-use super::words::{self, BIP39, FIRST_NAME, KNOWN, LABEL, NOUN, PERSON, Word};
+use super::surface::{json, memo, target};
+use super::words::{self, BIP39, KNOWN, LABEL, NOUN, PERSON, Word};
 
 /// How far a label reaches, in bytes.
 const LABEL_REACH: usize = 56;
@@ -247,21 +248,22 @@ impl<'r> Scan<'_, '_, 'r> {
 
     /// A word of letters only.
     fn word(&mut self, at: usize, end: usize, word: Word) -> usize {
-        if word.is(BIP39) && at >= self.phrase_seen {
-            if let Some(next) = self.phrase(at) {
-                return next;
-            }
+        if word.is(BIP39)
+            && at >= self.phrase_seen
+            && self.may_be_phrase(end)
+            && let Some(next) = self.phrase(at)
+        {
+            return next;
         }
         // `"ssn": "..."`, `Password: ...`
-        if matches!(
+        if (matches!(
             self.text.get(end),
             Some(b':' | b'"' | b'\'' | b'\\' | b'`' | b'*')
         ) || (self.text.get(end) == Some(&b' ')
-            && matches!(self.text.get(end + 1), Some(b'=' | b':')))
+            && matches!(self.text.get(end + 1), Some(b'=' | b':'))))
+            && let Some(next) = self.key(at, end)
         {
-            if let Some(next) = self.key(at, end) {
-                return next;
-            }
+            return next;
         }
         if word.flags & !(words::API | words::TEXT | BIP39) == 0 && word.is(KNOWN) {
             return self.plain_word(at, end);
@@ -275,15 +277,15 @@ impl<'r> Scan<'_, '_, 'r> {
         if word.is(PERSON) {
             self.person = end + NOUN_REACH;
         }
-        if self.text.get(end) == Some(&b'<') {
-            if let Some(next) = self.travel_document(at) {
-                return next;
-            }
+        if self.text.get(end) == Some(&b'<')
+            && let Some(next) = self.travel_document(at)
+        {
+            return next;
         }
-        if self.text[at].is_ascii_uppercase() || self.text[at] >= 0x80 {
-            if let Some(next) = self.name(at, end, word) {
-                return next;
-            }
+        if (self.text[at].is_ascii_uppercase() || self.text[at] >= 0x80)
+            && let Some(next) = self.name(at, end, word)
+        {
+            return next;
         }
         if word.is(KNOWN | NOUN | PERSON) {
             return self.plain_word(at, end);
@@ -293,55 +295,24 @@ impl<'r> Scan<'_, '_, 'r> {
 
     /// A known word: it ends the reach of a label for secrets unless it only connects.
     fn plain_word(&mut self, at: usize, end: usize) -> usize {
-        if end - at == 4 && self.text[at..end].eq_ignore_ascii_case(b"code") {
-            if let Some(kind) = self.code_kind(at) {
-                self.label = Some((kind, end + LABEL_REACH));
-                return end;
-            }
+        if end - at == 4
+            && self.text[at..end].eq_ignore_ascii_case(b"code")
+            && let Some(kind) = self.code_kind(at)
+        {
+            self.label = Some((kind, end + LABEL_REACH));
+            return end;
         }
         if let Some((kind, _)) = self.label {
             let word = &self.text[at..end];
             if is_secret(kind) && !connects(word) {
                 self.label = None;
-            } else if kind == Kind::DateOfBirth {
-                if let Some(stop) = spans::date_phrase(self.text, at) {
-                    return self.mask(at, stop, Kind::DateOfBirth, Why::Label);
-                }
+            } else if kind == Kind::DateOfBirth
+                && let Some(stop) = spans::date_phrase(self.text, at)
+            {
+                return self.mask(at, stop, Kind::DateOfBirth, Why::Label);
             }
         }
         end
-    }
-
-    /// What a code is, by the word before it.
-    fn code_kind(&self, at: usize) -> Option<Kind> {
-        let end = self.text[..at].trim_ascii_end().len();
-        let start = self.text[..end]
-            .iter()
-            .rposition(|b| !b.is_ascii_alphanumeric())
-            .map_or(0, |n| n + 1);
-        let before = self.text[start..end].to_ascii_lowercase();
-        Some(match before.as_slice() {
-            b"verification" | b"security" | b"auth" | b"authentication" | b"otp" | b"sms"
-            | b"login" | b"access" | b"confirmation" | b"time" | b"mfa" | b"2fa" | b"pin"
-            | b"recovery" | b"backup" | b"your" | b"passcode" | b"activation" | b"invite"
-            | b"authorization" => Kind::Pin,
-            b"sort" | b"branch" => Kind::Routing,
-            b"swift" | b"bic" => Kind::Bic,
-            b"postal" | b"post" | b"zip" => Kind::Address,
-            b"error" | b"status" | b"response" | b"exit" | b"reason" | b"result" | b"http"
-            | b"return" | b"failure" | b"country" | b"area" | b"currency" | b"message" => {
-                return None;
-            }
-            // `Use code 482913`.
-            _ => {
-                let digits = self.text.get(at + 4..)?.trim_ascii_start();
-                let digits = digits
-                    .strip_prefix(b"is ")
-                    .or_else(|| digits.strip_prefix(b": "))
-                    .unwrap_or(digits);
-                return (words::run(digits, 0, |b| b.is_ascii_digit()) == 6).then_some(Kind::Pin);
-            }
-        })
     }
 
     /// A word outside the lexicon.
@@ -426,8 +397,8 @@ impl<'r> Scan<'_, '_, 'r> {
             .core
             .user
             .class_of(key)
-            .unwrap_or_else(|| json::read_name(key).0);
-        if class == Class::Unknown && !json::read_name(key).1 {
+            .unwrap_or_else(|| memo::read_name(key).0);
+        if class == Class::Unknown && !memo::read_name(key).1 {
             return None;
         }
         if after.start >= self.text.len() || matches!(self.text[after.start], b'\n' | b'\r') {
@@ -555,10 +526,10 @@ impl<'r> Scan<'_, '_, 'r> {
                     Why::Name,
                 ));
             }
-            if kind == Kind::DateOfBirth {
-                if let Some(end) = spans::date_phrase(text, after.start) {
-                    return Some(self.mask(after.start, end, kind, Why::Name));
-                }
+            if kind == Kind::DateOfBirth
+                && let Some(end) = spans::date_phrase(text, after.start)
+            {
+                return Some(self.mask(after.start, end, kind, Why::Name));
             }
         }
         self.label = Some((kind, after.start + LABEL_REACH));
@@ -611,113 +582,6 @@ impl<'r> Scan<'_, '_, 'r> {
             _ => at + 1,
         }
     }
-
-    /// A line of a machine readable zone (ICAO Doc 9303): capitals, digits and `<`, two in a row.
-    fn travel_document(&mut self, at: usize) -> Option<usize> {
-        let window = &self.text[..self.text.len().min(at + 96)];
-        let end = words::run(window, at, |b| {
-            b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'<'
-        });
-        (end - at >= 20 && memchr::memmem::find(&self.text[at..end], b"<<").is_some())
-            .then(|| self.mask(at, end, Kind::Passport, Why::Recogniser))
-    }
-
-    /// One or more words that make a name.
-    fn name(&mut self, at: usize, end: usize, word: Word) -> Option<usize> {
-        let text = self.text;
-        let labelled = self.person >= at || matches!(self.label_at(at), Some(Kind::Name));
-        let first = word.is(FIRST_NAME);
-        let unknown = !word.is(KNOWN | LABEL | NOUN | PERSON);
-        if !(first || unknown) || !is_capitalised(&text[at..end]) {
-            return None;
-        }
-        let (mut stop, mut words_in, mut odd) = (end, 1, usize::from(unknown));
-        for _ in 0..3 {
-            let mut next = words::run(text, stop, |b| b == b' ');
-            if next != stop + 1 {
-                break;
-            }
-            // An initial.
-            if class(text, next) & LETTER != 0
-                && matches!(text.get(next + 1), Some(b'.'))
-                && text.get(next + 2) == Some(&b' ')
-            {
-                next += 3;
-            }
-            let to = words::run(text, next, |b| {
-                CLASS[usize::from(b)] & LETTER != 0 || b == b'\'' || b == b'-'
-            });
-            let piece = text.get(next..to)?;
-            if piece.len() < 2 || !is_capitalised(piece) {
-                break;
-            }
-            let known = words::word(piece);
-            if known.is(LABEL | NOUN | PERSON) || (known.is(KNOWN) && !first) {
-                break;
-            }
-            odd += usize::from(!known.is(KNOWN));
-            words_in += 1;
-            stop = to;
-        }
-        let hit = labelled || (words_in >= 2 && (first || odd >= 2));
-        if hit {
-            let (from, to) = (at, stop);
-            return Some(self.mask(
-                from,
-                to,
-                Kind::Name,
-                if labelled {
-                    Why::Label
-                } else {
-                    Why::Recogniser
-                },
-            ));
-        }
-        None
-    }
-
-    /// Words of a recovery phrase from `at` on: enough of them in a row are masked, whatever stands
-    /// between (blanks, commas, numbers of a list). Each run is looked at once.
-    fn phrase(&mut self, at: usize) -> Option<usize> {
-        let text = self.text;
-        let (mut here, mut end, mut count) = (at, at, 0);
-        loop {
-            let stop = words::run(text, here, |b| b.is_ascii_alphabetic());
-            if stop == here || stop - here > 8 || !words::word(&text[here..stop]).is(BIP39) {
-                break;
-            }
-            count += 1;
-            end = stop;
-            let next = words::run(text, stop, |b| {
-                matches!(
-                    b,
-                    b' ' | b',' | b'.' | b')' | b'\n' | b'\r' | b'\t' | b'-' | b'_' | b'+'
-                ) || b.is_ascii_digit()
-            });
-            if next == stop || next > stop + 8 {
-                break;
-            }
-            here = next;
-        }
-        self.phrase_seen = end;
-        let enough = if matches!(self.label, Some((Kind::Mnemonic, until)) if until >= at) {
-            PHRASE_LABELLED
-        } else {
-            PHRASE_MIN
-        };
-        if count < enough {
-            return None;
-        }
-        // A word that was cut at the end belongs to it.
-        let tail = words::run(text, end, |b| b == b' ');
-        let stop = words::run(text, tail, |b| b.is_ascii_lowercase());
-        let end = if stop == text.len() && stop > tail {
-            stop
-        } else {
-            end
-        };
-        Some(self.mask(at, end, Kind::Mnemonic, Why::Recogniser))
-    }
 }
 
 /// A line that can be part of a PEM block: encoded text, an attribute of the block, or its end.
@@ -749,16 +613,6 @@ fn escaped_end(text: &[u8], at: usize) -> usize {
         }
     }
     text.len()
-}
-
-/// First letter large, the rest small; also `McAdam` and `O'Neil`.
-fn is_capitalised(word: &[u8]) -> bool {
-    word.len() >= 2
-        && (word[0].is_ascii_uppercase() || word[0] >= 0x80)
-        && word[1..]
-            .iter()
-            .any(|b| b.is_ascii_lowercase() || *b >= 0x80)
-        && word[1..].iter().filter(|b| b.is_ascii_uppercase()).count() <= 1
 }
 
 /// Kinds whose value can be any token.

@@ -5,7 +5,7 @@ use super::super::names::Class;
 use super::super::recognise::{self, contact, encoded, iban, number, vendor};
 use super::super::shape;
 use super::super::sink::Why;
-use super::super::surface::{json, target};
+use super::super::surface::{json, memo, target};
 use super::super::words::{self, API, KNOWN, LABEL, NOUN};
 use super::spans::{self, CLASS, DIGIT, IDENT, LETTER, class};
 use super::{Scan, TextState, is_secret};
@@ -60,10 +60,12 @@ impl Scan<'_, '_, '_> {
                     return self.url(at);
                 }
                 let key = spans::trim_end(text, at, ident);
-                if key > at && key - at <= super::super::names::NAME_MAX && ident - key <= 1 {
-                    if let Some(next) = self.key(at, key) {
-                        return next.max(at + 1);
-                    }
+                if key > at
+                    && key - at <= super::super::names::NAME_MAX
+                    && ident - key <= 1
+                    && let Some(next) = self.key(at, key)
+                {
+                    return next.max(at + 1);
                 }
             }
             if let Some((stop, kind)) = iban::find(text, at) {
@@ -99,10 +101,10 @@ impl Scan<'_, '_, '_> {
                 return end;
             }
         }
-        if label != Some(Kind::DateOfBirth) {
-            if let Some(len) = shape::timestamp_len(&text[at..text.len().min(at + 48)]) {
-                return at + len;
-            }
+        if label != Some(Kind::DateOfBirth)
+            && let Some(len) = shape::timestamp_len(&text[at..text.len().min(at + 48)])
+        {
+            return at + len;
         }
         if let Some((end, kind)) = number::find(text, at, label) {
             let why = if label == Some(kind) {
@@ -119,15 +121,15 @@ impl Scan<'_, '_, '_> {
             };
             return self.mask(at, end, kind, why);
         }
-        if label == Some(Kind::DateOfBirth) {
-            if let Some(end) = spans::date_phrase(text, at) {
-                return self.mask(at, end, Kind::DateOfBirth, Why::Label);
-            }
+        if label == Some(Kind::DateOfBirth)
+            && let Some(end) = spans::date_phrase(text, at)
+        {
+            return self.mask(at, end, Kind::DateOfBirth, Why::Label);
         }
-        if text[at].is_ascii_digit() {
-            if let Some(end) = spans::street_address(text, at) {
-                return self.mask(at, end, Kind::Address, Why::Recogniser);
-            }
+        if text[at].is_ascii_digit()
+            && let Some(end) = spans::street_address(text, at)
+        {
+            return self.mask(at, end, Kind::Address, Why::Recogniser);
         }
         let end = spans::token_end(text, at);
         if end == at {
@@ -212,14 +214,14 @@ impl Scan<'_, '_, '_> {
                 Why::Shape,
             );
         }
-        if let Some(n) = memchr::memchr(b'@', token) {
-            if let Some((from, to)) = contact::email_around(text, at + n, self.done.max(at)) {
-                if from > at {
-                    self.token(at, from);
-                }
-                self.mask(from, to, Kind::Email, Why::Recogniser);
-                return to.max(at + 1);
+        if let Some(n) = memchr::memchr(b'@', token)
+            && let Some((from, to)) = contact::email_around(text, at + n, self.done.max(at))
+        {
+            if from > at {
+                self.token(at, from);
             }
+            self.mask(from, to, Kind::Email, Why::Recogniser);
+            return to.max(at + 1);
         }
         if token.contains(&b'%') && encoded::has_percent(token)
             || memchr::memchr(b'\\', token).is_some()
@@ -241,10 +243,10 @@ impl Scan<'_, '_, '_> {
                 return end;
             }
         }
-        if let Some(kind) = self.label_at(at) {
-            if let Some(next) = self.labelled(at, end, kind) {
-                return next;
-            }
+        if let Some(kind) = self.label_at(at)
+            && let Some(next) = self.labelled(at, end, kind)
+        {
+            return next;
         }
         if let Some((kind, why)) = self.judge(token, at) {
             if kind == Kind::Opaque && token.len() >= 60 {
@@ -308,10 +310,9 @@ impl Scan<'_, '_, '_> {
                 .filter(|b| b.is_ascii_digit())
                 .count()
                 <= 2
+            && let (Class::Sensitive(kind), true) = memo::read_name(&self.text[at..end])
         {
-            if let (Class::Sensitive(kind), true) = json::read_name(&self.text[at..end]) {
-                self.label = Some((kind, end + super::LABEL_REACH));
-            }
+            self.label = Some((kind, end + super::LABEL_REACH));
         }
     }
 
@@ -353,13 +354,13 @@ impl Scan<'_, '_, '_> {
                 } else if self.strict && !strict_token(part, self.noun >= here) {
                     self.mask(here, stop, Kind::Text, Why::Shape);
                 }
-                if matches!(text.get(stop), Some(b'=' | b':')) && stop + 1 < end {
-                    if let Some(next) = self.key(here, stop) {
-                        if next > stop + 1 {
-                            here = next;
-                            continue;
-                        }
-                    }
+                if matches!(text.get(stop), Some(b'=' | b':'))
+                    && stop + 1 < end
+                    && let Some(next) = self.key(here, stop)
+                    && next > stop + 1
+                {
+                    here = next;
+                    continue;
                 }
             }
             here = stop + 1;
