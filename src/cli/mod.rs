@@ -13,7 +13,6 @@ pub mod redact;
 mod redact_args;
 #[cfg(test)]
 mod reference;
-pub mod redact;
 mod serve;
 mod sim;
 

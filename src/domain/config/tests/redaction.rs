@@ -31,7 +31,12 @@ fn rules_are_read_and_used() {
 fn a_rule_that_does_not_hold_is_reported_at_its_key() {
     let machine = Machine::default();
     for (from, to, line, says) in [
-        ("\"see MB-123456\"", "\"see MB-1\"", 5, "must_match example 1"),
+        (
+            "\"see MB-123456\"",
+            "\"see MB-1\"",
+            5,
+            "must_match example 1",
+        ),
         ("\"MB-12\"", "\"MB-654321\"", 6, "must_not_match example 1"),
         ("'MB-\\d{6}'", "'MB-(\\d{6}'", 4, "does not compile"),
         ("\"member_id\"", "\"card\"", 3, "the name is taken"),
