@@ -31,8 +31,12 @@ const CAPTURE: &str =
     "\n[[capture]]\nprovider = \"cybrid\"\nbodies = \"excerpt\"\nmax_bytes = \"64KiB\"\n";
 
 /// A made-up secret.
+#[derive(Clone)]
 struct Canary {
     kind: &'static str,
+    /// A field that such a value may stand in where its form alone says nothing: twelve digits
+    /// under `guid` are an id, and only their name makes them an account number.
+    field: &'static str,
     value: String,
 }
 
@@ -179,7 +183,14 @@ fn canaries() -> Result<Vec<Canary>, Failure> {
         ("value in the path", word()?),
     ]
     .into_iter()
-    .map(|(kind, value)| Canary { kind, value })
+    .map(|(kind, value)| Canary {
+        kind,
+        field: match kind {
+            "account number" => "account_number",
+            _ => "guid",
+        },
+        value,
+    })
     .collect())
 }
 
@@ -200,19 +211,14 @@ fn luhn(mut number: String) -> String {
 
 /// Sends every canary at every place; gives the number of calls that were passed on.
 async fn send(place: &Place, bank: SocketAddr, canaries: &[Canary]) -> Result<usize, Failure> {
-    let answers = Arc::new(
-        canaries
-            .iter()
-            .map(|canary| canary.value.clone())
-            .collect::<Vec<_>>(),
-    );
+    let answers = Arc::new(canaries.to_vec());
     let listener = TcpListener::bind(bank).await?;
     let bank = tokio::spawn(serve(listener, answers));
     let mut client = Client::new(place.gateway());
     let key = place.payments_key();
     let mut calls = 0;
     for canary in canaries {
-        let value = &canary.value;
+        let Canary { field, value, .. } = canary;
         let encoded: String = value.bytes().map(|byte| format!("%{byte:02X}")).collect();
         let packed = STANDARD.encode(value);
         let body = serde_json::json!({
@@ -224,7 +230,7 @@ async fn send(place: &Place, bank: SocketAddr, canaries: &[Canary]) -> Result<us
             Call::post("/cybrid/bank/api/customers", &body),
             Call::get(format!("/cybrid/bank/api/customers/{encoded}")),
             Call::get(format!(
-                "/cybrid/bank/api/trades?guid={encoded}&{encoded}=1"
+                "/cybrid/bank/api/trades?{field}={encoded}&{encoded}=1"
             )),
             Call::post("/cybrid/bank/api/none", &body).with("X-Note", packed.clone()),
         ] {
@@ -242,16 +248,17 @@ async fn send(place: &Place, bank: SocketAddr, canaries: &[Canary]) -> Result<us
 }
 
 /// A bank that answers every request with the canaries, in successes and in errors by turns.
-async fn serve(listener: TcpListener, canaries: Arc<Vec<String>>) {
+async fn serve(listener: TcpListener, canaries: Arc<Vec<Canary>>) {
     let mut count = 0_usize;
     while let Ok((mut stream, _)) = listener.accept().await {
         // The gateway makes its calls one after the other, over few connections.
         while let Some(()) = read_request(&mut stream).await {
             count += 1;
-            let value = canaries
-                .get(count % canaries.len().max(1))
-                .map_or("", String::as_str);
-            let (status, body) = answer(count, value);
+            let Some(canary) = canaries.get(count % canaries.len().max(1)) else {
+                return;
+            };
+            let value = &canary.value;
+            let (status, body) = answer(count / 2, canary);
             let head = format!(
                 "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nX-Trace-Note: {value}\r\n\
                  Set-Cookie: sid={value}\r\nContent-Length: {}\r\n\r\n",
@@ -268,10 +275,11 @@ async fn serve(listener: TcpListener, canaries: Arc<Vec<String>>) {
     }
 }
 
-fn answer(count: usize, value: &str) -> (&'static str, String) {
+fn answer(count: usize, canary: &Canary) -> (&'static str, String) {
+    let Canary { field, value, .. } = canary;
     if count.is_multiple_of(2) {
         let body = serde_json::json!({
-            "guid": value, "access_token": value, "state": value, value: true, "objects": [{ "name": value }],
+            *field: value, "access_token": value, "state": value, value: true, "objects": [{ "name": value }],
         });
         return ("200 OK", body.to_string());
     }
@@ -331,6 +339,7 @@ mod tests {
     fn a_leak_is_found_in_any_form_and_a_test_that_saw_nothing_does_not_pass() {
         let canary = || Canary {
             kind: "password",
+            field: "guid",
             value: "a1b2c3d4e5f6g7h8".to_owned(),
         };
         let grades = |sink: &str| {

@@ -220,7 +220,7 @@ fn resolve(host: String, port: u16) -> Finding {
     });
     let advice = "calls there are refused until it resolves: check the name and the network";
     match thread.map(|_| answered.recv_timeout(RESOLVE_TIME)) {
-        Ok(Ok(count)) if count > 0 => Finding::good(format!("name: {host}")),
+        Ok(Ok(count)) if count > 0 => Finding::good(format!("name: {host}, port {port}")),
         Ok(Ok(_)) => Finding::warning(format!("name: {host} cannot be resolved"), advice),
         _ => Finding::warning(format!("name: no answer about {host} in time"), advice),
     }

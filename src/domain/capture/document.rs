@@ -119,6 +119,10 @@ impl Maker<'_> {
             state,
             bytes: raw.seen(),
         };
+        if self.about.operation.is_none() {
+            // Without field rules a number in a sentence cannot be told from an account's.
+            return shown(None, "not captured: unknown operation");
+        }
         let Some(surface) = surface(head.value("content-type"), raw.bytes()) else {
             return shown(None, "not captured: not a text");
         };
@@ -221,7 +225,7 @@ mod tests {
         About {
             call_id: CallId::floor(1),
             provider: "cybrid".into(),
-            operation: None,
+            operation: Some("bank.create_trade".into()),
             captured_at: Micros(1),
         }
     }
