@@ -216,7 +216,7 @@ SELECT
     r.credential_id AS credential_id,
     r.detail AS detail
 FROM records AS r
-    -- Left joins: one that a question does not need costs nothing.
+    -- Left joins: a list of calls leaves out those that it does not need.
     LEFT JOIN profiles AS p ON p.id = r.profile_id
     LEFT JOIN credentials AS c ON c.id = r.credential_id
     LEFT JOIN scope_lists AS l ON l.id = c.scopes_id;

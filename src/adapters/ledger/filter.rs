@@ -60,7 +60,8 @@ pub(super) struct Resolved<'a> {
 }
 
 impl Resolved<'_> {
-    /// Appends the conditions, each led by ` AND `.
+    /// Appends the conditions, each led by ` AND `. They need only columns that the table `records` has
+    /// and the view `calls` shows, so they fit both: what is only counted needs no dictionary.
     pub(super) fn push(&self, sql: &mut QueryBuilder<Sqlite>) {
         let filter = self.filter;
         filter.push_ids(sql);

@@ -166,7 +166,7 @@ impl Reader {
     /// # Errors
     /// [`LedgerError::Database`].
     pub async fn count(&mut self, filter: &Filter) -> Result<u64, LedgerError> {
-        let mut sql = QueryBuilder::new("SELECT count(*) FROM calls WHERE 1");
+        let mut sql = QueryBuilder::new("SELECT count(*) FROM records WHERE 1");
         self.resolve(filter).await?.push(&mut sql);
         let count: i64 = sql
             .build_query_scalar()

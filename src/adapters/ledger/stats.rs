@@ -155,7 +155,7 @@ impl Reader {
         filter: &Resolved<'_>,
     ) -> Result<(Option<Micros>, Option<Micros>), LedgerError> {
         let mut sql =
-            QueryBuilder::new("SELECT min(received_at), max(received_at) FROM calls WHERE 1");
+            QueryBuilder::new("SELECT min(received_at), max(received_at) FROM records WHERE 1");
         filter.push(&mut sql);
         let (first, last): (Option<i64>, Option<i64>) = sql
             .build_query_as()
@@ -168,7 +168,7 @@ impl Reader {
     async fn busiest(&mut self, filter: &Resolved<'_>) -> Result<Option<Busiest>, LedgerError> {
         let mut sql = QueryBuilder::new("SELECT received_at / ");
         sql.push_bind(MINUTE_MICROS)
-            .push(" AS minute, count(*) AS calls FROM calls WHERE 1");
+            .push(" AS minute, count(*) AS calls FROM records WHERE 1");
         filter.push(&mut sql);
         sql.push(" GROUP BY minute ORDER BY calls DESC, minute LIMIT 1");
         let row: Option<(i64, i64)> = sql
@@ -188,8 +188,9 @@ impl Reader {
     ) -> Result<Option<Percentiles>, LedgerError> {
         // SQLite sorts on disk if it must, so memory stays bounded whatever the period.
         let mut sql = QueryBuilder::new(
-            "WITH times AS (SELECT total_us AS us, row_number() OVER (ORDER BY total_us) AS rank, \
-             count(*) OVER () AS n FROM calls WHERE total_us IS NOT NULL",
+            "WITH times AS (SELECT completed_after AS us, \
+             row_number() OVER (ORDER BY completed_after) AS rank, \
+             count(*) OVER () AS n FROM records WHERE completed_after IS NOT NULL",
         );
         filter.push(&mut sql);
         sql.push(
