@@ -2,7 +2,7 @@
 //!
 //! `cargo bench --bench ledger`. First a steady load goes through the recorder, and the CPU time of
 //! its two threads and the bytes written are told per row (`EGRET_BENCH_ROWS_PER_SECOND`, default
-//! 15,000; `EGRET_BENCH_ROWS`, default 150,000). Then come the timings of single steps. The rows
+//! 15,000; `EGRET_BENCH_ROWS`, default 150,000; `EGRET_BENCH_TOKENS`, default 64). Then come the timings of single steps. The rows
 //! are on disk (write-ahead log, `synchronous=FULL`) when a write returns, so the small batches
 //! show the disk as much as the program.
 #![allow(
@@ -38,12 +38,13 @@ fn main() {
 }
 
 /// How much of what the calls of a fintech repeat.
-const TOKENS: usize = 64;
+const TOKENS: u64 = 64;
 const CUSTOMERS: u64 = 64;
 const SCOPES: usize = 20;
 
 /// Parts that the proxy shares between records.
 struct Shared {
+    tokens: u64,
     gateway: Arc<Gateway>,
     callers: [Arc<str>; 3],
     operations: [(Arc<str>, Arc<str>, Effect, &'static str); 8],
@@ -54,6 +55,7 @@ struct Shared {
 impl Shared {
     fn new() -> Self {
         Self {
+            tokens: setting("EGRET_BENCH_TOKENS", TOKENS).max(1),
             gateway: Arc::new(Gateway {
                 node: "gateway-1".into(),
                 version: "0.1.0",
@@ -117,8 +119,8 @@ impl Shared {
             key,
             issuer,
         ] = self.names.clone();
-        let token = (mixed >> 40) as usize % TOKENS;
-        let caller = &self.callers[token % self.callers.len()];
+        let token = (mixed >> 30) % self.tokens;
+        let caller = &self.callers[token as usize % self.callers.len()];
         let (operation, path, effect, method) = &self.operations[(mixed >> 50) as usize % 8];
         record.times.forwarded_at = Some(Micros(at + 180));
         record.times.first_byte_at = Some(Micros(at + 9_180));
@@ -136,12 +138,12 @@ impl Shared {
         record.target.path_template = Some(Arc::clone(path));
         record.credential.token_type = TokenType::Customer;
         record.credential.present.push(TokenType::Customer);
-        record.credential.fingerprint = Some(Fingerprint::from_bytes([token as u8; 16]));
+        record.credential.fingerprint = Some(Fingerprint::from_bytes(*pseudonym(token).as_bytes()));
         record.credential.scopes.clone_from(&self.scopes);
         record.credential.jti = Some("0b4b8d7c-2f0e-4f0e-9d5b-0a0a0a0a0a0a".into());
         record.credential.issuer = Some(issuer);
         record.credential.expires_at = Some(Micros(1_767_326_000_000_000 + token as i64));
-        let customer_of = token as u64 % CUSTOMERS;
+        let customer_of = token % CUSTOMERS;
         for (kind, value) in [
             (customer, customer_of),
             (service, 1_000),
