@@ -8,27 +8,31 @@ use std::sync::{Arc, LazyLock};
 use sqlx::sqlite::{SqliteArguments, SqliteConnection};
 use sqlx::{Arguments, AssertSqlSafe, Connection, Executor};
 
-use super::detail::write_detail;
+use super::detail::write_rest;
 use super::recorder::RecordStore;
 use super::schema::{LedgerError, open_writer};
-use crate::domain::record::{CallRecord, SubjectRole};
-use crate::types::{Decision, Effect, Environment, Outcome, TokenType};
+use crate::domain::record::{CallRecord, Subject, SubjectRole};
+use crate::types::{Micros, Outcome};
+
+mod dictionary;
+
+use dictionary::{Dictionaries, Entries};
 
 /// Rows per statement, largest first. Few distinct texts, so that SQLite keeps each prepared; in
-/// powers of two, so that any batch takes few statements, for each is a trip to the thread on which
-/// sqlx runs SQLite. Beyond 64 rows nothing more was gained.
-const ROWS_PER_STATEMENT: [usize; 7] = [64, 32, 16, 8, 4, 2, 1];
+/// powers of four, so that any batch takes few statements, for each is a trip to the thread on which
+/// sqlx runs SQLite. The largest stays far below SQLite's 32,766 values.
+const ROWS_PER_STATEMENT: [usize; 5] = [256, 64, 16, 4, 1];
 
 /// The stored columns in the order of the bound values.
-const CALL_COLUMNS: &str = "call_id, received_at, completed_at, caller, provider, service, \
-    environment, operation, effect, token_type, token_fingerprint, minted_fingerprint, decision, \
-    outcome, status, error_code, detail";
+const CALL_COLUMNS: &str = "call_id, received_at, forwarded_after, first_byte_after, \
+    completed_after, profile_id, credential_id, minted_fingerprint, outcome, status, error_code, \
+    attempts, request_bytes, response_bytes, trace_high, trace_low, detail";
 const CALL_VALUES: usize = 17;
-const SUBJECT_COLUMNS: &str = "subject, call_id, role, kind";
-const SUBJECT_VALUES: usize = 4;
+const SUBJECT_COLUMNS: &str = "subject, call_id";
+const SUBJECT_VALUES: usize = 2;
 
 /// Size to reserve for the JSON of a row: most are below.
-const USUAL_DETAIL_BYTES: usize = 768;
+const USUAL_DETAIL_BYTES: usize = 192;
 
 /// The writing end of a SQLite ledger.
 pub struct SqliteStore {
@@ -42,6 +46,7 @@ pub struct SqliteStore {
 
 struct Open {
     conn: SqliteConnection,
+    dictionaries: Dictionaries,
     /// Device and inode: the file that is open, whatever its path leads to by now.
     file: (u64, u64),
 }
@@ -81,7 +86,11 @@ impl SqliteStore {
         let file = identity(&self.path).ok_or_else(|| LedgerError::Replaced {
             path: self.path.clone(),
         })?;
-        Ok(Open { conn, file })
+        Ok(Open {
+            conn,
+            dictionaries: Dictionaries::default(),
+            file,
+        })
     }
 
     /// The open connection, or a new one: after an error none is kept, since a new one has no past.
@@ -103,7 +112,7 @@ impl RecordStore for SqliteStore {
     /// Writes all records in one durable transaction and says how many were not there before.
     async fn write(&mut self, records: &[Box<CallRecord>]) -> Result<usize, LedgerError> {
         let mut open = self.take_connection().await?;
-        match insert(&mut open.conn, &self.statements, records).await {
+        match insert(&mut open, &self.statements, records).await {
             Ok(added) => {
                 self.conn = Some(open);
                 Ok(added)
@@ -131,41 +140,60 @@ struct Statements {
 impl Statements {
     fn new() -> Self {
         Self {
-            // Not `INSERT OR IGNORE`, which would also swallow other conflicts.
             calls: ROWS_PER_STATEMENT
                 .map(|rows| insert_sql("records", CALL_COLUMNS, CALL_VALUES, rows, "(call_id)")),
             subjects: ROWS_PER_STATEMENT.map(|rows| {
-                let key = "(subject, call_id, role)";
+                let key = "(subject, call_id)";
                 insert_sql("call_subjects", SUBJECT_COLUMNS, SUBJECT_VALUES, rows, key)
             }),
         }
     }
 }
 
+/// Not `OR IGNORE`, which would also swallow other conflicts than that of the key. `OR ROLLBACK`,
+/// because a batch fails as a whole anyway: a statement that could fail alone has to copy every
+/// page that it changes first.
 fn insert_sql(table: &str, columns: &str, values: usize, rows: usize, key: &str) -> Arc<str> {
     let row = format!("({})", vec!["?"; values].join(","));
     let rows = vec![row.as_str(); rows].join(",");
-    format!("INSERT INTO {table} ({columns}) VALUES {rows} ON CONFLICT {key} DO NOTHING").into()
+    format!(
+        "INSERT OR ROLLBACK INTO {table} ({columns}) VALUES {rows} ON CONFLICT {key} DO NOTHING"
+    )
+    .into()
 }
 
 async fn insert(
-    conn: &mut SqliteConnection,
+    open: &mut Open,
     statements: &Statements,
     records: &[Box<CallRecord>],
 ) -> Result<usize, sqlx::Error> {
+    // In the order of the unique index, most inserts go where the one before went.
+    let mut records: Vec<&CallRecord> = records.iter().map(|record| &**record).collect();
+    records.sort_unstable_by_key(|record| record.call_id);
     // Immediate: a transaction that begins as a reader cannot wait for another writer.
-    let mut transaction = conn.begin_with("BEGIN IMMEDIATE").await?;
+    let mut transaction = open.conn.begin_with("BEGIN IMMEDIATE").await?;
+    let mut rows = Vec::with_capacity(records.len());
+    for record in &records {
+        let entries = open.dictionaries.resolve(&mut transaction, record).await?;
+        rows.push((*record, entries));
+    }
     let mut added = 0;
-    let calls = chunks(records, &statements.calls, CALL_VALUES, |record, values| {
-        bind_call(record, values)
+    let calls = chunks(&rows, &statements.calls, CALL_VALUES, |row, values| {
+        bind_call(row.0, row.1, values)
     });
     for (sql, values) in calls {
         let query = sqlx::query_with(AssertSqlSafe(sql), values?);
         added += transaction.execute(query).await?.rows_affected();
     }
-    let subjects: Vec<_> = records
+    let subjects: Vec<(&CallRecord, &Subject)> = records
         .iter()
-        .flat_map(|record| record.subjects.iter().map(move |subject| (record, subject)))
+        .flat_map(|record| {
+            record
+                .subjects
+                .iter()
+                .map(move |subject| (*record, subject))
+        })
+        .filter(|(_, subject)| subject.role != SubjectRole::Token)
         .collect();
     let subjects = chunks(
         &subjects,
@@ -173,9 +201,7 @@ async fn insert(
         SUBJECT_VALUES,
         |(record, subject), values| {
             values.add(&subject.pseudonym.as_bytes()[..])?;
-            values.add(&record.call_id.as_bytes()[..])?;
-            values.add(WORDS.role(subject.role))?;
-            values.add(Arc::clone(&subject.kind))
+            values.add(&record.call_id.as_bytes()[..])
         },
     );
     for (sql, values) in subjects {
@@ -209,92 +235,58 @@ fn chunks<'a, T>(
     })
 }
 
-fn bind_call(record: &CallRecord, values: &mut SqliteArguments) -> Result<(), BindError> {
-    let target = &record.target;
-    let credential = &record.credential;
+fn bind_call(
+    record: &CallRecord,
+    entries: Entries,
+    values: &mut SqliteArguments,
+) -> Result<(), BindError> {
+    let times = &record.times;
+    let traffic = &record.traffic;
+    let after = |at: Option<Micros>| at.map(|at| at.0.saturating_sub(times.received_at.0));
     let minted = record.mint.as_ref().and_then(|mint| mint.fingerprint);
+    let trace = record.trace_id.as_ref().map(|id| halves(id.as_bytes()));
     let mut detail = String::with_capacity(USUAL_DETAIL_BYTES);
-    write_detail(&mut detail, record);
+    write_rest(&mut detail, record);
 
     values.add(&record.call_id.as_bytes()[..])?;
-    values.add(record.times.received_at.0)?;
-    values.add(record.times.completed_at.map(|at| at.0))?;
-    values.add(record.caller.name.clone())?;
-    values.add(target.provider.clone())?;
-    values.add(target.service.clone())?;
-    values.add(target.environment.map(|word| WORDS.environment(word)))?;
-    let operation = target.operation.as_ref().unwrap_or(&WORDS.unknown);
-    values.add(Arc::clone(operation))?;
-    values.add(target.effect.map(|word| WORDS.effect(word)))?;
-    values.add(WORDS.token_type(credential.token_type))?;
-    values.add(credential.fingerprint.as_ref().map(|f| &f.as_bytes()[..]))?;
+    values.add(times.received_at.0)?;
+    values.add(after(times.forwarded_at))?;
+    values.add(after(times.first_byte_at))?;
+    values.add(after(times.completed_at))?;
+    values.add(entries.profile)?;
+    values.add(entries.credential)?;
     values.add(minted.as_ref().map(|f| &f.as_bytes()[..]))?;
-    values.add(WORDS.decision(record.decision))?;
-    values.add(WORDS.outcome(record.outcome))?;
+    values.add(outcome_text(record.outcome))?;
     values.add(record.status.map(i64::from))?;
     values.add(record.error_code.as_deref())?;
-    values.add(detail)
+    values.add(i64::from(traffic.attempts))?;
+    values.add(count(traffic.request_bytes))?;
+    values.add(count(traffic.response_bytes))?;
+    values.add(trace.map(|(high, _)| high))?;
+    values.add(trace.map(|(_, low)| low))?;
+    values.add((!detail.is_empty()).then_some(detail))
 }
 
-/// The vocabulary as shared strings: binding one is a count up, not an allocation. A test checks
-/// that the order of declaration is the index.
-struct Words {
-    environments: Vec<Arc<str>>,
-    effects: Vec<Arc<str>>,
-    token_types: Vec<Arc<str>>,
-    decisions: Vec<Arc<str>>,
-    outcomes: Vec<Arc<str>>,
-    roles: [Arc<str>; 4],
-    unknown: Arc<str>,
+/// A count. Those beyond what SQLite's integers hold are written as the largest.
+fn count(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-static WORDS: LazyLock<Words> = LazyLock::new(|| Words {
-    environments: shared(Environment::ALL, |word| word.as_str()),
-    effects: shared(Effect::ALL, |word| word.as_str()),
-    token_types: shared(TokenType::ALL, |word| word.as_str()),
-    decisions: shared(Decision::ALL, |word| word.as_str()),
-    outcomes: shared(Outcome::ALL, |word| word.as_str()),
-    roles: ROLES.map(|role| Arc::from(role.as_str())),
-    unknown: Arc::from("unknown"),
+/// Sixteen bytes as two numbers: they are bound without an allocation.
+fn halves(bytes: &[u8; 16]) -> (i64, i64) {
+    let number = u128::from_be_bytes(*bytes);
+    ((number >> 64) as i64, number as i64)
+}
+
+/// The outcomes as shared strings: binding one is a count up, not an allocation.
+static OUTCOMES: LazyLock<Vec<(Outcome, Arc<str>)>> = LazyLock::new(|| {
+    let spelled = |outcome: &Outcome| (*outcome, Arc::from(outcome.as_str()));
+    Outcome::ALL.iter().map(spelled).collect()
 });
 
-const ROLES: [SubjectRole; 4] = [
-    SubjectRole::Token,
-    SubjectRole::Request,
-    SubjectRole::Response,
-    SubjectRole::OnBehalfOf,
-];
-
-fn shared<T: Copy>(all: &[T], spell: impl Fn(T) -> &'static str) -> Vec<Arc<str>> {
-    all.iter().map(|word| Arc::from(spell(*word))).collect()
-}
-
-/// Looks a word up by its place; one that is not in the table is spelled out anew.
-fn pick(words: &[Arc<str>], index: usize, spelling: &'static str) -> Arc<str> {
-    words
-        .get(index)
-        .map_or_else(|| Arc::from(spelling), Arc::clone)
-}
-
-impl Words {
-    fn environment(&self, word: Environment) -> Arc<str> {
-        pick(&self.environments, word as usize, word.as_str())
-    }
-    fn effect(&self, word: Effect) -> Arc<str> {
-        pick(&self.effects, word as usize, word.as_str())
-    }
-    fn token_type(&self, word: TokenType) -> Arc<str> {
-        pick(&self.token_types, word as usize, word.as_str())
-    }
-    fn decision(&self, word: Decision) -> Arc<str> {
-        pick(&self.decisions, word as usize, word.as_str())
-    }
-    fn outcome(&self, word: Outcome) -> Arc<str> {
-        pick(&self.outcomes, word as usize, word.as_str())
-    }
-    fn role(&self, role: SubjectRole) -> Arc<str> {
-        pick(&self.roles, role as usize, role.as_str())
-    }
+fn outcome_text(outcome: Outcome) -> Arc<str> {
+    let shared = OUTCOMES.iter().find(|(word, _)| *word == outcome);
+    shared.map_or_else(|| outcome.as_str().into(), |(_, text)| Arc::clone(text))
 }
 
 #[cfg(test)]

@@ -348,7 +348,8 @@ async fn tail_follows_until_it_is_stopped() {
     let args = parse("tail --follow --format json").unwrap();
     // The writer works while the tail waits, and the tail gets one more look before it stops.
     let stop = async {
-        ledger.add(vec![samples::plain(9), samples::plain(2)]).await;
+        ledger.add(vec![samples::plain(9)]).await;
+        ledger.add(vec![samples::plain(2)]).await;
         tokio::time::sleep(POLL * 3).await;
     };
     run(&ledger.path(), &args, &context, &mut out, stop)

@@ -116,7 +116,7 @@ fn the_example_shows_true_defaults() {
             format!("{line}\n")
         })
         .collect();
-    assert!(text.contains("\nmax_unwritten = 16384"));
+    assert!(text.contains("\nmax_unwritten = 65536"));
     let mut shown = read(&text, &Machine::default()).unwrap();
     let silent = read(
         include_str!("../../../config/egret.toml"),

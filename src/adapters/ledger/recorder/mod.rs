@@ -1,7 +1,7 @@
 //! Takes records from the proxy and brings each into the ledger exactly once.
 //!
 //! [`LedgerRecorder::submit`] puts the record into one of a few shared lists and wakes nobody; a
-//! thread of its own looks at the lists every few milliseconds and writes what it finds in one
+//! thread of its own looks at the lists ten times a second and writes what it finds in one
 //! transaction. So a call pays for one uncontended lock, and a commit is shared by all the calls
 //! of a tick.
 //!
@@ -47,9 +47,10 @@ pub struct RecorderSettings {
     /// The most records that may be open or waiting to be written. At about 1.5 KiB a record, the
     /// default holds at most 100 MiB, and some seconds of traffic while the disk does not answer.
     pub capacity: usize,
-    /// How long calls are gathered before they are written together. A crash of the process loses
-    /// what was handed over since the last look, so this, or [`RecorderSettings::idle`] after a
-    /// quiet time, is what can be lost.
+    /// How long calls are gathered before they are written together. The more calls share a
+    /// transaction, the less each costs: the pages of the indexes are written once for all of them.
+    /// A crash of the process loses what was handed over since the last look, so this, or
+    /// [`RecorderSettings::idle`] after a quiet time if that is longer, is what can be lost.
     pub gather: Duration,
     /// The longest pause between two looks when nothing happens.
     pub idle: Duration,
@@ -59,7 +60,7 @@ impl Default for RecorderSettings {
     fn default() -> Self {
         Self {
             capacity: 65_536,
-            gather: Duration::from_millis(20),
+            gather: Duration::from_millis(100),
             idle: Duration::from_millis(100),
         }
     }

@@ -9,7 +9,7 @@ use crate::domain::record::CallRecord;
 
 /// The most records per transaction: a commit every few thousand rows costs nothing more per row,
 /// and a failed one is not too much to repeat.
-const BATCH: usize = 4_096;
+const BATCH: usize = 8_192;
 
 /// The first pause after a failure, doubled each time up to the last.
 const FIRST_RETRY: Duration = Duration::from_millis(50);

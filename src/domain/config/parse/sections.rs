@@ -170,7 +170,7 @@ pub(super) fn read_ledger(top: &Table<'_>, files: &Files<'_>, data_dir: &Path) -
                 "max_unwritten",
                 // A record takes about 1 KB: up to 1 GB.
                 &IntegerIn(64..=1_000_000),
-                16_384,
+                65_536,
                 "Records that may wait to be written; beyond it calls are refused.",
             )
             .value,
