@@ -3,6 +3,7 @@
 pub mod catalog;
 pub mod config;
 pub mod credential;
+pub mod evidence;
 pub mod http;
 pub mod identity;
 pub mod keyring;
