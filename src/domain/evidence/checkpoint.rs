@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use super::merkle::{NodeHash, Tree};
-use super::note::{KeyError, Note, NoteError, SignerKey};
+use super::note::{KeyError, Note, NoteError, SignerKey, VerifyError};
+use super::rotation::KeyHistory;
 use super::text::{parse_decimal, parse_hash, take_line};
 
 /// Longest origin that is read; it is also the name of a key.
@@ -46,8 +47,16 @@ pub enum CheckpointError {
     /// The key cannot sign it.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// The key in force for its size has not signed it, or what it signed was changed.
+    #[error("checkpoint of size {size}: {fault}")]
+    Signature {
+        /// Number of leaves that it states.
+        size: u64,
+        /// What is wrong.
+        fault: VerifyError,
+    },
     /// The key has another name than the log.
-    #[error("the checkpoint of {origin} cannot be signed by the key of {key}")]
+    #[error("the checkpoint of {origin} cannot be signed with the key of {key}")]
     OtherLog {
         /// The checkpoint's origin.
         origin: String,
@@ -98,6 +107,28 @@ impl Checkpoint {
             root,
             extensions,
         })
+    }
+
+    /// Reads a signed checkpoint and checks that the key in force for its size has signed it.
+    ///
+    /// # Errors
+    /// [`CheckpointError`].
+    pub fn open(note: &Note, keys: &KeyHistory) -> Result<Self, CheckpointError> {
+        let checkpoint = Self::parse(note.text())?;
+        let key = keys.key_at(checkpoint.size);
+        if key.name() != checkpoint.origin {
+            return Err(CheckpointError::OtherLog {
+                origin: checkpoint.origin,
+                key: key.name().to_owned(),
+            });
+        }
+        match note.verify(std::slice::from_ref(key)) {
+            Ok(_) => Ok(checkpoint),
+            Err(fault) => Err(CheckpointError::Signature {
+                size: checkpoint.size,
+                fault,
+            }),
+        }
     }
 
     /// The text that is signed.
@@ -198,6 +229,12 @@ mod tests {
         let read = Note::parse(note.to_string().as_bytes()).unwrap();
         read.verify(std::slice::from_ref(ours.verifier())).unwrap();
         assert_eq!(Checkpoint::parse(read.text()).unwrap(), checkpoint);
+
+        let history = KeyHistory::new(ours.verifier().clone());
+        assert_eq!(Checkpoint::open(&read, &history).unwrap(), checkpoint);
+        let stranger = KeyHistory::new(key("node-2.example/egret").verifier().clone());
+        let error = Checkpoint::open(&read, &stranger).unwrap_err();
+        assert!(matches!(error, CheckpointError::OtherLog { .. }));
 
         let other = checkpoint.sign(&key("node-2.example/egret")).unwrap_err();
         assert!(matches!(other, CheckpointError::OtherLog { .. }));

@@ -260,6 +260,8 @@ impl fmt::Debug for KeyHistory {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::evidence::merkle::NodeHash;
+    use crate::domain::evidence::{Checkpoint, CheckpointError};
 
     fn key(name: &str, seed: u8) -> SignerKey {
         SignerKey::from_seed(name, SignatureType::Ed25519, &[seed; 32]).unwrap()
@@ -288,6 +290,26 @@ mod tests {
         }
         assert_eq!(history.latest(), keys[2].verifier());
         assert_eq!(history.keys().count(), 3);
+
+        let signed = |size, key| {
+            let root = NodeHash::EMPTY_ROOT;
+            let checkpoint = Checkpoint {
+                origin: "log".into(),
+                size,
+                root,
+                extensions: Vec::new(),
+            };
+            Checkpoint::open(&checkpoint.sign(key).unwrap(), &history)
+        };
+        assert_eq!(signed(10, &keys[0]).unwrap().size, 10);
+        assert_eq!(signed(11, &keys[1]).unwrap().size, 11);
+        for (size, wrong) in [(10, &keys[1]), (11, &keys[0]), (21, &keys[1])] {
+            let fault = signed(size, wrong).unwrap_err();
+            assert!(
+                matches!(fault, CheckpointError::Signature { .. }),
+                "{fault}"
+            );
+        }
     }
 
     #[test]

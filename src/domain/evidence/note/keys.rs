@@ -180,7 +180,7 @@ impl VerifierKey {
     }
 
     /// The time that a signature of this key states; none for a type that states none.
-    pub(super) fn time_of(&self, signature: &[u8]) -> Option<Micros> {
+    pub(in crate::domain::evidence) fn time_of(&self, signature: &[u8]) -> Option<Micros> {
         match self.kind {
             SignatureType::Ed25519 => None,
             SignatureType::CosignatureV1 => cosignature_time(signature),

@@ -95,7 +95,7 @@ fn unknown_signatures_are_ignored_and_known_ones_must_be_right() {
 
     let changed = note(&[&TEXT.replace("don't", "do"), "\n", PETER_LINE, ENOCH_LINE]);
     assert!(matches!(
-        changed.verify(&[peter.clone()]),
+        changed.verify(std::slice::from_ref(&peter)),
         Err(VerifyError::WrongSignature {
             id: KeyId(0xc74f_20a3),
             ..

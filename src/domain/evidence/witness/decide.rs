@@ -163,6 +163,8 @@ pub fn decide(
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::domain::evidence::merkle::{Tree, leaf_hash, prove_consistency, root_at};
     use crate::domain::evidence::note::SignatureType;
@@ -323,5 +325,35 @@ mod tests {
         let request = world.request(0, 3);
         let refusal = decide(&world.configured(None), &request, &world.log, NOW).unwrap_err();
         assert_eq!(refusal.status(), 500);
+    }
+
+    proptest! {
+        /// Two histories that part at leaf 10: whatever is asked in whatever order, the witness
+        /// follows one of them only, and its size never falls.
+        #[test]
+        fn a_witness_never_cosigns_two_histories(
+            asked in prop::collection::vec((any::<bool>(), 0_usize..=40), 1..20),
+        ) {
+            let one = World::new();
+            let mut two = World::new();
+            (10..40).for_each(|at| two.leaves[at] = leaf_hash(b"another history"));
+            let mut log = one.configured(None);
+            let mut sides = [false; 2];
+            for (side, new) in asked {
+                let world = if side { &two } else { &one };
+                let old = log.seen.map_or(0, |seen| seen.size);
+                if old > new as u64 {
+                    continue;
+                }
+                if let Ok(accepted) = decide(&log, &world.request(old, new), &one.witness, NOW) {
+                    prop_assert!(accepted.seen.size >= old);
+                    if new > 10 {
+                        sides[usize::from(side)] = true;
+                    }
+                    log.seen = Some(accepted.seen);
+                }
+            }
+            prop_assert!(sides != [true, true]);
+        }
     }
 }

@@ -6,8 +6,10 @@
 //! durably, and only then answers. Checking and storing must be one step per log (a lock or a
 //! compare-and-set on the size), else a slow request could roll the state back.
 
+mod answer;
 mod decide;
 mod request;
 
+pub use answer::{AnswerError, MAX_ANSWER_BYTES, add_cosignature, conflict_size};
 pub use decide::{Accepted, Refusal, Seen, WitnessedLog, decide};
 pub use request::{AddCheckpoint, MAX_REQUEST_BYTES, RequestError};
