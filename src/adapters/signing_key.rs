@@ -272,9 +272,7 @@ fn decode(
                 wanted: name.to_owned(),
             });
         }
-        if found.kind() != kind {
-            return Err(wrap(KeyError::UnknownType));
-        }
+        found.check_use(kind).map_err(wrap)?;
         return Ok(key);
     }
     let pair = pair(bytes, text).map_err(|found| SigningKeyError::Malformed {

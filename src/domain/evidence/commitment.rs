@@ -65,6 +65,26 @@ impl Commitment {
     }
 }
 
+impl Commitment {
+    /// Compares a commitment in a leaf with the opening that is stored beside it. Gives the
+    /// pseudonym; none if the subject was erased.
+    ///
+    /// # Errors
+    /// [`TamperedOpening`]: salt or pseudonym are not those of the record.
+    pub fn check(&self, stored: Option<&Opening>) -> Result<Option<Pseudonym>, TamperedOpening> {
+        match stored {
+            None => Ok(None),
+            Some(opening) if opening.commit() == *self => Ok(Some(opening.pseudonym)),
+            Some(_) => Err(TamperedOpening),
+        }
+    }
+}
+
+/// The stored pseudonym is not the one that the record was made with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the stored pseudonym is not the one that the record commits to: it was changed")]
+pub struct TamperedOpening;
+
 impl fmt::Debug for Commitment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
@@ -81,17 +101,40 @@ pub struct Opening {
 }
 
 impl Opening {
+    /// Length of the stored form.
+    pub const STORED_BYTES: usize = 32;
+
+    /// What overwrites an erased opening, in place. A real one is all zeros once in 2^256.
+    pub const ERASED: [u8; Self::STORED_BYTES] = [0; Self::STORED_BYTES];
+
+    /// The stored form: salt, then pseudonym.
+    pub fn to_bytes(&self) -> [u8; Self::STORED_BYTES] {
+        let mut bytes = [0; Self::STORED_BYTES];
+        bytes[..16].copy_from_slice(&self.salt.0);
+        bytes[16..].copy_from_slice(self.pseudonym.as_bytes());
+        bytes
+    }
+
+    /// Reads the stored form; none if it was erased.
+    pub fn from_bytes(bytes: &[u8; Self::STORED_BYTES]) -> Option<Self> {
+        if *bytes == Self::ERASED {
+            return None;
+        }
+        let (salt, pseudonym) = bytes.split_first_chunk::<16>()?;
+        Some(Self {
+            salt: Salt(*salt),
+            pseudonym: Pseudonym::from_bytes(pseudonym.try_into().ok()?),
+        })
+    }
+
     /// The commitment to it: SHA-256(label || salt || pseudonym). All parts have fixed lengths.
     pub fn commit(&self) -> Commitment {
         let mut context = digest::Context::new(&digest::SHA256);
         context.update(LABEL);
         context.update(&self.salt.0);
         context.update(self.pseudonym.as_bytes());
-        let mut bytes = [0; 32];
-        for (to, from) in bytes.iter_mut().zip(context.finish().as_ref()) {
-            *to = *from;
-        }
-        Commitment(bytes)
+        // SHA-256 has 32 bytes; the other case cannot happen.
+        Commitment(context.finish().as_ref().try_into().unwrap_or_default())
     }
 
     /// Whether the leaf holds the commitment to this opening, wherever its format puts it.
@@ -123,6 +166,24 @@ mod tests {
         assert!(!opening(2, 2).is_in(&leaf));
         assert!(!opening(1, 3).is_in(&leaf));
         assert_ne!(opening(1, 2).commit(), opening(2, 1).commit());
+    }
+
+    #[test]
+    fn an_erased_opening_is_gone_and_a_changed_one_is_noticed() {
+        let commitment = opening(1, 2).commit();
+        let stored = opening(1, 2).to_bytes();
+        let read = Opening::from_bytes(&stored);
+        assert_eq!(read, Some(opening(1, 2)));
+        let shown = commitment.check(read.as_ref());
+        assert_eq!(shown, Ok(Some(opening(1, 2).pseudonym)));
+
+        let erased = Opening::from_bytes(&Opening::ERASED);
+        assert_eq!(commitment.check(erased.as_ref()), Ok(None));
+
+        let mut changed = stored;
+        changed[31] ^= 1;
+        let changed = Opening::from_bytes(&changed);
+        assert_eq!(commitment.check(changed.as_ref()), Err(TamperedOpening));
     }
 
     #[test]

@@ -21,7 +21,7 @@ mod text;
 pub mod witness;
 
 pub use checkpoint::{Checkpoint, CheckpointError};
-pub use commitment::{Commitment, Opening, Salt};
+pub use commitment::{Commitment, Opening, Salt, TamperedOpening};
 pub use note::{
     KeyError, KeyId, MAX_NOTE_BYTES, MAX_SIGNATURES, Note, NoteError, Signature, SignatureType,
     Signed, SignerKey, VerifierKey, VerifyError, cosignature_time,

@@ -157,9 +157,7 @@ impl KeyRotation {
                 });
             }
         }
-        if rotation.next.kind() != SignatureType::Ed25519 {
-            return Err(RotationError::Key(KeyError::UnknownType));
-        }
+        rotation.next.check_use(SignatureType::Ed25519)?;
         if rotation.next.id() == current.id() {
             return Err(RotationError::SameId(current.id()));
         }

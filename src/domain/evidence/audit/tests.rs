@@ -259,6 +259,30 @@ fn an_audit_goes_on_where_the_last_one_ended() {
     assert_eq!(second.tree().size(), 40);
 }
 
+#[test]
+fn a_stretch_without_checkpoints_is_checked_all_the_same() {
+    let root = checkpoints()[4].root;
+    let run = |records: Vec<Record>| {
+        let mut auditor = Auditor::new().with_window(8);
+        for record in records {
+            auditor.record(record)?;
+        }
+        auditor.checkpoint(40, &root)?;
+        Ok(auditor.tree().size())
+    };
+    assert_eq!(run(records(40)), Ok(40));
+    let mut changed = records(40);
+    changed[3].leaf = Some(leaf(99));
+    let named = Finding::Records(Difference::Changed { sequence: 3 });
+    assert_eq!(run(changed.clone()), Err(named));
+    changed[3].kept = Some(leaf(99));
+    assert_eq!(run(changed), Err(Finding::Unlocated { from: 0, to: 40 }));
+    let mut cut = records(40);
+    cut.truncate(39);
+    let removed = Finding::Records(Difference::Removed { sequence: 39 });
+    assert_eq!(run(cut), Err(removed));
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Act {
     Change(usize),

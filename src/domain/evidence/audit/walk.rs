@@ -14,7 +14,7 @@ pub const MAX_WINDOW: usize = 1 << 20;
 /// One record as found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Record {
-    /// The number that it is stored under.
+    /// The number that it is stored under: its leaf's index, so the log's first record is 0.
     pub sequence: u64,
     /// Leaf hash of the bytes as they are now; none if the content was pruned.
     pub leaf: Option<NodeHash>,
@@ -74,7 +74,7 @@ pub struct Audited {
 
 /// Takes records and checkpoints in the log's order and finds the first that do not fit.
 /// Signatures are checked before (see `KeyHistory`): an unsigned checkpoint says nothing.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Auditor {
     /// The tree up to the last checkpoint that fitted.
     tree: Tree,
@@ -84,20 +84,37 @@ pub struct Auditor {
     kept: Vec<Option<NodeHash>>,
     /// Where the window began, when it had to be given up for its length.
     long_since: Option<u64>,
+    /// [`MAX_WINDOW`].
+    window: usize,
+}
+
+impl Default for Auditor {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl Auditor {
     /// Begins at the log's first record.
-    pub fn new() -> Self {
-        Self::default()
+    pub const fn new() -> Self {
+        Self::resume(Tree::new())
     }
 
     /// Goes on from a tree whose root an earlier audit found to be signed.
-    pub fn resume(tree: Tree) -> Self {
+    pub const fn resume(tree: Tree) -> Self {
         Self {
             tree,
-            ..Self::default()
+            stored: Vec::new(),
+            kept: Vec::new(),
+            long_since: None,
+            window: MAX_WINDOW,
         }
+    }
+
+    #[cfg(test)]
+    pub(super) const fn with_window(mut self, window: usize) -> Self {
+        self.window = window;
+        self
     }
 
     /// The tree up to the last checkpoint that fitted.
@@ -114,7 +131,7 @@ impl Auditor {
         let Some(hash) = record.leaf.or(record.kept) else {
             return Err(Difference::Removed { sequence }.into());
         };
-        if self.stored.len() == MAX_WINDOW {
+        if self.stored.len() == self.window {
             self.give_up_window()?;
         }
         self.kept.push(record.kept);

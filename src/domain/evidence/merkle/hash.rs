@@ -54,17 +54,12 @@ pub fn leaf_hash(data: &[u8]) -> NodeHash {
 /// Hash of a node: SHA-256(0x01 || left || right).
 pub fn node_hash(left: &NodeHash, right: &NodeHash) -> NodeHash {
     let mut input = [0x01; 65];
-    let children = left.0.iter().chain(&right.0);
-    for (to, from) in input.iter_mut().skip(1).zip(children) {
-        *to = *from;
-    }
+    input[1..33].copy_from_slice(&left.0);
+    input[33..].copy_from_slice(&right.0);
     take(&digest::digest(&digest::SHA256, &input))
 }
 
 fn take(digest: &digest::Digest) -> NodeHash {
-    let mut bytes = [0; 32];
-    for (to, from) in bytes.iter_mut().zip(digest.as_ref()) {
-        *to = *from;
-    }
-    NodeHash(bytes)
+    // SHA-256 has 32 bytes; the other case cannot happen.
+    NodeHash(digest.as_ref().try_into().unwrap_or_default())
 }

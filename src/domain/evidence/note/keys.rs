@@ -42,7 +42,7 @@ impl SignatureType {
 
     const fn as_str(self) -> &'static str {
         match self {
-            Self::Ed25519 => "note",
+            Self::Ed25519 => "signature",
             Self::CosignatureV1 => "cosignature",
         }
     }
@@ -84,7 +84,7 @@ pub enum KeyError {
     #[error("the key is of another type than Ed25519 (01) and Ed25519 cosignature (04)")]
     UnknownType,
     /// A key that signs notes was asked for a cosignature, or the reverse.
-    #[error("the key makes {has} signatures, not {wanted} signatures")]
+    #[error("the key makes {has}s, not {wanted}s")]
     WrongUse {
         /// What it makes.
         has: &'static str,
@@ -163,6 +163,20 @@ impl VerifierKey {
         &self.public
     }
 
+    /// Checks that the key signs in this way.
+    ///
+    /// # Errors
+    /// [`KeyError::WrongUse`].
+    pub fn check_use(&self, wanted: SignatureType) -> Result<(), KeyError> {
+        if self.kind == wanted {
+            return Ok(());
+        }
+        Err(KeyError::WrongUse {
+            has: self.kind.as_str(),
+            wanted: wanted.as_str(),
+        })
+    }
+
     /// Whether the bytes of a signature are this key's on the text.
     pub fn verify(&self, text: &str, signature: &[u8]) -> bool {
         let public = UnparsedPublicKey::new(&ED25519, &self.public);
@@ -213,10 +227,9 @@ impl SignerKey {
         kind: SignatureType,
         pair: Ed25519KeyPair,
     ) -> Result<Self, KeyError> {
-        let mut public = [0; 32];
-        for (to, from) in public.iter_mut().zip(pair.public_key().as_ref()) {
-            *to = *from;
-        }
+        let public = pair.public_key().as_ref();
+        // An Ed25519 public key has 32 bytes; the other case cannot happen.
+        let public = public.try_into().map_err(|_| KeyError::SignerForm)?;
         Ok(Self {
             verifier: VerifierKey::new(name, kind, public)?,
             pair,
@@ -265,7 +278,7 @@ impl SignerKey {
     /// # Errors
     /// [`KeyError::WrongUse`] for a witness's key.
     pub fn sign(&self, text: &str) -> Result<Signature, KeyError> {
-        self.check_use(SignatureType::Ed25519)?;
+        self.verifier.check_use(SignatureType::Ed25519)?;
         Ok(self.signature(self.pair.sign(text.as_bytes()).as_ref().to_vec()))
     }
 
@@ -274,22 +287,12 @@ impl SignerKey {
     /// # Errors
     /// [`KeyError::WrongUse`] for a log's key; [`KeyError::Time`] before 1970.
     pub fn cosign(&self, checkpoint: &str, now: Micros) -> Result<Signature, KeyError> {
-        self.check_use(SignatureType::CosignatureV1)?;
+        self.verifier.check_use(SignatureType::CosignatureV1)?;
         let seconds = u64::try_from(now.as_secs()).map_err(|_| KeyError::Time)?;
         let message = cosigned_message(seconds, checkpoint);
         let mut bytes = seconds.to_be_bytes().to_vec();
         bytes.extend_from_slice(self.pair.sign(message.as_bytes()).as_ref());
         Ok(self.signature(bytes))
-    }
-
-    fn check_use(&self, wanted: SignatureType) -> Result<(), KeyError> {
-        if self.verifier.kind == wanted {
-            return Ok(());
-        }
-        Err(KeyError::WrongUse {
-            has: self.verifier.kind.as_str(),
-            wanted: wanted.as_str(),
-        })
     }
 
     fn signature(&self, bytes: Vec<u8>) -> Signature {

@@ -28,6 +28,16 @@ pub struct Seen {
     pub root: NodeHash,
 }
 
+impl From<&Checkpoint> for Seen {
+    /// The state in a stored checkpoint: what is needed after a restart.
+    fn from(checkpoint: &Checkpoint) -> Self {
+        Self {
+            size: checkpoint.size,
+            root: checkpoint.root,
+        }
+    }
+}
+
 /// A checkpoint that continues the last one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Accepted {
@@ -97,8 +107,16 @@ impl Refusal {
         }
     }
 
-    /// The body of the answer: for a conflict the size alone (`text/x.tlog.size`), so that the log
-    /// can go on from there; else the reason.
+    /// The content type of the answer.
+    pub const fn content_type(&self) -> &'static str {
+        match self {
+            Self::Conflict { .. } => "text/x.tlog.size",
+            _ => "text/plain; charset=utf-8",
+        }
+    }
+
+    /// The body of the answer: for a conflict the size alone, so that the log can go on from
+    /// there; else the reason.
     pub fn body(&self) -> String {
         match self {
             Self::Conflict { seen, .. } => format!("{seen}\n"),
@@ -152,10 +170,7 @@ pub fn decide(
     verified.cloned().for_each(|signature| note.add(signature));
     note.add(cosignature.clone());
     Ok(Accepted {
-        seen: Seen {
-            size: new,
-            root: checkpoint.root,
-        },
+        seen: Seen::from(&checkpoint),
         note,
         cosignature,
     })
