@@ -8,3 +8,4 @@ pub mod key_file;
 pub mod ledger;
 pub mod log;
 pub mod machine;
+pub mod signing_key;

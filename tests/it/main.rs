@@ -12,6 +12,7 @@ mod canary;
 mod cli_demo;
 mod clients;
 mod commands;
+mod evidence;
 mod harness;
 mod headers;
 mod house;
