@@ -5,6 +5,7 @@ pub mod config;
 pub mod credential;
 pub mod http;
 pub mod identity;
+pub mod journal;
 pub mod keyring;
 pub mod observe;
 pub mod policy;

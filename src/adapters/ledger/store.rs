@@ -9,8 +9,9 @@ use sqlx::sqlite::{SqliteArguments, SqliteConnection};
 use sqlx::{Arguments, AssertSqlSafe, Connection, Executor};
 
 use super::detail::write_detail;
-use super::recorder::RecordStore;
+use super::feed::RecordStore;
 use super::schema::{LedgerError, open_writer};
+use crate::domain::journal::{Batch, Cursor, Gap, JournalId, Leaves};
 use crate::domain::record::{CallRecord, SubjectRole};
 use crate::types::{Decision, Effect, Environment, Outcome, TokenType};
 
@@ -22,8 +23,8 @@ const ROWS_PER_STATEMENT: [usize; 7] = [64, 32, 16, 8, 4, 2, 1];
 /// The stored columns in the order of the bound values.
 const CALL_COLUMNS: &str = "call_id, received_at, completed_at, caller, provider, service, \
     environment, operation, effect, token_type, token_fingerprint, minted_fingerprint, decision, \
-    outcome, status, error_code, detail";
-const CALL_VALUES: usize = 17;
+    outcome, status, error_code, detail, journal, intent_seq, outcome_seq, completion_seq";
+const CALL_VALUES: usize = 21;
 const SUBJECT_COLUMNS: &str = "subject, call_id, role, kind";
 const SUBJECT_VALUES: usize = 4;
 
@@ -100,10 +101,44 @@ impl SqliteStore {
 impl RecordStore for SqliteStore {
     type Error = LedgerError;
 
-    /// Writes all records in one durable transaction and says how many were not there before.
     async fn write(&mut self, records: &[Box<CallRecord>]) -> Result<usize, LedgerError> {
+        let rows: Vec<_> = records
+            .iter()
+            .map(|record| (&**record, None))
+            .collect();
+        self.insert(&rows, None).await
+    }
+
+    async fn drain(&mut self, batch: &Batch) -> Result<usize, LedgerError> {
+        let journal = batch.cursor.journal;
+        let rows: Vec<_> = batch
+            .calls
+            .iter()
+            .map(|call| (&*call.record, Some((journal, call.leaves))))
+            .collect();
+        self.insert(&rows, Some(batch)).await
+    }
+
+    async fn cursors(&mut self) -> Result<Vec<Cursor>, LedgerError> {
         let mut open = self.take_connection().await?;
-        match insert(&mut open.conn, &self.statements, records).await {
+        let cursors = read_cursors(&mut open.conn).await;
+        self.conn = Some(open);
+        cursors.map_err(|source| LedgerError::database(&self.path, "read", source))
+    }
+}
+
+/// A record and the events that it was made of.
+type CallRow<'a> = (&'a CallRecord, Option<(JournalId, Leaves)>);
+
+impl SqliteStore {
+    /// Writes all rows in one durable transaction and says how many were not there before.
+    async fn insert(
+        &mut self,
+        rows: &[CallRow<'_>],
+        batch: Option<&Batch>,
+    ) -> Result<usize, LedgerError> {
+        let mut open = self.take_connection().await?;
+        match insert(&mut open.conn, &self.statements, rows, batch).await {
             Ok(added) => {
                 self.conn = Some(open);
                 Ok(added)
@@ -115,6 +150,76 @@ impl RecordStore for SqliteStore {
             }
         }
     }
+
+    /// Closes the ledger, so that all of it is in its one file.
+    ///
+    /// # Errors
+    /// [`LedgerError::Database`].
+    pub async fn close(mut self) -> Result<(), LedgerError> {
+        if let Some(open) = self.conn.take() {
+            open.conn
+                .close()
+                .await
+                .map_err(|source| LedgerError::database(&self.path, "close", source))?;
+        }
+        Ok(())
+    }
+}
+
+async fn read_cursors(conn: &mut SqliteConnection) -> Result<Vec<Cursor>, sqlx::Error> {
+    let rows: Vec<(Vec<u8>, i64, i64)> =
+        sqlx::query_as("SELECT journal, resume_at, done_to FROM journal_cursors")
+            .fetch_all(conn)
+            .await?;
+    let cursors = rows.into_iter().filter_map(|(journal, resume_at, done_to)| {
+        Some(Cursor {
+            journal: JournalId::from_bytes(journal.try_into().ok()?),
+            resume_at: resume_at.try_into().ok()?,
+            done_to: done_to.try_into().ok()?,
+        })
+    });
+    Ok(cursors.collect())
+}
+
+/// Counts of events fit: it takes 300,000 years at a million a second to exceed SQLite's integers.
+fn stored(seq: u64) -> i64 {
+    i64::try_from(seq).unwrap_or(i64::MAX)
+}
+
+async fn write_cursor(conn: &mut SqliteConnection, cursor: &Cursor) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO journal_cursors (journal, resume_at, done_to) VALUES (?, ?, ?) \
+         ON CONFLICT (journal) DO UPDATE SET resume_at = excluded.resume_at, \
+         done_to = excluded.done_to",
+    )
+    .bind(&cursor.journal.as_bytes()[..])
+    .bind(stored(cursor.resume_at))
+    .bind(stored(cursor.done_to))
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+async fn write_gap(
+    conn: &mut SqliteConnection,
+    journal: JournalId,
+    seq: u64,
+    gap: &Gap,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO journal_gaps (journal, seq, began_at, ended_at, refused, shed, dropped) \
+         VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (journal, seq) DO NOTHING",
+    )
+    .bind(&journal.as_bytes()[..])
+    .bind(stored(seq))
+    .bind(gap.from.0)
+    .bind(gap.to.0)
+    .bind(stored(gap.refused))
+    .bind(stored(gap.shed))
+    .bind(stored(gap.dropped))
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
 fn identity(path: &Path) -> Option<(u64, u64)> {
@@ -151,13 +256,14 @@ fn insert_sql(table: &str, columns: &str, values: usize, rows: usize, key: &str)
 async fn insert(
     conn: &mut SqliteConnection,
     statements: &Statements,
-    records: &[Box<CallRecord>],
+    records: &[CallRow<'_>],
+    batch: Option<&Batch>,
 ) -> Result<usize, sqlx::Error> {
     // Immediate: a transaction that begins as a reader cannot wait for another writer.
     let mut transaction = conn.begin_with("BEGIN IMMEDIATE").await?;
     let mut added = 0;
-    let calls = chunks(records, &statements.calls, CALL_VALUES, |record, values| {
-        bind_call(record, values)
+    let calls = chunks(records, &statements.calls, CALL_VALUES, |row, values| {
+        bind_call(row, values)
     });
     for (sql, values) in calls {
         let query = sqlx::query_with(AssertSqlSafe(sql), values?);
@@ -165,7 +271,7 @@ async fn insert(
     }
     let subjects: Vec<_> = records
         .iter()
-        .flat_map(|record| record.subjects.iter().map(move |subject| (record, subject)))
+        .flat_map(|(record, _)| record.subjects.iter().map(move |subject| (record, subject)))
         .collect();
     let subjects = chunks(
         &subjects,
@@ -182,6 +288,12 @@ async fn insert(
         transaction
             .execute(sqlx::query_with(AssertSqlSafe(sql), values?))
             .await?;
+    }
+    if let Some(batch) = batch {
+        for (seq, gap) in &batch.gaps {
+            write_gap(&mut transaction, batch.cursor.journal, *seq, gap).await?;
+        }
+        write_cursor(&mut transaction, &batch.cursor).await?;
     }
     transaction.commit().await?;
     Ok(usize::try_from(added).unwrap_or(usize::MAX))
@@ -209,7 +321,10 @@ fn chunks<'a, T>(
     })
 }
 
-fn bind_call(record: &CallRecord, values: &mut SqliteArguments) -> Result<(), BindError> {
+fn bind_call(
+    (record, source): &CallRow<'_>,
+    values: &mut SqliteArguments,
+) -> Result<(), BindError> {
     let target = &record.target;
     let credential = &record.credential;
     let minted = record.mint.as_ref().and_then(|mint| mint.fingerprint);
@@ -233,7 +348,13 @@ fn bind_call(record: &CallRecord, values: &mut SqliteArguments) -> Result<(), Bi
     values.add(WORDS.outcome(record.outcome))?;
     values.add(record.status.map(i64::from))?;
     values.add(record.error_code.as_deref())?;
-    values.add(detail)
+    values.add(detail)?;
+    values.add(source.as_ref().map(|(journal, _)| &journal.as_bytes()[..]))?;
+    let leaves = source.map(|(_, leaves)| leaves).unwrap_or_default();
+    for seq in [leaves.intent, leaves.outcome, leaves.completion] {
+        values.add(seq.map(stored))?;
+    }
+    Ok(())
 }
 
 /// The vocabulary as shared strings: binding one is a count up, not an allocation. A test checks

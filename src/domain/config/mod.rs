@@ -12,7 +12,7 @@ mod units;
 
 pub use fault::{Fault, Faults, MAX_FAULTS, echo, nearest};
 pub use model::{
-    Callers, Config, Ledger, Limits, ListenAddress, Listener, ListenerTls, Log,
+    Callers, Config, Journal, Ledger, Limits, ListenAddress, Listener, ListenerTls, Log,
     LogFormat, Provider, Timeouts, UnknownOperations, Upstream,
 };
 pub use parse::{KnownProvider, KnownService, Surroundings, is_caller_name, parse};

@@ -96,7 +96,9 @@ fn the_example_shows_true_defaults() {
                 "drain",
                 "field",
                 "connections",
-                "max_unwritten",
+                "segment_size",
+                "max_bytes",
+                "sync_interval",
                 "format",
                 "filter",
                 "workers",
@@ -114,7 +116,7 @@ fn the_example_shows_true_defaults() {
             format!("{line}\n")
         })
         .collect();
-    assert!(text.contains("\nmax_unwritten = 16384"));
+    assert!(text.contains("\nsegment_size = \"64MiB\""));
     let mut shown = read(&text, &Machine::default()).unwrap();
     let silent = read(
         include_str!("../../../config/egret.toml"),

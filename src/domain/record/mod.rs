@@ -5,6 +5,7 @@
 //! before it gets here: the types have no place for a raw header, URL or body.
 
 mod facts;
+mod loss;
 mod outcome;
 mod seam;
 
@@ -13,4 +14,5 @@ pub use facts::{
     Subject, SubjectRole, Target, Times, Traffic,
 };
 pub use outcome::{Answer, judge};
-pub use seam::{OpenRecord, Recorder, RecorderFull};
+pub use loss::{LossPolicies, LossPolicy, OperationClass, Wait};
+pub use seam::{NotRecorded, OpenRecord, Recorder, Step, Ticket};

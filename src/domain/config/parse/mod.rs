@@ -156,6 +156,7 @@ fn read(
     providers::check_loops(&providers, &listeners, top);
     let timeouts = sections::read_timeouts(top);
     let limits = sections::read_limits(top);
+    let journal = sections::read_journal(top, &files, &data_dir);
     let ledger = sections::read_ledger(top, &files, &data_dir);
     let fingerprint_key_file = sections::read_keys(top, &files, &data_dir);
     let log = sections::read_log(top, surroundings);
@@ -174,6 +175,7 @@ fn read(
             .collect(),
         timeouts,
         limits,
+        journal,
         ledger,
         fingerprint_key_file,
         log,

@@ -34,8 +34,8 @@ pub fn connected(exchange: &mut Exchange, peer: &HttpPeer, digest: Option<&Diges
     let version = digest
         .and_then(|digest| digest.ssl_digest.as_deref())
         .map(|tls| match &tls.version {
-            Cow::Borrowed(version) => *version,
-            Cow::Owned(_) => "other",
+            Cow::Borrowed(version) => Cow::Borrowed(*version),
+            Cow::Owned(_) => Cow::Borrowed("other"),
         });
     exchange.note(|record| {
         record.traffic.upstream = address;
@@ -60,5 +60,9 @@ pub fn may_retry(session: &Session, exchange: &Exchange) -> bool {
         .as_ref()
         .and_then(|route| route.operation.as_ref())
         .is_some_and(|operation| operation.effect == Effect::Read);
-    is_read && session.req_header().method.is_safe() && !session.as_ref().retry_buffer_truncated()
+    // An answer that could not be recorded is not asked for again.
+    exchange.problem.is_none()
+        && is_read
+        && session.req_header().method.is_safe()
+        && !session.as_ref().retry_buffer_truncated()
 }
