@@ -1,4 +1,4 @@
-//! The cost of a record: making its JSON, handing it over, and writing it durably.
+//! The cost of a row: making its JSON, and writing it durably.
 //!
 //! `cargo bench --bench ledger`. The rows are on disk (write-ahead log, `synchronous=FULL`) when a
 //! write returns, so the small batches show the disk as much as the program.
@@ -9,9 +9,9 @@ use std::time::Duration;
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use egret::adapters::ledger::detail::write_detail;
-use egret::adapters::ledger::{LedgerRecorder, RecordStore, RecorderSettings, SqliteStore};
+use egret::adapters::ledger::{RecordStore, SqliteStore};
 use egret::domain::record::{
-    CallRecord, CallerVia, Fact, Fingerprint, Gateway, Pseudonym, Recorder, Subject, SubjectRole,
+    CallRecord, CallerVia, Fact, Fingerprint, Gateway, Pseudonym, Subject, SubjectRole,
 };
 use egret::types::{
     CallId, Decision, Effect, Environment, Micros, Outcome, PiiClass, TokenType, TraceId,
@@ -32,7 +32,7 @@ impl Shared {
         Self {
             gateway: Arc::new(Gateway {
                 node: "gateway-1".into(),
-                version: "0.1.0",
+                version: "0.1.0".into(),
                 config_hash: "00112233aabbccdd".into(),
             }),
             names: [
@@ -101,7 +101,7 @@ impl Shared {
         record.traffic.request_bytes = 412;
         record.traffic.response_bytes = 1_290;
         record.traffic.upstream = "203.0.113.7:443".parse().ok();
-        record.traffic.tls_version = Some("TLSv1.3");
+        record.traffic.tls_version = Some("TLSv1.3".into());
         record.trace_id = TraceId::from_bytes([7; 16]);
         record
     }
@@ -116,34 +116,6 @@ fn assemble_detail(bencher: Bencher) {
         write_detail(&mut out, black_box(&record));
         out.len()
     });
-}
-
-/// What the thread of a call pays: reserving a place and handing the record over.
-#[divan::bench]
-fn reserve_and_submit(bencher: Bencher) {
-    struct Nowhere;
-    impl RecordStore for Nowhere {
-        type Error = &'static str;
-        async fn write(&mut self, records: &[Box<CallRecord>]) -> Result<usize, Self::Error> {
-            Ok(records.len())
-        }
-    }
-    let settings = RecorderSettings {
-        capacity: usize::MAX,
-        ..RecorderSettings::default()
-    };
-    let recorder = LedgerRecorder::start(Nowhere, settings).ok();
-    let shared = Shared::new();
-    bencher
-        .counter(ItemsCount::new(1_u32))
-        .with_inputs(|| Box::new(shared.record(1)))
-        .bench_local_values(|record| {
-            if let Some(recorder) = &recorder
-                && recorder.reserve().is_ok()
-            {
-                recorder.submit(record);
-            }
-        });
 }
 
 #[divan::bench(args = [1, 8, 64, 512], max_time = Duration::from_secs(3))]

@@ -11,10 +11,10 @@ use arc_swap::ArcSwap;
 use tokio::sync::oneshot;
 
 use crate::adapters::callers_file::{CallersFile, CallersFileError, Poll};
-use crate::adapters::key_file::{self, KeyError};
 use crate::adapters::journal::{Journal, JournalError, JournalSettings, ReadError};
+use crate::adapters::key_file::{self, KeyError};
 use crate::adapters::ledger::{LedgerError, LedgerFeed, RecordStore, SqliteStore, Undrained};
-use crate::adapters::machine::Machine;
+use crate::adapters::machine::{self, Machine};
 use crate::domain::catalog::{self, BaseUrl, Catalog, Provider};
 use crate::domain::config::{self, Config, Faults};
 use crate::domain::journal::Source;
@@ -122,6 +122,14 @@ impl Setup {
         Self::parse_on(Machine::default(), path, text)
     }
 
+    /// As [`Setup::parse`], but the environment does not override anything.
+    ///
+    /// # Errors
+    /// [`StartError`] with every fault.
+    pub fn parse_alone(path: &Path, text: &str) -> Result<Self, StartError> {
+        Self::parse_on(Machine::without_variables(), path, text)
+    }
+
     fn parse_on(machine: Machine, path: &Path, text: &str) -> Result<Self, StartError> {
         let config = config::parse(path, text, &machine).map_err(StartError::Config)?;
         let mut providers = Vec::new();
@@ -134,6 +142,19 @@ impl Setup {
         let catalog = Catalog::new(providers).map_err(StartError::Catalog)?;
         Ok(Self { config, catalog })
     }
+}
+
+/// The built-in providers with the base URLs of their files.
+///
+/// # Errors
+/// [`StartError::Catalog`]; tests keep the built-in files free of faults.
+pub fn built_in_catalog() -> Result<Catalog, StartError> {
+    let providers = machine::built_in_ids()
+        .iter()
+        .filter_map(|id| machine::built_in(id))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(StartError::Catalog)?;
+    Catalog::new(providers).map_err(StartError::Catalog)
 }
 
 /// Puts the configured base URLs in place of the provider file's, so that requests are found by

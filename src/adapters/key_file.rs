@@ -101,7 +101,8 @@ fn check_mode(path: &Path) -> Result<(), KeyError> {
 fn create(path: &Path) -> Result<Secret<[u8; MASTER_KEY_LEN]>, KeyError> {
     let key: [u8; MASTER_KEY_LEN] = entropy::key_bytes()?;
     if let Some(directory) = path.parent() {
-        fs::create_dir_all(directory).map_err(|cause| io_error("make the directory of", path, cause))?;
+        fs::create_dir_all(directory)
+            .map_err(|cause| io_error("make the directory of", path, cause))?;
     }
     let mut text: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
     text.push('\n');

@@ -63,10 +63,25 @@ pub fn start(filter: &str, format: LogFormat) -> Result<WorkerGuard, LogError> {
         sink: sink.clone(),
     };
     log::set_boxed_logger(Box::new(bridge)).map_err(|_| LogError::Twice)?;
-    log::set_max_level(log::LevelFilter::Trace);
+    // Pingora asks for dozens of debug lines per call: the level keeps that to a comparison.
+    log::set_max_level(highest_level(&targets));
     let subscriber = tracing_subscriber::registry().with(Lines { sink }.with_filter(targets));
     tracing::subscriber::set_global_default(subscriber).map_err(|_| LogError::Twice)?;
     Ok(guard)
+}
+
+/// The most talkative level that any target of the filter has.
+fn highest_level(targets: &Targets) -> log::LevelFilter {
+    let others = targets.iter().map(|(_, level)| level);
+    let highest = others.chain(targets.default_level()).max();
+    match highest.and_then(|filter| filter.into_level()) {
+        None => log::LevelFilter::Off,
+        Some(Level::ERROR) => log::LevelFilter::Error,
+        Some(Level::WARN) => log::LevelFilter::Warn,
+        Some(Level::INFO) => log::LevelFilter::Info,
+        Some(Level::DEBUG) => log::LevelFilter::Debug,
+        Some(_) => log::LevelFilter::Trace,
+    }
 }
 
 /// Lines dropped since the start because the writing thread had fallen behind.
@@ -125,7 +140,11 @@ impl Sink {
             }
             let _ = write!(out, "{}", serde_json::Value::Object(object));
         } else {
-            let _ = write!(out, "{at} {:<5} {}: {}", line.level, line.target, line.message);
+            let _ = write!(
+                out,
+                "{at} {:<5} {}: {}",
+                line.level, line.target, line.message
+            );
             for (name, value) in line.fields {
                 let _ = write!(out, " {name}={value}");
             }
@@ -257,6 +276,14 @@ mod tests {
         assert!(is_own("egret::edge::proxy"));
         assert!(!is_own("egrets"));
         assert!(!is_own("pingora_proxy"));
+    }
+
+    #[test]
+    fn the_log_crate_is_kept_to_the_highest_level_of_the_filter() {
+        let highest = |filter: &str| highest_level(&filter.parse().unwrap());
+        assert_eq!(highest("info"), log::LevelFilter::Info);
+        assert_eq!(highest("warn,egret=debug"), log::LevelFilter::Debug);
+        assert_eq!(highest("off"), log::LevelFilter::Off);
     }
 
     #[test]

@@ -16,6 +16,7 @@ use crate::types::Environment;
 pub struct Machine {
     providers: RefCell<BTreeMap<Box<str>, Provider>>,
     callers_to_come: bool,
+    without_variables: bool,
 }
 
 impl Machine {
@@ -23,6 +24,14 @@ impl Machine {
     pub fn with_callers_to_come() -> Self {
         Self {
             callers_to_come: true,
+            ..Self::default()
+        }
+    }
+
+    /// A machine whose environment says nothing: the configuration alone counts.
+    pub fn without_variables() -> Self {
+        Self {
+            without_variables: true,
             ..Self::default()
         }
     }
@@ -55,6 +64,9 @@ pub fn built_in_ids() -> Vec<String> {
 
 impl Surroundings for Machine {
     fn variable(&self, name: &str) -> Option<String> {
+        if self.without_variables {
+            return None;
+        }
         std::env::var(name).ok()
     }
 

@@ -26,6 +26,10 @@ pub struct CallerArgs {
 #[derive(Subcommand, Debug)]
 enum CallerCommand {
     /// Make a caller and its key. The key is shown once.
+    #[command(
+        after_help = "Examples:\n  egret caller add payments --expires 90d\n  \
+        EGRET_KEY=$(egret caller add payments --key-only)"
+    )]
     Add {
         /// Name of the caller in every record: letters, digits, '.', '_', '-', '@'.
         name: String,
@@ -37,12 +41,15 @@ enum CallerCommand {
         key_only: bool,
     },
     /// List callers and their keys, without the keys themselves.
+    #[command(after_help = "Examples:\n  egret caller list\n  egret caller list --format json")]
     List {
         /// How to print them.
         #[arg(long, value_enum, default_value_t = Format::Table)]
         format: Format,
     },
     /// Make a new key; the old ones go on for a while, so that nothing has to stop.
+    #[command(after_help = "Examples:\n  egret caller rotate payments\n  \
+        egret caller rotate payments --overlap 7d --expires 90d")]
     Rotate {
         /// Name of the caller.
         name: String,
@@ -57,6 +64,8 @@ enum CallerCommand {
         key_only: bool,
     },
     /// Take back every key of a caller, or one key by its id, at once.
+    #[command(after_help = "Examples:\n  egret caller revoke payments\n  \
+        egret caller revoke abcdefgh2345")]
     Revoke {
         /// Name of the caller, or id of a key as `list` shows it.
         #[arg(value_name = "NAME|KEY_ID")]

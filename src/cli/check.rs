@@ -9,9 +9,11 @@ use crate::app::{Setup, StartError};
 
 /// Options of `egret check`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  egret check\n  egret check --config /etc/egret/egret.toml\n\n\
+#[command(
+    after_help = "Examples:\n  egret check\n  egret check --config /etc/egret/egret.toml\n\n\
 Ends with 0 if the configuration can be used, else with 1 after naming every fault with its file \
-and line.")]
+and line."
+)]
 pub struct CheckArgs {
     #[command(flatten)]
     config: ConfigArgs,

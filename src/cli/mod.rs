@@ -2,7 +2,13 @@
 
 pub mod audit;
 pub mod caller;
+mod catalog;
 mod check;
+mod classify;
+mod demo;
+mod providers;
+#[cfg(test)]
+mod reference;
 mod serve;
 mod sim;
 
@@ -15,12 +21,21 @@ use clap::{CommandFactory, Parser, Subcommand};
 use crate::adapters::{clock, entropy};
 use crate::app::{self, Setup};
 use crate::domain::identity::RANDOM_BYTES;
+use crate::domain::keyring::MASTER_KEY_LEN;
 
 /// The audited egress gateway for financial APIs.
 #[derive(Debug, Parser)]
-#[command(name = "egret", version, about, max_term_width = 100, propagate_version = true)]
-#[command(after_help = "Start with `egret demo`. Point a client at a running gateway by its base \
-URL, for example http://127.0.0.1:8080/cybrid/bank.")]
+#[command(
+    name = "egret",
+    version,
+    about,
+    max_term_width = 100,
+    propagate_version = true
+)]
+#[command(
+    after_help = "Start with `egret demo`. Point a client at a running gateway by its base \
+URL, for example http://127.0.0.1:8080/cybrid/bank."
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -30,11 +45,20 @@ struct Cli {
 #[derive(Debug, clap::Args)]
 pub struct ConfigArgs {
     /// Configuration file.
-    #[arg(short, long, global = true, value_name = "FILE", default_value = "config/egret.toml", env = "EGRET_CONFIG")]
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_name = "FILE",
+        default_value = "config/egret.toml",
+        env = "EGRET_CONFIG",
+        hide_env_values = true
+    )]
     pub config: PathBuf,
 }
 
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "one is made per process")]
 enum Command {
     /// Run the gateway.
     Serve(serve::ServeArgs),
@@ -54,10 +78,18 @@ enum Command {
         #[command(flatten)]
         args: caller::CallerArgs,
     },
+    /// Look up providers and their operations.
+    Catalog(catalog::CatalogArgs),
+    /// Say what a pasted request would be recorded as.
+    Classify(classify::ClassifyArgs),
+    /// Try it: simulated banks, a gateway, a minute of traffic, and what is on record then.
+    Demo(demo::DemoArgs),
     /// Simulate a vendor on loopback, for trying an integration offline.
     Sim(sim::SimArgs),
     /// Print a completion script for a shell.
-    #[command(after_help = "Example:\n  egret completions bash > ~/.local/share/bash-completion/completions/egret")]
+    #[command(
+        after_help = "Example:\n  egret completions bash > ~/.local/share/bash-completion/completions/egret"
+    )]
     Completions {
         /// Which shell.
         shell: clap_complete::Shell,
@@ -90,8 +122,12 @@ impl Failure {
 }
 
 impl From<io::Error> for Failure {
+    /// A reader that went away, as `head` does, is no failure: nobody is there to be told.
     fn from(error: io::Error) -> Self {
-        Self::new(error)
+        Self {
+            code: u8::from(error.kind() != io::ErrorKind::BrokenPipe),
+            ..Self::new(error)
+        }
     }
 }
 
@@ -107,6 +143,9 @@ pub fn run() -> ExitCode {
         Command::Check(args) => check::run(&args, &mut out),
         Command::Audit { config, args } => run_audit(&config, &args, &mut out),
         Command::Caller { config, args } => run_caller(&config, &args, &mut out),
+        Command::Catalog(args) => catalog::run(&args, &mut out),
+        Command::Classify(args) => run_classify(&args, &mut out),
+        Command::Demo(args) => run_demo(&args, &mut out),
         Command::Sim(args) => sim::run(&args, &mut out),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "egret", &mut out);
@@ -115,6 +154,7 @@ pub fn run() -> ExitCode {
     };
     match done.and_then(|()| Ok(out.flush()?)) {
         Ok(()) => ExitCode::SUCCESS,
+        Err(failure) if failure.code == 0 => ExitCode::SUCCESS,
         Err(failure) => {
             let _ = writeln!(io::stderr(), "egret: {}", failure.message);
             ExitCode::from(failure.code)
@@ -156,4 +196,19 @@ fn run_caller(config: &ConfigArgs, args: &caller::CallerArgs, out: &mut impl Wri
     let setup = Setup::read_for_callers(&config.config).map_err(Failure::new)?;
     let random = entropy::key_bytes::<RANDOM_BYTES>().map_err(Failure::new)?;
     caller::run(args, &setup.config.callers.file, clock::now(), &random, out).map_err(Failure::new)
+}
+
+fn run_classify(args: &classify::ClassifyArgs, out: &mut impl Write) -> Outcome {
+    let random = entropy::key_bytes::<MASTER_KEY_LEN>().map_err(Failure::new)?;
+    classify::run(args, clock::now(), &random, out)
+}
+
+fn run_demo(args: &demo::DemoArgs, out: &mut impl Write) -> Outcome {
+    let is_terminal = io::stdout().is_terminal();
+    let no_color = std::env::var_os("NO_COLOR");
+    let screen = demo::Screen {
+        is_terminal,
+        colour: audit::colour_wanted(is_terminal, no_color.as_deref()),
+    };
+    demo::run(args, screen, out)
 }

@@ -20,8 +20,8 @@ pub struct ServeArgs {
 /// Runs the gateway until a signal stops it.
 pub fn run(args: &ServeArgs) -> Outcome {
     let setup = Setup::read(&args.config.config).map_err(Failure::new)?;
-    let _log = log::start(&setup.config.log.filter, setup.config.log.format)
-        .map_err(Failure::new)?;
+    let _log =
+        log::start(&setup.config.log.filter, setup.config.log.format).map_err(Failure::new)?;
     log::quiet_panics();
     let node = setup.config.node.clone();
     let workers = setup.config.workers;
@@ -41,7 +41,10 @@ pub fn run(args: &ServeArgs) -> Outcome {
     tracing::info!("stopping: no new connections, calls in flight may end");
     let stopped = running.stop();
     if stopped.calls.cut_off > 0 {
-        tracing::warn!(calls = stopped.calls.cut_off, "calls were cut off at the end of the drain time");
+        tracing::warn!(
+            calls = stopped.calls.cut_off,
+            "calls were cut off at the end of the drain time"
+        );
     }
     match stopped.ledger {
         Ok(()) => tracing::info!("stopped; every record is in the ledger"),

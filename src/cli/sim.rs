@@ -24,11 +24,13 @@ enum VendorName {
 
 /// Options of `egret sim`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  egret sim cybrid\n  egret sim cybrid --limits\n  egret sim obp \
+#[command(
+    after_help = "Examples:\n  egret sim cybrid\n  egret sim cybrid --limits\n  egret sim obp \
 --listen 127.0.0.1:9002 --latency 50-200 --error-rate 0.1\n\nFaults can be changed while it runs: \
 POST a JSON object to /__sim/faults. The credentials of the fakes are fixed:\n  Cybrid  sim-bank-id \
 / sim-bank-secret, sim-org-id / sim-org-secret\n  OBP     sim-user / sim-password-1, consumer key \
-simconsumerkey00000000000000000000000000\n  Wyre    AK-SIM-MASTER-0001 / SK-SIM-MASTER-SECRET-00000001")]
+simconsumerkey00000000000000000000000000\n  Wyre    AK-SIM-MASTER-0001 / SK-SIM-MASTER-SECRET-00000001"
+)]
 pub struct SimArgs {
     /// Which vendor.
     vendor: VendorName,
@@ -119,9 +121,9 @@ pub fn run(args: &SimArgs, out: &mut impl Write) -> Outcome {
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        let listener = TcpListener::bind(address).await.map_err(|error| {
-            Failure::new(format!("cannot listen on {address}: {error}"))
-        })?;
+        let listener = TcpListener::bind(address)
+            .await
+            .map_err(|error| Failure::new(format!("cannot listen on {address}: {error}")))?;
         let address = listener.local_addr()?;
         let simulator = Simulator::start(listener, options).map_err(Failure::new)?;
         writeln!(out, "simulating {vendor} on http://{address}")?;

@@ -28,9 +28,8 @@ impl Keyring {
     /// Derives the keys from the master key.
     pub fn new(master: &[u8; MASTER_KEY_LEN]) -> Self {
         let master = hmac::Key::new(hmac::HMAC_SHA256, master);
-        let derive = |label: &[u8]| {
-            hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&master, label).as_ref())
-        };
+        let derive =
+            |label: &[u8]| hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&master, label).as_ref());
         Self {
             fingerprint: derive(b"egret/fingerprint/v1"),
             pseudonym: derive(b"egret/pseudonym/v1"),

@@ -10,5 +10,6 @@ pub mod keyring;
 pub mod observe;
 pub mod policy;
 pub mod problem;
+pub mod recognise;
 pub mod record;
 pub mod tap;

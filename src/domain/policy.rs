@@ -70,16 +70,40 @@ mod tests {
     fn decisions() {
         use TokenType::{Bank, DAuth, GatewayLogin};
         use UnknownOperations::{Deny, Forward};
-        type Row = (UnknownOperations, &'static str, bool, &'static [TokenType], Option<Problem>);
+        type Row = (
+            UnknownOperations,
+            &'static str,
+            bool,
+            &'static [TokenType],
+            Option<Problem>,
+        );
         let table: &[Row] = &[
             (Forward, "app", true, &[Bank], None),
             (Forward, "app", false, &[], None),
             (Deny, "app", true, &[], None),
             (Deny, "app", false, &[], Some(problem::UNKNOWN_OPERATION)),
-            (Forward, "app", true, &[DAuth], Some(problem::SCHEME_NOT_ALLOWED)),
-            (Forward, "app", true, &[Bank, DAuth], Some(problem::SCHEME_NOT_ALLOWED)),
+            (
+                Forward,
+                "app",
+                true,
+                &[DAuth],
+                Some(problem::SCHEME_NOT_ALLOWED),
+            ),
+            (
+                Forward,
+                "app",
+                true,
+                &[Bank, DAuth],
+                Some(problem::SCHEME_NOT_ALLOWED),
+            ),
             (Forward, "chain", true, &[DAuth], None),
-            (Forward, "chain", true, &[GatewayLogin], Some(problem::SCHEME_NOT_ALLOWED)),
+            (
+                Forward,
+                "chain",
+                true,
+                &[GatewayLogin],
+                Some(problem::SCHEME_NOT_ALLOWED),
+            ),
         ];
         for (unknown, caller, operation_known, present, refused) in table {
             let ask = Ask {

@@ -157,8 +157,7 @@ mod tests {
     #[test]
     fn a_problem_has_the_members_of_the_rfc_and_the_call_id() {
         let id = CallId::floor(1);
-        let body: serde_json::Value =
-            serde_json::from_slice(&UPSTREAM_TIMEOUT.body(id)).unwrap();
+        let body: serde_json::Value = serde_json::from_slice(&UPSTREAM_TIMEOUT.body(id)).unwrap();
         assert_eq!(body["type"], "urn:egret:problem:upstream_timeout");
         assert_eq!(body["status"], 504);
         assert_eq!(body["request_id"], id.to_string());

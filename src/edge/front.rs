@@ -59,18 +59,28 @@ enum Head {
 
 impl Front {
     /// Serves one accepted connection until it ends.
-    pub async fn serve(&self, mut stream: L4Stream, acceptor: Option<&Acceptor>, peer: Option<SocketAddr>) {
+    pub async fn serve(
+        &self,
+        mut stream: L4Stream,
+        acceptor: Option<&Acceptor>,
+        peer: Option<SocketAddr>,
+    ) {
         let Some(acceptor) = acceptor else {
             match self.read_head(&mut stream, true).await {
                 Head::H2(read) => {
                     stream.rewind(&read);
-                    self.proxy.process_new(Box::new(stream), &self.shutdown).await;
+                    self.proxy
+                        .process_new(Box::new(stream), &self.shutdown)
+                        .await;
                 }
                 first => self.serve_h1(Box::new(stream), Some(first), peer).await,
             }
             return;
         };
-        let handshake = timeout(self.gateway.limits().tls_handshake, acceptor.tls_handshake(stream));
+        let handshake = timeout(
+            self.gateway.limits().tls_handshake,
+            acceptor.tls_handshake(stream),
+        );
         let Ok(Ok(stream)) = handshake.await else {
             // No HTTP request exists yet, so there is no call to record.
             tracing::debug!(peer = ?peer, "TLS handshake with a caller failed");
@@ -86,7 +96,12 @@ impl Front {
 
     /// Serves HTTP/1 requests one after another. `first` is the outcome of a read that has
     /// already happened.
-    async fn serve_h1(&self, mut stream: Stream, mut first: Option<Head>, peer: Option<SocketAddr>) {
+    async fn serve_h1(
+        &self,
+        mut stream: Stream,
+        mut first: Option<Head>,
+        peer: Option<SocketAddr>,
+    ) {
         let mut settings: Option<HttpPersistentSettings> = None;
         loop {
             let head = match first.take() {
@@ -157,7 +172,8 @@ impl Front {
 async fn send_and_linger(stream: &mut Stream, answer: Bytes) {
     let send = async {
         stream.write_all(&answer).await?;
-        stream.flush().await?;
+        // Says at once that nothing more will come; what the caller still sends is read on.
+        stream.shutdown().await?;
         let mut sink = [0; 4096];
         let mut left = LINGER_BYTES;
         while left > 0 {
@@ -169,5 +185,4 @@ async fn send_and_linger(stream: &mut Stream, answer: Bytes) {
         std::io::Result::Ok(())
     };
     let _ = timeout(LINGER_TIME, send).await;
-    let _ = AsyncWriteExt::shutdown(stream).await;
 }

@@ -49,7 +49,7 @@ pub fn acceptor(
     let mut settings = TlsSettings::with_callbacks(Box::new(NameCaller {
         certificates: certificates.clone(),
     }))
-        .map_err(|_| unusable("certificate", &tls.certificate))?;
+    .map_err(|_| unusable("certificate", &tls.certificate))?;
     settings
         .set_certificate_chain_file(&tls.certificate.to_string_lossy())
         .map_err(|_| unusable("certificate", &tls.certificate))?;

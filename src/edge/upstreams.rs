@@ -5,7 +5,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -25,6 +25,9 @@ const REFRESH: Duration = Duration::from_secs(30);
 /// How soon a name that could not be resolved is tried again.
 const RETRY: Duration = Duration::from_secs(2);
 
+/// Addresses that one call tries: `localhost` has two, a load balancer's name one for each zone.
+const MAX_TRIES: usize = 4;
+
 /// Streams at the same time on one HTTP/2 connection; RFC 9113, section 6.5.2 recommends that
 /// servers allow at least 100.
 const H2_STREAMS: usize = 100;
@@ -42,6 +45,8 @@ pub struct Server {
     template: HttpPeer,
     addresses: ArcSwap<Vec<SocketAddr>>,
     next: AtomicUsize,
+    /// Whether the last resolution succeeded; assumed before the first.
+    resolved: AtomicBool,
     /// Value of `Host`.
     authority: Box<str>,
 }
@@ -57,7 +62,11 @@ impl Server {
         timeouts: &Timeouts,
     ) -> Result<Self, CaError> {
         let literal = parse_ip(&config.host);
-        let sni = if literal.is_some() { String::new() } else { config.host.to_string() };
+        let sni = if literal.is_some() {
+            String::new()
+        } else {
+            config.host.to_string()
+        };
         let placeholder = SocketAddr::from(([0, 0, 0, 0], 0));
         let mut template = HttpPeer::new(placeholder, config.tls, sni);
         let options = &mut template.options;
@@ -75,6 +84,9 @@ impl Server {
         };
         options.http_upstream_request_policy = HttpUpstreamRequestPolicy {
             h1_upgrade: H1UpgradePolicy::Deny,
+            // Our own stage does it: Pingora would strip credentials, and refuse in words of its
+            // own.
+            strip_connection_nominated: false,
             ..HttpUpstreamRequestPolicy::standard()
         };
         if let Some(path) = &config.ca {
@@ -92,6 +104,7 @@ impl Server {
             template,
             addresses: ArcSwap::from_pointee(addresses.into_iter().collect()),
             next: AtomicUsize::new(0),
+            resolved: AtomicBool::new(true),
             authority: authority.into(),
         })
     }
@@ -106,16 +119,34 @@ impl Server {
         &self.config.base_path
     }
 
-    /// The next address to try, in turn; `None` while the name is not resolved. Nobody gets it
-    /// without policy's permit.
-    pub fn peer(&self, _permit: &Permit, remaining: Duration) -> Option<Box<HttpPeer>> {
+    /// The turn of a call: which address it tries first.
+    pub fn turn(&self) -> usize {
+        self.next.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// How many addresses a call may try.
+    pub fn tries(&self) -> usize {
+        self.addresses.load().len().min(MAX_TRIES)
+    }
+
+    /// The address of a turn; `None` while the name is not resolved. Nobody gets it without
+    /// policy's permit. Nothing about the connection takes longer than `remaining`.
+    pub fn peer(
+        &self,
+        _permit: &Permit,
+        turn: usize,
+        remaining: Duration,
+    ) -> Option<Box<HttpPeer>> {
         let addresses = self.addresses.load();
-        let turn = self.next.fetch_add(1, Ordering::Relaxed);
         let address = *addresses.get(turn.checked_rem(addresses.len())?)?;
         let mut peer = Box::new(self.template.clone());
         peer._address = PeerAddr::Inet(address);
-        peer.options.read_timeout = Some(remaining);
-        peer.options.write_timeout = Some(remaining);
+        let options = &mut peer.options;
+        let at_most = |limit: Option<Duration>| limit.map(|limit| limit.min(remaining));
+        options.connection_timeout = at_most(options.connection_timeout);
+        options.total_connection_timeout = at_most(options.total_connection_timeout);
+        options.read_timeout = Some(remaining);
+        options.write_timeout = Some(remaining);
         Some(peer)
     }
 
@@ -147,12 +178,20 @@ pub async fn keep_resolved(servers: Vec<Arc<Server>>) {
     loop {
         let mut all = true;
         for server in &servers {
-            if !server.resolve().await {
-                all = false;
-                tracing::warn!(
+            let resolved = server.resolve().await;
+            all &= resolved;
+            // Said once per change, not once per try.
+            let was_resolved = server.resolved.swap(resolved, Ordering::Relaxed);
+            match (was_resolved, resolved) {
+                (true, false) => tracing::warn!(
                     host = &*server.config.host,
                     "cannot resolve the name of a bank's server; trying again"
-                );
+                ),
+                (false, true) => tracing::info!(
+                    host = &*server.config.host,
+                    "the name of a bank's server is resolved again"
+                ),
+                _ => {}
             }
         }
         tokio::time::sleep(if all { REFRESH } else { RETRY }).await;
@@ -160,7 +199,10 @@ pub async fn keep_resolved(servers: Vec<Arc<Server>>) {
 }
 
 fn parse_ip(host: &str) -> Option<IpAddr> {
-    host.trim_start_matches('[').trim_end_matches(']').parse().ok()
+    host.trim_start_matches('[')
+        .trim_end_matches(']')
+        .parse()
+        .ok()
 }
 
 fn read_authorities(path: &Path) -> Result<Arc<[WrappedX509]>, CaError> {
@@ -178,4 +220,64 @@ fn read_authorities(path: &Path) -> Result<Arc<[WrappedX509]>, CaError> {
         return Err(unreadable());
     }
     Ok(authorities.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_address_has_its_turn_and_nothing_outlasts_the_call() {
+        let config = Upstream {
+            tls: false,
+            host: "bank.test".into(),
+            port: 80,
+            base_path: "".into(),
+            ca: None,
+            verify: true,
+        };
+        let minute = Duration::from_secs(60);
+        let timeouts = Timeouts {
+            connect: minute,
+            tls: minute,
+            request: minute,
+            head: minute,
+            idle: minute,
+            drain: minute,
+        };
+        let server = Server::new(&config, HttpVersion::Http11, &timeouts).unwrap();
+        let rules = crate::domain::policy::Rules {
+            unknown_operations: crate::domain::config::UnknownOperations::Forward,
+            dauth_callers: Vec::new(),
+            gateway_login_callers: Vec::new(),
+        };
+        let ask = crate::domain::policy::Ask {
+            caller: "app",
+            operation_known: true,
+            present: &[],
+        };
+        let permit = crate::domain::policy::decide(&rules, &ask).unwrap();
+        let second = Duration::from_secs(1);
+        assert!(server.peer(&permit, server.turn(), second).is_none());
+        assert_eq!(server.tries(), 0);
+
+        let known: Vec<SocketAddr> = ["[::1]:80", "127.0.0.1:80"]
+            .map(|a| a.parse().unwrap())
+            .into();
+        server.addresses.store(Arc::new(known.clone()));
+        assert_eq!(server.tries(), 2);
+        let turn = server.turn();
+        let tried: Vec<SocketAddr> = (0..2)
+            .map(|more| {
+                let peer = server.peer(&permit, turn + more, second).unwrap();
+                assert_eq!(peer.options.connection_timeout, Some(second));
+                assert_eq!(peer.options.total_connection_timeout, Some(second));
+                *peer._address.as_inet().unwrap()
+            })
+            .collect();
+        assert!(
+            known.iter().all(|address| tried.contains(address)),
+            "{tried:?}"
+        );
+    }
 }

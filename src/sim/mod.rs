@@ -66,6 +66,7 @@ use tokio::net::TcpListener;
 use crate::types::{Micros, UnknownWord};
 
 pub use control::Seen;
+pub use entropy::Entropy;
 pub use faults::Faults;
 pub use message::Request;
 pub use server::Simulator;

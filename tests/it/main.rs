@@ -6,5 +6,18 @@
     clippy::print_stderr
 )]
 
+mod bad_input;
+mod callers;
+mod canary;
+mod cli_demo;
+mod clients;
+mod commands;
+mod crash;
 mod harness;
+mod headers;
+mod house;
+mod lifecycle;
+mod outcomes;
+mod protocols;
 mod routing;
+mod streaming;

@@ -57,7 +57,9 @@ impl Memory {
     /// Whether the planned failure has come.
     pub fn has_failed(&self) -> bool {
         let state = self.0.lock();
-        state.plan.is_some_and(|(from, _, _)| state.operations > from)
+        state
+            .plan
+            .is_some_and(|(from, _, _)| state.operations > from)
     }
 
     /// Cuts the power: of what was not synced, `survives` says piece by piece what is left.

@@ -169,7 +169,8 @@ impl Shared {
             }
         }
         let full = self.undrained.load(Ordering::Acquire) >= self.settings.max_bytes;
-        if full != self.full.load(Ordering::Relaxed) && full != self.full.swap(full, Ordering::AcqRel)
+        if full != self.full.load(Ordering::Relaxed)
+            && full != self.full.swap(full, Ordering::AcqRel)
         {
             if full {
                 tracing::error!(

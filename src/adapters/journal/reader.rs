@@ -21,7 +21,9 @@ const PIECE: usize = 256 << 10;
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// There is none.
-    #[error("there is no journal in {path}: name its directory in the configuration ([journal] dir)")]
+    #[error(
+        "there is no journal in {path}: name its directory in the configuration ([journal] dir)"
+    )]
     Missing {
         /// The directory.
         path: PathBuf,
@@ -161,7 +163,11 @@ impl Reader {
                 seq,
             });
         };
-        if self.segment.as_ref().is_some_and(|open| open.first_seq == first) {
+        if self
+            .segment
+            .as_ref()
+            .is_some_and(|open| open.first_seq == first)
+        {
             return Ok(false);
         }
         let path = segment_path(&self.directory, first);
@@ -314,9 +320,13 @@ impl Reader {
             return 0;
         };
         let here = self.segment.as_ref().map_or(0, |open| open.first_seq);
-        let sizes = segments.iter().filter(|first| **first >= here).map(|first| {
-            std::fs::metadata(segment_path(&self.directory, *first)).map_or(0, |meta| meta.len())
-        });
+        let sizes = segments
+            .iter()
+            .filter(|first| **first >= here)
+            .map(|first| {
+                std::fs::metadata(segment_path(&self.directory, *first))
+                    .map_or(0, |meta| meta.len())
+            });
         let read = self
             .segment
             .as_ref()
@@ -356,7 +366,9 @@ impl Segment {
             .buffer
             .get(self.used + 4..self.used + 8)
             .and_then(|length| Some(u32::from_le_bytes(length.try_into().ok()?)))
-            .map_or(0, |length| (length as usize).min(MAX_PAYLOAD) + FRAME_HEADER);
+            .map_or(0, |length| {
+                (length as usize).min(MAX_PAYLOAD) + FRAME_HEADER
+            });
         let mut fresh = vec![0; PIECE.max(wanted)];
         let from = self.at + self.used as u64;
         let mut read = 0;
@@ -403,7 +415,9 @@ impl Source for Reader {
             None => {
                 self.assembler = Assembler::default();
                 // What was pruned is not to be had.
-                let first = list(&self.directory).ok().and_then(|all| all.first().copied());
+                let first = list(&self.directory)
+                    .ok()
+                    .and_then(|all| all.first().copied());
                 self.next_seq = first.unwrap_or(0);
             }
         }

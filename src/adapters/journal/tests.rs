@@ -35,7 +35,13 @@ fn open(directory: &Path) -> Journal {
 }
 
 fn open_memory(files: &Memory) -> Journal {
-    Journal::open_on(files.clone(), settings(Path::new("memory")), &gateway(), |_| 0).unwrap()
+    Journal::open_on(
+        files.clone(),
+        settings(Path::new("memory")),
+        &gateway(),
+        |_| 0,
+    )
+    .unwrap()
 }
 
 fn runtime() -> tokio::runtime::Runtime {
@@ -107,7 +113,8 @@ fn group(first_seq: u64, count: u64, size: usize) -> Group {
 }
 
 fn is_event(seq: u64, payload: &[u8]) -> bool {
-    payload[2..10] == seq.to_be_bytes() && payload[10..].iter().all(|byte| *byte == seq as u8 ^ 0x5a)
+    payload[2..10] == seq.to_be_bytes()
+        && payload[10..].iter().all(|byte| *byte == seq as u8 ^ 0x5a)
 }
 
 /// One step of a writer's life.
@@ -243,7 +250,10 @@ fn a_durable_record_is_read_back() {
     assert_eq!(*batch.calls[7].record, samples::plain(7));
     assert_eq!(batch.cursor.done_to, 201);
     assert!(reader.next(1_000).unwrap().is_none());
-    assert!(files::list(dir.path()).unwrap().len() > 2, "several segments");
+    assert!(
+        files::list(dir.path()).unwrap().len() > 2,
+        "several segments"
+    );
     // What comes later is found, also in later segments.
     for n in 200..300 {
         record(&journal, n, Wait::Durable).unwrap();
@@ -323,8 +333,16 @@ fn a_full_disk_is_noticed_decided_by_policy_and_recovered_from() {
     assert!(append(&journal, 4, Wait::Nothing).is_err());
     // A later step of a call that is recorded is kept for when that is over.
     let late = samples::plain(2);
-    assert!(journal.append(Step::Completion, false, &late, Wait::Durable).is_err());
-    assert!(journal.append(Step::Completion, false, &late, Wait::Nothing).is_ok());
+    assert!(
+        journal
+            .append(Step::Completion, false, &late, Wait::Durable)
+            .is_err()
+    );
+    assert!(
+        journal
+            .append(Step::Completion, false, &late, Wait::Nothing)
+            .is_ok()
+    );
     files.heal();
     wait_until("recovery", || journal.state().is_healthy());
     record(&journal, 5, Wait::Durable).unwrap();
@@ -336,7 +354,9 @@ fn a_full_disk_is_noticed_decided_by_policy_and_recovered_from() {
     let mut calls = Vec::new();
     for (seq, payload) in events(&files) {
         match decoder.decode(&payload).unwrap() {
-            (found, Event::Gap(gap)) if found == seq => gaps.push((gap.refused, gap.shed, gap.dropped)),
+            (found, Event::Gap(gap)) if found == seq => {
+                gaps.push((gap.refused, gap.shed, gap.dropped))
+            }
             (_, Event::Call(event)) => calls.push(event.record.call_id),
             _ => {}
         }
@@ -360,8 +380,15 @@ fn a_removed_directory_is_noticed_and_a_new_one_is_used() {
     std::fs::create_dir(&path).unwrap();
     wait_until("recovery", || journal.state().is_healthy());
     record(&journal, 3, Wait::Durable).unwrap();
-    assert_eq!(reader.next(10).unwrap().unwrap().calls.len(), 2, "2 was kept");
-    assert!(Journal::open(settings(&path), &gateway(), |_| 0).is_err(), "locked again");
+    assert_eq!(
+        reader.next(10).unwrap().unwrap().calls.len(),
+        2,
+        "2 was kept"
+    );
+    assert!(
+        Journal::open(settings(&path), &gateway(), |_| 0).is_err(),
+        "locked again"
+    );
 }
 
 #[test]
@@ -370,14 +397,20 @@ fn a_read_only_directory_is_refused_with_its_name() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("journal");
     std::fs::write(&path, "a file").unwrap();
-    let error = Journal::open(settings(&path), &gateway(), |_| 0).err().unwrap().to_string();
+    let error = Journal::open(settings(&path), &gateway(), |_| 0)
+        .err()
+        .unwrap()
+        .to_string();
     assert!(error.contains(path.to_str().unwrap()), "{error}");
     std::fs::remove_file(&path).unwrap();
     std::fs::create_dir(&path).unwrap();
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o500)).unwrap();
     // Root may write everywhere.
     if std::fs::write(path.join("probe"), "").is_err() {
-        let error = Journal::open(settings(&path), &gateway(), |_| 0).err().unwrap().to_string();
+        let error = Journal::open(settings(&path), &gateway(), |_| 0)
+            .err()
+            .unwrap()
+            .to_string();
         assert!(error.contains(path.to_str().unwrap()), "{error}");
     }
 }
@@ -396,12 +429,22 @@ fn damage_in_the_middle_is_refused_and_a_torn_tail_is_not() {
     let mut damaged = whole.clone();
     damaged[300] ^= 1;
     std::fs::write(&path, &damaged).unwrap();
-    let error = Journal::open(settings(dir.path()), &gateway(), |_| 0).err().unwrap().to_string();
-    assert!(error.contains("offset") && error.contains(".journal"), "{error}");
+    let error = Journal::open(settings(dir.path()), &gateway(), |_| 0)
+        .err()
+        .unwrap()
+        .to_string();
+    assert!(
+        error.contains("offset") && error.contains(".journal"),
+        "{error}"
+    );
     assert_eq!(std::fs::read(&path).unwrap(), damaged, "left as it was");
     std::fs::write(&path, &whole[..whole.len() - 3]).unwrap();
     let journal = open(dir.path());
-    assert_eq!(journal.state().next_seq, 6, "the last of six is torn, then a start");
+    assert_eq!(
+        journal.state().next_seq,
+        6,
+        "the last of six is torn, then a start"
+    );
 }
 
 #[test]
@@ -444,7 +487,11 @@ fn many_tasks_on_many_threads_all_hear_of_it() {
                             tokio::task::spawn_local(async move {
                                 for n in 0..10 {
                                     let number = thread * 10_000 + task * 100 + n;
-                                    let wait = if n % 3 == 0 { Wait::Written } else { Wait::Durable };
+                                    let wait = if n % 3 == 0 {
+                                        Wait::Written
+                                    } else {
+                                        Wait::Durable
+                                    };
                                     let ticket = append(&journal, number, wait).unwrap();
                                     if n == 5 {
                                         // Gone before it is over.
@@ -474,7 +521,12 @@ fn many_tasks_on_many_threads_all_hear_of_it() {
     let mut calls = 0;
     while let Some(batch) = reader.next(500).unwrap() {
         calls += batch.calls.len();
-        assert!(batch.calls.iter().all(|call| call.record.outcome == Outcome::Success));
+        assert!(
+            batch
+                .calls
+                .iter()
+                .all(|call| call.record.outcome == Outcome::Success)
+        );
     }
     assert_eq!(calls, threads * 500);
 }

@@ -159,7 +159,10 @@ impl Lanes {
             let first = {
                 let mut waiters = lane.waiters.lock();
                 let waiters = &mut *waiters;
-                if waiters.since.is_some_and(|since| since.elapsed() > STRAGGLER) {
+                if waiters
+                    .since
+                    .is_some_and(|since| since.elapsed() > STRAGGLER)
+                {
                     late = std::mem::take(&mut waiters.handed_over);
                     waiters.since = None;
                 }

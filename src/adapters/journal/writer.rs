@@ -69,7 +69,9 @@ impl<F: Files> Writer<F> {
                 continue;
             }
             let interval = self.shared.settings.sync_interval;
-            let due = self.oldest.map_or(Duration::ZERO, |oldest| interval.saturating_sub(oldest.elapsed()));
+            let due = self.oldest.map_or(Duration::ZERO, |oldest| {
+                interval.saturating_sub(oldest.elapsed())
+            });
             let must_sync = stopping
                 || wait >= Some(Wait::Durable)
                 || due.is_zero()
@@ -126,7 +128,9 @@ impl<F: Files> Writer<F> {
         }
         shared.busy_since.store(0, Ordering::Release);
         let kept = self.log.kept_bytes();
-        shared.kept.fetch_sub((before - kept) as u64, Ordering::Relaxed);
+        shared
+            .kept
+            .fetch_sub((before - kept) as u64, Ordering::Relaxed);
         shared
             .undrained
             .fetch_add((before - kept) as u64, Ordering::AcqRel);
@@ -151,7 +155,10 @@ impl<F: Files> Writer<F> {
                          until it can"
                     );
                 }
-                self.retry = Some(self.retry.map_or(FIRST_RETRY, |last| (last * 2).min(LAST_RETRY)));
+                self.retry = Some(
+                    self.retry
+                        .map_or(FIRST_RETRY, |last| (last * 2).min(LAST_RETRY)),
+                );
                 // After `failing_since`: whoever is numbered later sees that.
                 let next = shared.queue.lock().next_seq;
                 shared.marks.fail(next);

@@ -163,10 +163,7 @@ impl LedgerFeed {
 
 impl Drop for LedgerFeed {
     fn drop(&mut self) {
-        self.shared
-            .deadline
-            .lock()
-            .get_or_insert_with(Instant::now);
+        self.shared.deadline.lock().get_or_insert_with(Instant::now);
         self.shared.stop.store(true, Ordering::SeqCst);
         self.shared.wake.notify_one();
     }
@@ -217,7 +214,9 @@ impl<S: Source, R: RecordStore> Feeder<S, R> {
                 }
                 Err(error) => {
                     self.failed(&error);
-                    retry = Some(retry.map_or(FIRST_RETRY, |last: Duration| (last * 2).min(LAST_RETRY)));
+                    retry = Some(
+                        retry.map_or(FIRST_RETRY, |last: Duration| (last * 2).min(LAST_RETRY)),
+                    );
                     pause = retry.unwrap_or(FIRST_RETRY);
                 }
             }
@@ -225,7 +224,11 @@ impl<S: Source, R: RecordStore> Feeder<S, R> {
                 return;
             }
             if stopping {
-                pause = if retry.is_some() { FIRST_RETRY } else { Duration::ZERO };
+                pause = if retry.is_some() {
+                    FIRST_RETRY
+                } else {
+                    Duration::ZERO
+                };
             }
             if !pause.is_zero() {
                 let _ = tokio::time::timeout(pause, self.shared.wake.notified()).await;
@@ -303,3 +306,7 @@ pub async fn drain_all(
     }
     Ok(written)
 }
+
+#[cfg(test)]
+#[path = "feed_tests.rs"]
+mod tests;

@@ -102,10 +102,7 @@ impl RecordStore for SqliteStore {
     type Error = LedgerError;
 
     async fn write(&mut self, records: &[Box<CallRecord>]) -> Result<usize, LedgerError> {
-        let rows: Vec<_> = records
-            .iter()
-            .map(|record| (&**record, None))
-            .collect();
+        let rows: Vec<_> = records.iter().map(|record| (&**record, None)).collect();
         self.insert(&rows, None).await
     }
 
@@ -171,13 +168,15 @@ async fn read_cursors(conn: &mut SqliteConnection) -> Result<Vec<Cursor>, sqlx::
         sqlx::query_as("SELECT journal, resume_at, done_to FROM journal_cursors")
             .fetch_all(conn)
             .await?;
-    let cursors = rows.into_iter().filter_map(|(journal, resume_at, done_to)| {
-        Some(Cursor {
-            journal: JournalId::from_bytes(journal.try_into().ok()?),
-            resume_at: resume_at.try_into().ok()?,
-            done_to: done_to.try_into().ok()?,
-        })
-    });
+    let cursors = rows
+        .into_iter()
+        .filter_map(|(journal, resume_at, done_to)| {
+            Some(Cursor {
+                journal: JournalId::from_bytes(journal.try_into().ok()?),
+                resume_at: resume_at.try_into().ok()?,
+                done_to: done_to.try_into().ok()?,
+            })
+        });
     Ok(cursors.collect())
 }
 

@@ -242,8 +242,14 @@ impl FilterArgs {
         {
             return Err(AuditError::EmptyPeriod { from, to });
         }
-        let customer = self.customer.iter().map(|guid| (CUSTOMER, guid.expose().as_str()));
-        let raw = self.subject.iter().map(|s| (&*s.kind, s.value.expose().as_str()));
+        let customer = self
+            .customer
+            .iter()
+            .map(|guid| (CUSTOMER, guid.expose().as_str()));
+        let raw = self
+            .subject
+            .iter()
+            .map(|s| (&*s.kind, s.value.expose().as_str()));
         let mut subjects = self.pseudonym.clone();
         for (kind, value) in customer.chain(raw) {
             subjects.push((context.pseudonymise)(kind, value)?);

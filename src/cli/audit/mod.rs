@@ -18,8 +18,8 @@ pub use args::{
 };
 pub use moment::{Moment, NotAMoment};
 
-use crate::adapters::ledger::{LedgerError, Order, Page, Reader, Shown};
 use crate::adapters::key_file::KeyError;
+use crate::adapters::ledger::{LedgerError, Order, Page, Reader, Shown};
 use crate::domain::record::Pseudonym;
 use crate::types::Micros;
 use render::Rows;

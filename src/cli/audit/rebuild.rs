@@ -97,7 +97,11 @@ pub(super) async fn run(
         rename(ledger, &old)?;
     }
     rename(&fresh, ledger)?;
-    writeln!(out, "{calls} calls are in the new ledger {}", ledger.display())?;
+    writeln!(
+        out,
+        "{calls} calls are in the new ledger {}",
+        ledger.display()
+    )?;
     let open = reader.open_calls();
     if open > 0 {
         writeln!(

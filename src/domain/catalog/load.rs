@@ -25,8 +25,6 @@ use crate::types::{CredentialScheme, Environment, UnknownWord};
 pub const MAX_FILE: usize = 8 * 1024 * 1024;
 /// Most operations of one provider.
 pub const MAX_OPERATIONS: usize = 10_000;
-/// Time limit of a call if the file names none; Cybrid's security guide asks for 30 seconds.
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 /// Longest time limit that a file may set, in seconds.
 pub const MAX_TIMEOUT_S: u32 = 3_600;
 
@@ -414,7 +412,7 @@ fn load_service(
         .map_or(Some(EncodedSlash::Refuse), |text| {
             choice(text, "rule", &rules, faults)
         });
-    let timeout = timeout(table, faults).unwrap_or(DEFAULT_TIMEOUT);
+    let timeout = timeout(table, faults);
     let token_types = table.texts("token_types", faults);
     let token_types = token_types
         .into_iter()

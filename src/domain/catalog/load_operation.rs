@@ -128,7 +128,7 @@ pub fn load_operation(
         }
         false => defaults.map(|(_, types)| types.clone()).unwrap_or_default(),
     };
-    let timeout = timeout(table, faults).or(defaults.map(|(service, _)| service.timeout));
+    let timeout = timeout(table, faults).or(defaults.and_then(|(service, _)| service.timeout));
 
     Some(Operation {
         summary: table.text("summary", faults).map(|text| text.value.into()),
@@ -155,7 +155,7 @@ pub fn load_operation(
         versions: versions?,
         params: params?,
         effect: effect?,
-        timeout: timeout?,
+        timeout,
         retry: retry?,
     })
 }

@@ -71,8 +71,9 @@ pub struct Service {
     pub http_version: HttpVersion,
     /// What happens to a path with an encoded slash.
     pub encoded_slash: EncodedSlash,
-    /// The time limit of a call, unless the operation has its own.
-    pub timeout: Duration,
+    /// The time limit of a call, unless the operation has its own; the configuration's if there
+    /// is none.
+    pub timeout: Option<Duration>,
 }
 
 impl Service {
@@ -126,8 +127,8 @@ pub struct Operation {
     pub access: Option<Arc<str>>,
     /// The token types that the provider documents for it; empty if it does not say.
     pub token_types: Vec<TokenType>,
-    /// The time limit of a call.
-    pub timeout: Duration,
+    /// The time limit of a call, its own or its service's; the configuration's if there is none.
+    pub timeout: Option<Duration>,
     /// When the gateway may send it again.
     pub retry: RetryClass,
     /// The conflict that protects a blind repetition, if the provider documents one.

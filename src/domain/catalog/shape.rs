@@ -113,7 +113,8 @@ pub enum Shape {
     ObpRole,
     /// `dotted_word`: two to four lower camel words joined by dots (Wyre's `errorCode`).
     DottedWord,
-    /// `support_ref`: 4 to 16 upper-case letters or digits (Wyre's `exceptionId`).
+    /// `support_ref`: 4 to 16 upper-case letters or digits, not digits alone (Wyre's
+    /// `exceptionId`).
     SupportRef,
     /// `scope`: one of the provider's scopes.
     Scope(Words),
@@ -240,7 +241,9 @@ impl Shape {
             Self::ObpRole => is_obp_role(bytes),
             Self::DottedWord => is_dotted_word(text),
             Self::SupportRef => {
+                // Digits alone could be a card or account number.
                 (4..=16).contains(&bytes.len())
+                    && bytes.iter().any(u8::is_ascii_uppercase)
                     && bytes
                         .iter()
                         .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())

@@ -12,8 +12,8 @@ mod units;
 
 pub use fault::{Fault, Faults, MAX_FAULTS, echo, nearest};
 pub use model::{
-    Callers, Config, Journal, Ledger, Limits, ListenAddress, Listener, ListenerTls, Log,
-    LogFormat, Provider, Timeouts, UnknownOperations, Upstream,
+    Callers, Config, Journal, Ledger, Limits, ListenAddress, Listener, ListenerTls, Log, LogFormat,
+    Provider, Timeouts, UnknownOperations, Upstream,
 };
 pub use parse::{KnownProvider, KnownService, Surroundings, is_caller_name, parse};
 pub use reader::KeyInfo;

@@ -62,9 +62,15 @@ pub fn canonical_case(scheme: Scheme, path: &str, name: &str) -> Option<&'static
     }
     if name.eq_ignore_ascii_case("Consent-Id") {
         let is_berlin_group = path.starts_with("/berlin-group/");
-        return Some(if is_berlin_group { "Consent-ID" } else { "Consent-Id" });
+        return Some(if is_berlin_group {
+            "Consent-ID"
+        } else {
+            "Consent-Id"
+        });
     }
-    OBP.iter().find(|known| known.eq_ignore_ascii_case(name)).copied()
+    OBP.iter()
+        .find(|known| known.eq_ignore_ascii_case(name))
+        .copied()
 }
 
 /// Whether a header of this name may hold a credential and must not be recorded: the scheme's

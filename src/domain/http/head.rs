@@ -10,6 +10,7 @@ use std::ops::Range;
 use memchr::{memchr, memmem};
 
 use super::refusal::Refusal;
+use super::target::{MAX_TARGET_BYTES, check_target_characters};
 
 /// The first byte of a TLS record that holds a handshake message (RFC 8446, 5.1).
 const TLS_HANDSHAKE: u8 = 0x16;
@@ -41,7 +42,7 @@ impl Default for HeadLimits {
     fn default() -> Self {
         Self {
             total_bytes: 64 * 1024,
-            request_line_bytes: super::target::MAX_TARGET_BYTES + 64,
+            request_line_bytes: MAX_TARGET_BYTES + 64,
             field_bytes: 16 * 1024,
             fields: 128,
         }
@@ -272,9 +273,9 @@ impl HeadScanner {
             return Err(Refusal::Connect);
         }
         check_form(target)?;
-        if !target.is_ascii() {
-            return Err(Refusal::TargetNotAscii);
-        }
+        // The proxy's own parser would drop a fragment without a word, and answer other characters
+        // that it does not like before anything is recorded.
+        check_target_characters(target)?;
         let target_start = start + method.len() + 1;
         self.summary.method = start..start + method.len();
         self.summary.target = target_start..target_start + target.len();

@@ -14,7 +14,7 @@ pub mod target;
 pub mod traceparent;
 
 pub use head::{BodyFraming, HeadLimits, HeadScanner, HeadSummary, HttpVersion, Progress};
-pub use headers::{FieldRole, role as field_role};
+pub use headers::{FieldRole, nominated, role as field_role};
 pub use query::{ParameterRule, parameters, redact_query};
 pub use refusal::Refusal;
 pub use target::{EncodedSlash, Target};

@@ -63,8 +63,7 @@ impl<'a> Target<'a> {
         if query.len() > MAX_QUERY_BYTES {
             return Err(Refusal::QueryTooLong);
         }
-        check_characters(path, IN_PATH)?;
-        check_characters(query, IN_QUERY)?;
+        check_parts(path, query)?;
         check_segments(path)?;
         if check_escapes(path)? {
             check_decoded_path(path, slashes)?;
@@ -144,6 +143,18 @@ static ALLOWED: [u8; 256] = {
     }
     table
 };
+
+/// Whether every character of a target may stand where it stands.
+pub(super) fn check_target_characters(raw: &[u8]) -> Result<(), Refusal> {
+    let path_len = memchr(b'?', raw).unwrap_or(raw.len());
+    let (path, query) = raw.split_at(path_len);
+    check_parts(path, query.get(1..).unwrap_or_default())
+}
+
+fn check_parts(path: &[u8], query: &[u8]) -> Result<(), Refusal> {
+    check_characters(path, IN_PATH)?;
+    check_characters(query, IN_QUERY)
+}
 
 fn check_characters(text: &[u8], place: u8) -> Result<(), Refusal> {
     let wrong = text

@@ -101,7 +101,11 @@ impl Assembler {
         let id = record.call_id;
         let mut call = match self.open.remove(&id) {
             Some(mut open) => {
-                let record = if whole { record } else { merge(*open.record, record) };
+                let record = if whole {
+                    record
+                } else {
+                    merge(*open.record, record)
+                };
                 open.record = Box::new(record);
                 open
             }

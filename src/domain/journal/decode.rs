@@ -18,7 +18,9 @@ use crate::types::{CallId, Micros, TraceId};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
     /// Made by a newer Egret.
-    #[error("journal record of format {0}, this egret reads up to {VERSION}: use the newer egret that wrote it")]
+    #[error(
+        "journal record of format {0}, this egret reads up to {VERSION}: use the newer egret that wrote it"
+    )]
     Newer(u8),
     /// Too short or cut off.
     #[error("journal record that is cut off")]
@@ -88,9 +90,7 @@ impl Decoder {
     }
 
     fn decode_call(&mut self, bytes: &[u8]) -> Result<(bool, CallRecord), DecodeError> {
-        let (id, fields) = bytes
-            .split_first_chunk::<16>()
-            .ok_or(DecodeError::Short)?;
+        let (id, fields) = bytes.split_first_chunk::<16>().ok_or(DecodeError::Short)?;
         let mut node = None;
         let mut version = "";
         let mut config_hash = "";
@@ -102,8 +102,9 @@ impl Decoder {
                 tag::NODE => node = text(value),
                 tag::VERSION => version = text(value).unwrap_or_default(),
                 tag::CONFIG_HASH => config_hash = text(value).unwrap_or_default(),
-                tag if tag < tag::FORWARDED_AT => read_request(&mut record, tag, value)
-                    .ok_or(DecodeError::Field(tag))?,
+                tag if tag < tag::FORWARDED_AT => {
+                    read_request(&mut record, tag, value).ok_or(DecodeError::Field(tag))?
+                }
                 _ => read_state(&mut record, tag, value).ok_or(DecodeError::Field(tag))?,
             }
         }
@@ -183,7 +184,9 @@ fn read_request(record: &mut CallRecord, tag: u8, value: &[u8]) -> Option<()> {
         tag::TOKEN_TYPE => credential.token_type = word(value)?,
         tag::TOKEN_PRESENT => credential.present.push(word(value)?),
         tag::TOKEN_SCOPE => credential.scopes.push(text(value)?.into()),
-        tag::TOKEN_SCOPES_UNLISTED => credential.unlisted_scopes = number(value)?.try_into().ok()?,
+        tag::TOKEN_SCOPES_UNLISTED => {
+            credential.unlisted_scopes = number(value)?.try_into().ok()?
+        }
         tag::TOKEN_JTI => credential.jti = owned(value)?,
         tag::TOKEN_EXPIRES_AT => credential.expires_at = Some(time(value)?),
         tag::TOKEN_ISSUER => credential.issuer = shared(value)?,
@@ -334,10 +337,7 @@ fn decode_gap(fields: &[u8]) -> Result<Gap, DecodeError> {
     Ok(gap)
 }
 
-fn each(
-    fields: &[u8],
-    mut read: impl FnMut(u8, &[u8]) -> Option<()>,
-) -> Result<(), DecodeError> {
+fn each(fields: &[u8], mut read: impl FnMut(u8, &[u8]) -> Option<()>) -> Result<(), DecodeError> {
     let mut reader = Reader(fields);
     while let Some((tag, value)) = reader.next().map_err(|()| DecodeError::Short)? {
         read(tag, value).ok_or(DecodeError::Field(tag))?;

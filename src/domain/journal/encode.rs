@@ -101,7 +101,10 @@ fn encode_request(fields: &mut Writer<'_>, record: &CallRecord) {
     }
     fields.some_text(tag::PROVIDER, target.provider.as_deref());
     fields.some_text(tag::SERVICE, target.service.as_deref());
-    fields.some_text(tag::ENVIRONMENT, target.environment.map(|word| word.as_str()));
+    fields.some_text(
+        tag::ENVIRONMENT,
+        target.environment.map(|word| word.as_str()),
+    );
     fields.some_text(tag::OPERATION, target.operation.as_deref());
     fields.some_text(tag::EFFECT, target.effect.map(|word| word.as_str()));
     fields.text(tag::METHOD, target.method);

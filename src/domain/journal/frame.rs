@@ -154,8 +154,27 @@ impl SegmentHeader {
 pub fn push_frame(out: &mut Vec<u8>, kind: Kind, seq: u64, fields: &[u8]) {
     let length = PAYLOAD_PREFIX + fields.len();
     let mut head = [0; FRAME_HEADER + PAYLOAD_PREFIX];
-    let [m0, m1, _, _, l0, l1, l2, l3, _, _, _, _, _, _, _, _, version, code, number @ ..] =
-        &mut head;
+    let [
+        m0,
+        m1,
+        _,
+        _,
+        l0,
+        l1,
+        l2,
+        l3,
+        _,
+        _,
+        _,
+        _,
+        _,
+        _,
+        _,
+        _,
+        version,
+        code,
+        number @ ..,
+    ] = &mut head;
     [*m0, *m1] = FRAME_MAGIC;
     // Payloads are below MAX_PAYLOAD: callers see to it.
     [*l0, *l1, *l2, *l3] = (length as u32).to_le_bytes();

@@ -27,18 +27,15 @@ fn text() -> BoxedStrategy<String> {
 }
 
 fn at() -> BoxedStrategy<Micros> {
-    any::<i64>().prop_map(Micros)
-    .boxed()
+    any::<i64>().prop_map(Micros).boxed()
 }
 
 fn shared() -> BoxedStrategy<Option<Arc<str>>> {
-    of(text().prop_map(Arc::from))
-    .boxed()
+    of(text().prop_map(Arc::from)).boxed()
 }
 
 fn owned() -> BoxedStrategy<Option<Box<str>>> {
-    of(text().prop_map(Box::from))
-    .boxed()
+    of(text().prop_map(Box::from)).boxed()
 }
 
 fn address() -> BoxedStrategy<Option<SocketAddr>> {
@@ -48,8 +45,7 @@ fn address() -> BoxedStrategy<Option<SocketAddr>> {
     });
     let v4 = any::<(u32, u16)>()
         .prop_map(|(ip, port)| SocketAddr::from((std::net::Ipv4Addr::from(ip), port)));
-    of(prop_oneof![v4, v6])
-    .boxed()
+    of(prop_oneof![v4, v6]).boxed()
 }
 
 fn caller() -> BoxedStrategy<Caller> {
@@ -59,15 +55,14 @@ fn caller() -> BoxedStrategy<Caller> {
         CallerVia::Address,
         CallerVia::None,
     ];
-    (shared(), select(vias.to_vec()), shared(), address()).prop_map(
-        |(name, via, key_id, address)| Caller {
+    (shared(), select(vias.to_vec()), shared(), address())
+        .prop_map(|(name, via, key_id, address)| Caller {
             name,
             via,
             key_id,
             address,
-        },
-    )
-    .boxed()
+        })
+        .boxed()
 }
 
 fn target() -> BoxedStrategy<Target> {
@@ -79,23 +74,24 @@ fn target() -> BoxedStrategy<Target> {
         owned(),
         owned(),
     );
-    (what, how).prop_map(
-        |(
-            (provider, service, environment, operation),
-            (effect, method, path_template, query, accept_version),
-        )| Target {
-            provider,
-            service,
-            environment,
-            operation,
-            effect,
-            method,
-            path_template,
-            query,
-            accept_version,
-        },
-    )
-    .boxed()
+    (what, how)
+        .prop_map(
+            |(
+                (provider, service, environment, operation),
+                (effect, method, path_template, query, accept_version),
+            )| Target {
+                provider,
+                service,
+                environment,
+                operation,
+                effect,
+                method,
+                path_template,
+                query,
+                accept_version,
+            },
+        )
+        .boxed()
 }
 
 fn credential() -> BoxedStrategy<Credential> {
@@ -109,23 +105,24 @@ fn credential() -> BoxedStrategy<Credential> {
         shared(),
         of(text()),
     );
-    (kinds, rest).prop_map(
-        |(
-            (token_type, present),
-            (fingerprint, scopes, unlisted_scopes, jti, expires_at, issuer, fault),
-        )| Credential {
-            token_type,
-            present: present.into_iter().collect(),
-            fingerprint: fingerprint.map(Fingerprint::from_bytes),
-            scopes,
-            unlisted_scopes,
-            jti,
-            expires_at,
-            issuer,
-            fault: fault.map(Into::into),
-        },
-    )
-    .boxed()
+    (kinds, rest)
+        .prop_map(
+            |(
+                (token_type, present),
+                (fingerprint, scopes, unlisted_scopes, jti, expires_at, issuer, fault),
+            )| Credential {
+                token_type,
+                present: present.into_iter().collect(),
+                fingerprint: fingerprint.map(Fingerprint::from_bytes),
+                scopes,
+                unlisted_scopes,
+                jti,
+                expires_at,
+                issuer,
+                fault: fault.map(Into::into),
+            },
+        )
+        .boxed()
 }
 
 fn subject() -> BoxedStrategy<Subject> {
@@ -135,14 +132,13 @@ fn subject() -> BoxedStrategy<Subject> {
         SubjectRole::Response,
         SubjectRole::OnBehalfOf,
     ];
-    (text(), select(roles.to_vec()), any::<[u8; 16]>()).prop_map(|(kind, role, pseudonym)| {
-        Subject {
+    (text(), select(roles.to_vec()), any::<[u8; 16]>())
+        .prop_map(|(kind, role, pseudonym)| Subject {
             kind: kind.into(),
             role,
             pseudonym: Pseudonym::from_bytes(pseudonym),
-        }
-    })
-    .boxed()
+        })
+        .boxed()
 }
 
 fn mint() -> BoxedStrategy<Option<Mint>> {
@@ -160,16 +156,17 @@ fn mint() -> BoxedStrategy<Option<Mint>> {
 
 fn traffic() -> BoxedStrategy<Traffic> {
     let counts = any::<(u32, u64, u64)>();
-    (counts, address(), of(text())).prop_map(
-        |((attempts, request_bytes, response_bytes), upstream, tls)| Traffic {
-            attempts,
-            request_bytes,
-            response_bytes,
-            upstream,
-            tls_version: tls.map(Into::into),
-        },
-    )
-    .boxed()
+    (counts, address(), of(text()))
+        .prop_map(
+            |((attempts, request_bytes, response_bytes), upstream, tls)| Traffic {
+                attempts,
+                request_bytes,
+                response_bytes,
+                upstream,
+                tls_version: tls.map(Into::into),
+            },
+        )
+        .boxed()
 }
 
 /// Any record at all.
@@ -191,36 +188,37 @@ pub fn record() -> BoxedStrategy<CallRecord> {
         of(any::<[u8; 16]>()),
     );
     let who = (caller(), target(), credential());
-    (head, times, who, found, traffic(), end).prop_map(|(head, times, who, found, traffic, end)| {
-        let gateway = Arc::new(Gateway {
-            node: head.1.into(),
-            version: head.2.into(),
-            config_hash: head.3.into(),
-        });
-        let mut record = CallRecord::new(CallId::from_bytes(head.0), times.0, gateway);
-        record.times = Times {
-            received_at: times.0,
-            forwarded_at: times.1,
-            first_byte_at: times.2,
-            completed_at: times.3,
-        };
-        (record.caller, record.target, record.credential) = who;
-        record.subjects = found.0.into_iter().collect();
-        let facts = found.1.into_iter().map(|(name, value)| Fact {
-            name: name.into(),
-            value: value.into(),
-        });
-        record.facts = facts.collect();
-        record.pii = found.2.into_iter().collect();
-        record.mint = found.3;
-        record.traffic = traffic;
-        record.decision = end.0;
-        record.reason = end.1.map(Into::into);
-        record.outcome = end.2;
-        record.status = end.3;
-        record.error_code = end.4;
-        record.trace_id = end.5.and_then(TraceId::from_bytes);
-        record
-    })
-    .boxed()
+    (head, times, who, found, traffic(), end)
+        .prop_map(|(head, times, who, found, traffic, end)| {
+            let gateway = Arc::new(Gateway {
+                node: head.1.into(),
+                version: head.2.into(),
+                config_hash: head.3.into(),
+            });
+            let mut record = CallRecord::new(CallId::from_bytes(head.0), times.0, gateway);
+            record.times = Times {
+                received_at: times.0,
+                forwarded_at: times.1,
+                first_byte_at: times.2,
+                completed_at: times.3,
+            };
+            (record.caller, record.target, record.credential) = who;
+            record.subjects = found.0.into_iter().collect();
+            let facts = found.1.into_iter().map(|(name, value)| Fact {
+                name: name.into(),
+                value: value.into(),
+            });
+            record.facts = facts.collect();
+            record.pii = found.2.into_iter().collect();
+            record.mint = found.3;
+            record.traffic = traffic;
+            record.decision = end.0;
+            record.reason = end.1.map(Into::into);
+            record.outcome = end.2;
+            record.status = end.3;
+            record.error_code = end.4;
+            record.trace_id = end.5.and_then(TraceId::from_bytes);
+            record
+        })
+        .boxed()
 }

@@ -7,9 +7,7 @@
 
 use memchr::memmem;
 
-use super::frame::{
-    FRAME_MAGIC, FrameError, FrameRef, SEGMENT_HEADER, SegmentHeader, read_frame,
-};
+use super::frame::{FRAME_MAGIC, FrameError, FrameRef, SEGMENT_HEADER, SegmentHeader, read_frame};
 
 /// Most bytes that are check-summed in search of frames behind a hole. A hostile file could hold a
 /// frame's magic at every other byte; behind an honest hole each byte is summed once.
@@ -39,7 +37,9 @@ pub struct Cut {
 
 /// Events that had been synced are gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("event {seq} at offset {offset} is damaged, though it was on disk: events after it are there")]
+#[error(
+    "event {seq} at offset {offset} is damaged, though it was on disk: events after it are there"
+)]
 pub struct Corruption {
     /// The first event that is gone.
     pub seq: u64,
@@ -107,7 +107,9 @@ fn was_synced(bytes: &[u8], seq: u64) -> bool {
                 let length = candidate
                     .get(4..8)
                     .and_then(|length| Some(u32::from_le_bytes(length.try_into().ok()?)));
-                let summed = length.map_or(0, |length| length as usize).min(candidate.len());
+                let summed = length
+                    .map_or(0, |length| length as usize)
+                    .min(candidate.len());
                 budget = budget.saturating_sub(summed);
                 if budget == 0 {
                     // Rather refuse to cut than search for ever.

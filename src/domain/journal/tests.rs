@@ -94,7 +94,9 @@ fn the_first_format_stays_readable() {
         .collect();
     let (seq, event) = Decoder::default().decode(&bytes).unwrap();
     assert_eq!(seq, 42);
-    let Event::Call(event) = event else { panic!("a call") };
+    let Event::Call(event) = event else {
+        panic!("a call")
+    };
     assert_eq!(event.record, sample());
     // And it is still what is written.
     assert_eq!(payload(Step::Completion, 42, true, &sample()), bytes);
@@ -250,9 +252,14 @@ fn whole_segments_end_at_the_end_or_at_zeros() {
     for room in [0, 5, 100] {
         bytes.resize(offsets[2] + room, 0);
         let mut seen = Vec::new();
-        let scan = scan_last(&bytes, |frame| seen.push(frame.seq)).unwrap().unwrap();
+        let scan = scan_last(&bytes, |frame| seen.push(frame.seq))
+            .unwrap()
+            .unwrap();
         assert_eq!(seen, [10, 11]);
-        assert_eq!((scan.next_seq, scan.length, scan.cut), (12, offsets[2], None));
+        assert_eq!(
+            (scan.next_seq, scan.length, scan.cut),
+            (12, offsets[2], None)
+        );
     }
     assert_eq!(scan_last(&bytes[..40], |_| {}), Ok(None));
 }

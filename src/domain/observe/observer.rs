@@ -102,7 +102,11 @@ impl Observer {
             Tap::Form(tap) if whole => drop(tap.finish(&mut self.sink)),
             Tap::Form(_) => {}
         }
-        let Sink { keyring, mut observations, .. } = self.sink;
+        let Sink {
+            keyring,
+            mut observations,
+            ..
+        } = self.sink;
         let mut best_code: Option<(usize, Box<str>)> = None;
         for (index, kind, value) in std::mem::take(&mut observations.values) {
             for used in self.plan.uses.get(index).into_iter().flatten() {
@@ -137,8 +141,21 @@ impl Observer {
     }
 }
 
+impl Observations {
+    /// A secret that the caller sends to be made into a session (Wyre) is its credential, unless
+    /// there is another.
+    pub fn note_credential(&self, record: &mut CallRecord) {
+        if let Some(token) = self.tokens.first() {
+            record
+                .credential
+                .fingerprint
+                .get_or_insert(token.fingerprint);
+        }
+    }
+}
+
 fn push_fact(record: &mut CallRecord, name: &Arc<str>, value: &str) {
-    record.facts.push(Fact {
+    record.add_fact(Fact {
         name: Arc::clone(name),
         value: value.into(),
     });
@@ -165,7 +182,8 @@ impl TapSink for Sink {
         };
         let room = limit.saturating_sub(self.current.len());
         self.token_too_long |= piece.len() > room;
-        self.current.extend_from_slice(piece.get(..room).unwrap_or(piece));
+        self.current
+            .extend_from_slice(piece.get(..room).unwrap_or(piece));
     }
 
     fn end(&mut self, index: usize, kind: ValueKind) {

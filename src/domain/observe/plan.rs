@@ -65,7 +65,10 @@ impl Plan {
 
     /// Whether the plan looks for a minted token.
     pub fn mints(&self) -> bool {
-        self.uses.iter().flatten().any(|used| matches!(used, Use::Token))
+        self.uses
+            .iter()
+            .flatten()
+            .any(|used| matches!(used, Use::Token))
     }
 }
 
@@ -158,13 +161,37 @@ impl OperationPlans {
             response: response_plan(operation)?,
         })
     }
+
+    /// The plan for a request body of this media type.
+    pub fn for_request(&self, content_type: Option<&[u8]>) -> Option<&Arc<Plan>> {
+        let is_form = content_type.is_some_and(|value| {
+            value
+                .get(..FORM.len())
+                .is_some_and(|start| start.eq_ignore_ascii_case(FORM))
+        });
+        if is_form {
+            self.request_form.as_ref()
+        } else {
+            self.request_json
+                .as_ref()
+                .filter(|plan| plan.reads(content_type))
+        }
+    }
 }
+
+/// Media type of forms (HTML, section 4.10.21.8).
+const FORM: &[u8] = b"application/x-www-form-urlencoded";
 
 fn response_plan(operation: &Operation) -> Result<Option<Arc<Plan>>, PathError> {
     let mut draft = Draft::default();
     draft.add_facts(&operation.response_facts);
     let mut encoding = MintEncoding::Json;
-    if let Some(MintRule { response, encoding: written, .. }) = &operation.mint {
+    if let Some(MintRule {
+        response,
+        encoding: written,
+        ..
+    }) = &operation.mint
+    {
         encoding = *written;
         for path in response {
             draft.add(path.as_str(), Use::Token);

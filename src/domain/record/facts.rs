@@ -383,10 +383,24 @@ impl CallRecord {
         }
     }
 
-    /// Adds a subject unless the same one is already there.
+    /// Adds a subject unless it is already there; it keeps the role in which it came first. Whom
+    /// the caller acts for is always told, also if the path names the same account.
     pub fn add_subject(&mut self, subject: Subject) {
-        if !self.subjects.contains(&subject) {
+        let acts_for = |subject: &Subject| subject.role == SubjectRole::OnBehalfOf;
+        let is_same = |known: &Subject| {
+            known.pseudonym == subject.pseudonym
+                && known.kind == subject.kind
+                && acts_for(known) == acts_for(&subject)
+        };
+        if !self.subjects.iter().any(is_same) {
             self.subjects.push(subject);
+        }
+    }
+
+    /// Adds a fact unless the same one is already there: answers repeat what was asked.
+    pub fn add_fact(&mut self, fact: Fact) {
+        if !self.facts.contains(&fact) {
+            self.facts.push(fact);
         }
     }
 }
@@ -402,6 +416,27 @@ mod tests {
         assert_eq!(Fingerprint::parse_hex(&"0f".repeat(16)), Some(fingerprint));
         assert_eq!(Fingerprint::parse_hex("0f"), None);
         assert_eq!(Fingerprint::parse_hex(&"zz".repeat(16)), None);
+    }
+
+    #[test]
+    fn an_identifier_counts_once_whatever_its_roles() {
+        let gateway = Gateway {
+            node: "n".into(),
+            version: "0".into(),
+            config_hash: "h".into(),
+        };
+        let mut record = CallRecord::new(CallId::floor(1), Micros(1), Arc::new(gateway));
+        let subject = |role| Subject {
+            kind: "customer".into(),
+            role,
+            pseudonym: Pseudonym::from_bytes([1; 16]),
+        };
+        record.add_subject(subject(SubjectRole::Request));
+        record.add_subject(subject(SubjectRole::Response));
+        assert_eq!(record.subjects.len(), 1);
+        assert_eq!(record.subjects[0].role, SubjectRole::Request);
+        record.add_subject(subject(SubjectRole::OnBehalfOf));
+        assert_eq!(record.subjects.len(), 2);
     }
 
     #[test]

@@ -144,11 +144,21 @@ mod tests {
         let record = CallRecord::new(CallId::floor(1), Micros(1), gateway);
         let table = [
             (Some(Effect::Read), false, "read", LossPolicy::ProcessSafe),
-            (Some(Effect::Read), true, "personal-read", LossPolicy::Strict),
+            (
+                Some(Effect::Read),
+                true,
+                "personal-read",
+                LossPolicy::Strict,
+            ),
             (Some(Effect::Write), false, "write", LossPolicy::Strict),
             (Some(Effect::Money), true, "money", LossPolicy::Strict),
             (Some(Effect::Mint), false, "mint", LossPolicy::Strict),
-            (Some(Effect::AccessChange), false, "access-change", LossPolicy::Strict),
+            (
+                Some(Effect::AccessChange),
+                false,
+                "access-change",
+                LossPolicy::Strict,
+            ),
             (None, false, "unknown", LossPolicy::Strict),
         ];
         for (effect, personal, word, policy) in table {

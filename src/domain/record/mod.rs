@@ -13,6 +13,6 @@ pub use facts::{
     CallRecord, Caller, CallerVia, Credential, Fact, Fingerprint, Gateway, Mint, PiiSet, Pseudonym,
     Subject, SubjectRole, Target, Times, Traffic,
 };
-pub use outcome::{Answer, judge};
 pub use loss::{LossPolicies, LossPolicy, OperationClass, Wait};
+pub use outcome::{Answer, judge};
 pub use seam::{NotRecorded, OpenRecord, Recorder, Step, Ticket};

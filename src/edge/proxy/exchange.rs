@@ -46,6 +46,10 @@ pub struct Exchange {
     pub(super) problem: Option<Problem>,
     /// The bank's status, once its header came.
     pub(super) bank_status: Option<u16>,
+    /// Which of the server's addresses is tried.
+    pub(super) turn: Option<usize>,
+    /// How many addresses were tried.
+    pub(super) tries: usize,
     /// A byte of the request may have reached the bank.
     pub(super) sent: bool,
     /// The caller is spoken to in HTTP/2, so its header names have lost their case.
@@ -70,6 +74,8 @@ impl Exchange {
             route: None,
             problem: None,
             bank_status: None,
+            turn: None,
+            tries: 0,
             sent: false,
             case_lost: false,
             request: None,

@@ -3,12 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::domain::catalog::{
-    Catalog, EncodedSlash, Matcher, Provider, ProviderIndex, ServiceIndex,
-};
+use crate::domain::catalog::{Catalog, Matcher, Provider, ProviderIndex, Service, ServiceIndex};
 use crate::domain::config::Config;
 use crate::domain::observe::ProviderPlans;
 use crate::domain::policy::Rules;
+use crate::domain::recognise;
 use crate::edge::upstreams::{CaError, Server};
 use crate::types::Environment;
 
@@ -121,7 +120,7 @@ impl Routes {
                         service_id: Arc::clone(&service.id),
                         environment,
                         server: Arc::new(server),
-                        timeout: service.timeout,
+                        timeout: service.timeout.unwrap_or(config.timeouts.request),
                     };
                     destinations.push(((index, at, environment), Arc::new(destination)));
                 }
@@ -136,18 +135,12 @@ impl Routes {
 
     /// Finds the destination of a request: by the host of a provider, else by path prefix.
     pub fn find<'p>(&'p self, host: &str, path: &'p str) -> Option<Found<'p>> {
-        if let Some(by) = self.catalog.by_host(host) {
-            let key = (by.provider, by.service, by.environment);
-            return Some(Found {
-                destination: self.destination(key)?,
-                rest: path,
-            });
-        }
-        let by = self.catalog.by_prefix(path)?;
-        let environment = *self.environments.get(usize::from(by.provider.0))?;
+        let environment_of =
+            |provider: ProviderIndex| self.environments.get(usize::from(provider.0)).copied();
+        let place = recognise::locate(&self.catalog, host, path, environment_of)?;
         Some(Found {
-            destination: self.destination((by.provider, by.service, environment))?,
-            rest: by.rest,
+            destination: self.destination((place.provider, place.service, place.environment))?,
+            rest: place.rest,
         })
     }
 
@@ -171,12 +164,8 @@ impl Routes {
 }
 
 impl Destination {
-    /// What to do with an encoded slash in a path.
-    pub fn encoded_slash(&self) -> EncodedSlash {
-        self.provider
-            .catalog
-            .service(self.service)
-            .map_or(EncodedSlash::Refuse, |service| service.encoded_slash)
+    /// What the provider's file says about the service.
+    pub fn service(&self) -> Option<&Service> {
+        self.provider.catalog.service(self.service)
     }
 }
-

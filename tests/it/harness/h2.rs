@@ -89,6 +89,42 @@ impl H2 {
         }
     }
 
+    /// Names another host in the calls to come.
+    pub fn authority(&mut self, authority: &str) {
+        authority.clone_into(&mut self.authority);
+    }
+
+    /// Begins a call, waits for `begun` and resets the stream.
+    pub fn begin_and_leave(&self, method: &str, target: &str, begun: impl FnOnce()) {
+        let request = self.request(method, target);
+        let call = runtime().spawn(self.sender.clone().send_request(request));
+        begun();
+        call.abort();
+    }
+
+    /// Many calls at the same time; gives the ids of their records. Each must succeed.
+    #[track_caller]
+    pub fn call_at_once(&self, count: usize, method: &str, target: &str) -> Vec<String> {
+        let calls: Vec<_> = (0..count)
+            .map(|_| {
+                let request = self.request(method, target);
+                runtime().spawn(self.sender.clone().send_request(request))
+            })
+            .collect();
+        calls
+            .into_iter()
+            .map(|call| {
+                let answer = runtime()
+                    .block_on(call)
+                    .expect("a task")
+                    .expect("an answer");
+                assert!(answer.status().is_success(), "{}", answer.status());
+                let id = answer.headers()["egret-call-id"].to_str();
+                id.expect("a call id").to_owned()
+            })
+            .collect()
+    }
+
     /// One call.
     #[track_caller]
     pub fn call(
@@ -124,5 +160,13 @@ impl H2 {
         runtime()
             .block_on(async { tokio::time::timeout(PATIENCE, exchange).await })
             .expect("an answer in time")
+    }
+
+    fn request(&self, method: &str, target: &str) -> hyper::Request<Full<Bytes>> {
+        hyper::Request::builder()
+            .method(method)
+            .uri(format!("{}://{}{target}", self.scheme, self.authority))
+            .body(Full::default())
+            .expect("a request")
     }
 }

@@ -16,11 +16,11 @@ use std::time::{Duration, Instant};
 
 pub use audit::Row;
 pub use bank::{Bank, Line, Received, keep, reply};
-pub use gateway::{Config, Gateway, Ran, egret, egret_in};
-pub use h2::{H2, H2Answer};
-pub use raw::{Answer, Client, Connection};
-pub use sim::{CYBRID_SERVICES, Sim};
-pub use tls::{Authority, Identity, Relay, client_tls, server_tls};
+pub use gateway::{Config, Gateway, egret, egret_in};
+pub use h2::H2;
+pub use raw::{Answer, Client};
+pub use sim::Sim;
+pub use tls::{Authority, Relay, client_tls, server_tls};
 
 /// How long anything may take that should happen at once: generous, for slow machines.
 pub const PATIENCE: Duration = Duration::from_secs(20);

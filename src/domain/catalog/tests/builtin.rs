@@ -1,6 +1,7 @@
 //! The provider files that are part of the program.
 
 use std::collections::{BTreeSet, HashSet};
+use std::time::Duration;
 
 use super::super::*;
 use super::provider;
@@ -336,7 +337,7 @@ fn obp_traps_are_marked() {
         .count();
     assert!(reading > 10, "{reading}");
     assert_eq!(obp.services[0].http_version, HttpVersion::Http11);
-    assert_eq!(obp.services[0].timeout.as_secs(), 60);
+    assert_eq!(obp.services[0].timeout, Some(Duration::from_secs(60)));
 }
 
 #[test]

@@ -109,7 +109,7 @@ fn each_shape_tells_its_values_from_others() {
         (
             "support_ref",
             &["X1Y2Z3"],
-            &["x1y2z3", "X1", "X1Y2Z3X1Y2Z3X1Y2Z3"],
+            &["x1y2z3", "X1", "X1Y2Z3X1Y2Z3X1Y2Z3", "4111111111111111"],
         ),
         (
             "scope",

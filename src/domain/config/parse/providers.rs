@@ -9,14 +9,12 @@ use super::files::{Files, Pem};
 use super::listeners::ReadListener;
 use super::upstream::{BaseUrl, danger, parse_url};
 use super::{CALLER_FORM, KnownProvider, KnownService, Surroundings, is_caller_name};
+use crate::domain::catalog::HttpVersion;
 use crate::domain::config::fault::nearest;
-use crate::domain::config::model::{
-    ListenAddress, Provider, UnknownOperations, Upstream,
-};
+use crate::domain::config::model::{ListenAddress, Provider, UnknownOperations, Upstream};
 use crate::domain::config::reader::{
     Document, Either, FilePath, Flag, Found, Names, OneOf, Place, Problem, Table,
 };
-use crate::domain::catalog::HttpVersion;
 use crate::types::Environment;
 
 /// Most providers; every one is loaded into memory.

@@ -213,12 +213,24 @@ pub(super) fn read_journal(top: &Table<'_>, files: &Files<'_>, data_dir: &Path) 
              answered. `process_safe`: the same, but both reach the disk within `sync_interval`. \
              `shed`: go on unrecorded, and are counted.",
         ),
-        (OperationClass::PersonalRead, "Reads that show personal data."),
+        (
+            OperationClass::PersonalRead,
+            "Reads that show personal data.",
+        ),
         (OperationClass::Write, "What creates or changes a resource."),
         (OperationClass::Money, "What moves money or commits to it."),
-        (OperationClass::Mint, "What creates a token, a key or another secret."),
-        (OperationClass::AccessChange, "What changes who may do or see what."),
-        (OperationClass::Unknown, "What the catalog does not know, and refused requests."),
+        (
+            OperationClass::Mint,
+            "What creates a token, a key or another secret.",
+        ),
+        (
+            OperationClass::AccessChange,
+            "What changes who may do or see what.",
+        ),
+        (
+            OperationClass::Unknown,
+            "What the catalog does not know, and refused requests.",
+        ),
     ] {
         let policy = policies.value(class.as_str(), &words, found.get(class), meaning);
         found.set(class, policy.value);

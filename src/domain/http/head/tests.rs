@@ -112,6 +112,10 @@ fn request_lines_are_refused() {
         ("GET a HTTP/1.1", BadTarget),
         ("GET bank:443 HTTP/1.1", BadTarget),
         ("GET /caf\u{e9} HTTP/1.1", TargetNotAscii),
+        ("GET /a?b=c#d HTTP/1.1", TargetFragment),
+        ("GET /a\"b HTTP/1.1", TargetCharacter),
+        ("GET /a|b HTTP/1.1", TargetCharacter),
+        ("GET /a\\b HTTP/1.1", Backslash),
     ];
     for (line, expected) in table {
         let head = format!("{line}\r\nHost: x\r\n\r\n");

@@ -1,17 +1,15 @@
 //! Which credential the request carries.
 
-use std::sync::Arc;
-
 use pingora_http::RequestHeader;
 use smallvec::SmallVec;
 
 use super::super::Parts;
 use super::super::fields::Fields;
 use super::super::routes::Destination;
-use crate::domain::catalog::Provider;
-use crate::domain::credential::{self, Claims, RequestView, TokenId};
+use crate::domain::credential::RequestView;
 use crate::domain::http::Target;
-use crate::domain::record::{CallRecord, Credential, Subject, SubjectRole};
+use crate::domain::recognise;
+use crate::domain::record::CallRecord;
 use crate::types::TokenType;
 
 /// Classifies the credential and notes it in the record; gives every kind that is present.
@@ -23,63 +21,12 @@ pub fn credential(
     target: &Target<'_>,
     record: &mut CallRecord,
 ) -> SmallVec<[TokenType; 2]> {
-    let provider = &destination.provider.catalog;
-    let fields = Fields(request);
-    let found = credential::classify(
-        provider.scheme,
-        &RequestView {
-            method: request.method.as_str(),
-            path,
-            query: target.query(),
-            headers: &fields,
-            client_certificate: false,
-        },
-    );
-    record.credential = Credential {
-        token_type: found.token_type,
-        present: found.present.clone(),
-        fingerprint: found
-            .material
-            .as_ref()
-            .map(|material| parts.keyring.fingerprint(material.expose())),
-        fault: found.fault.map(|fault| fault.as_str().into()),
-        ..Credential::default()
+    let view = RequestView {
+        method: request.method.as_str(),
+        path,
+        query: target.query(),
+        headers: &Fields(request),
+        client_certificate: false,
     };
-    if let Some(claims) = &found.claims {
-        note_claims(parts, provider, claims, record);
-    }
-    found.present
-}
-
-/// Notes what a token claims: known words as they are, everything that names somebody as a
-/// pseudonym, the rest not at all.
-fn note_claims(parts: &Parts, provider: &Provider, claims: &Claims, record: &mut CallRecord) {
-    let credential = &mut record.credential;
-    for scope in claims.scopes.iter() {
-        if provider.scopes.contains(scope) {
-            credential.scopes.push(scope.into());
-        } else {
-            credential.unlisted_scopes += 1;
-        }
-    }
-    credential.issuer = claims
-        .issuer
-        .as_deref()
-        .filter(|issuer| provider.issuers.contains(issuer))
-        .map(Into::into);
-    credential.expires_at = claims.expires_at;
-    if let Some(TokenId::Uuid(id)) = &claims.token_id {
-        credential.jti = Some(id.to_string().into());
-    }
-    for named in &claims.subjects {
-        let kind: Arc<str> = named.kind.as_str().into();
-        let pseudonym = parts
-            .keyring
-            .pseudonym(&kind, named.id.expose().as_bytes());
-        record.add_subject(Subject {
-            kind,
-            role: SubjectRole::Token,
-            pseudonym,
-        });
-    }
+    recognise::credential(&destination.provider.catalog, &view, &parts.keyring, record)
 }

@@ -49,14 +49,14 @@ pub fn exchange(session: &mut Session, exchange: &mut Exchange, error: Option<&E
         record.traffic.request_bytes = request_bytes;
         record.traffic.response_bytes = response_bytes;
         if let Some(observer) = request {
-            let seen = observer.finish(answer.complete, SubjectRole::Request, record);
-            // A secret that the caller sends to be made into a session (Wyre).
-            if let Some(token) = seen.tokens.first() {
-                record.credential.fingerprint.get_or_insert(token.fingerprint);
-            }
+            observer
+                .finish(answer.complete, SubjectRole::Request, record)
+                .note_credential(record);
         }
         if let Some(tap) = response {
-            let seen = tap.observer.finish(answer.complete, SubjectRole::Response, record);
+            let seen = tap
+                .observer
+                .finish(answer.complete, SubjectRole::Response, record);
             if let Some(route) = &route {
                 note_mint(route, &seen, now, record);
             }
@@ -98,7 +98,11 @@ fn note_mint(
     now: Micros,
     record: &mut CallRecord,
 ) {
-    let Some(mint) = route.operation.as_ref().and_then(|operation| operation.mint.as_ref()) else {
+    let Some(mint) = route
+        .operation
+        .as_ref()
+        .and_then(|operation| operation.mint.as_ref())
+    else {
         return;
     };
     let Some(minted) = seen.tokens.first() else {

@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 use super::super::Exchange;
 use crate::adapters::entropy;
 use crate::domain::credential::canonical_case;
-use crate::domain::http::{FieldRole, TraceParent, field_role};
+use crate::domain::http::{FieldRole, TraceParent, field_role, nominated};
 use crate::types::CredentialScheme;
 
 /// Header by which applications find the record of a call.
@@ -29,6 +29,7 @@ pub fn prepare(
     let destination = &route.destination;
     request.set_raw_path(&route.target)?;
     request.insert_header(http::header::HOST, destination.server.authority())?;
+    remove_nominated(session.req_header(), request);
     remove_what_stays(request);
     if destination.provider.forward_caller_address
         && let Some(address) = session.client_addr().and_then(|peer| peer.as_inet())
@@ -48,6 +49,19 @@ pub fn prepare(
     request.insert_header("traceparent", trace.encode().as_slice())?;
     exchange.note(|record| record.trace_id = Some(trace.trace_id()));
     Ok(())
+}
+
+/// Removes the fields that the caller's `Connection` nominates, but none that makes the request
+/// what the record says it is.
+fn remove_nominated(received: &RequestHeader, request: &mut RequestHeader) {
+    for value in received.headers.get_all(http::header::CONNECTION) {
+        let Ok(value) = value.to_str() else {
+            continue;
+        };
+        for name in nominated(value) {
+            request.remove_header(name);
+        }
+    }
 }
 
 /// Removes hop-by-hop fields that Pingora leaves, the caller's credential for the gateway,
@@ -89,7 +103,11 @@ fn limit_encodings(request: &mut RequestHeader, is_mint: bool) -> Result<()> {
             !refused && (name.eq_ignore_ascii_case("gzip") || name == "*")
         })
     });
-    let encodings = if accepts_gzip && !is_mint { "gzip" } else { "identity" };
+    let encodings = if accepts_gzip && !is_mint {
+        "gzip"
+    } else {
+        "identity"
+    };
     request.insert_header(http::header::ACCEPT_ENCODING, encodings)
 }
 

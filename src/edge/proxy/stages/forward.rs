@@ -19,11 +19,15 @@ pub fn choose_peer(exchange: &mut Exchange) -> Result<Box<HttpPeer>, Problem> {
     if remaining.is_zero() {
         return Err(problem::UPSTREAM_CONNECT_TIMEOUT);
     }
-    let peer = route
-        .destination
-        .server
-        .peer(&route.permit, remaining)
+    let server = &route.destination.server;
+    let turn = exchange
+        .turn
+        .map_or_else(|| server.turn(), |turn| turn.wrapping_add(1));
+    let peer = server
+        .peer(&route.permit, turn, remaining)
         .ok_or(problem::UPSTREAM_UNRESOLVED)?;
+    exchange.turn = Some(turn);
+    exchange.tries += 1;
     exchange.note(|record| record.traffic.attempts += 1);
     Ok(peer)
 }
@@ -33,13 +37,14 @@ pub fn connected(exchange: &mut Exchange, peer: &HttpPeer, digest: Option<&Diges
     let address = peer._address.as_inet().copied();
     let version = digest
         .and_then(|digest| digest.ssl_digest.as_deref())
-        .map(|tls| match &tls.version {
-            Cow::Borrowed(version) => Cow::Borrowed(*version),
-            Cow::Owned(_) => Cow::Borrowed("other"),
+        .map(|tls| match &*tls.version {
+            "TLSv1_3" | "TLSv1.3" => "TLSv1.3",
+            "TLSv1_2" | "TLSv1.2" => "TLSv1.2",
+            _ => "other",
         });
     exchange.note(|record| {
         record.traffic.upstream = address;
-        record.traffic.tls_version = version;
+        record.traffic.tls_version = version.map(Cow::Borrowed);
     });
 }
 
@@ -48,6 +53,16 @@ pub fn about_to_send(exchange: &mut Exchange) {
     exchange.sent = true;
     let now = clock::now();
     exchange.note(|record| record.times.forwarded_at = Some(now));
+}
+
+/// Whether to try another address of the server after one could not be connected to. Nothing was
+/// sent, so this is safe for every call.
+pub fn may_try_another(exchange: &Exchange) -> bool {
+    let addresses = exchange
+        .route
+        .as_ref()
+        .map_or(0, |route| route.destination.server.tries());
+    !exchange.sent && exchange.tries < addresses && !exchange.is_late()
 }
 
 /// Whether a broken connection may be tried again on a new one: only reads that the catalog

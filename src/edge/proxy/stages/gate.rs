@@ -60,7 +60,11 @@ pub async fn refusal(parts: &Parts, exchange: &mut Exchange, problem: Problem) -
         if record.decision == Decision::Forwarded {
             record.decision = problem.decision;
         }
-        record.outcome = if sent { Outcome::Unknown } else { Outcome::Failure };
+        record.outcome = if sent {
+            Outcome::Unknown
+        } else {
+            Outcome::Failure
+        };
     });
     match pass(parts, exchange, Step::Outcome).await {
         Ok(()) => problem,

@@ -45,7 +45,8 @@ pub fn receive(
         route
             .operation
             .as_ref()
-            .map_or(route.destination.timeout, |operation| operation.timeout),
+            .and_then(|operation| operation.timeout)
+            .unwrap_or(route.destination.timeout),
     );
     tap::expect_request_body(parts, session, exchange, &route);
     exchange.route = Some(route);
@@ -53,13 +54,9 @@ pub fn receive(
 }
 
 /// Recognises the request and decides about it, filling in the record on the way.
-fn consider(
-    parts: &Parts,
-    session: &Session,
-    record: &mut CallRecord,
-) -> Result<Route, Problem> {
+fn consider(parts: &Parts, session: &Session, record: &mut CallRecord) -> Result<Route, Problem> {
     let request = session.req_header();
-    record.target.method = recognise::method(request.method.as_str());
+    record.target.method = crate::domain::recognise::method(request.method.as_str());
     record.trace_id = recognise::trace(request);
     let caller = identify::caller(parts, session, record)?;
     let target = recognise::target(request)?;

@@ -34,28 +34,16 @@ pub fn expect_request_body(
     let Some(plans) = &route.plans else {
         return;
     };
-    let header = session.req_header();
-    if header.headers.contains_key(http::header::CONTENT_ENCODING) {
+    let headers = &session.req_header().headers;
+    if headers.contains_key(http::header::CONTENT_ENCODING) {
         return;
     }
-    let content_type = header
-        .headers
+    let content_type = headers
         .get(http::header::CONTENT_TYPE)
         .map(http::HeaderValue::as_bytes);
-    let is_form = content_type.is_some_and(|value| {
-        value
-            .get(..FORM.len())
-            .is_some_and(|start| start.eq_ignore_ascii_case(FORM))
-    });
-    let plan = if is_form {
-        plans.request_form.as_ref()
-    } else {
-        plans.request_json.as_ref().filter(|plan| plan.reads(content_type))
-    };
+    let plan = plans.for_request(content_type);
     exchange.request = plan.map(|plan| Observer::new(plan, &parts.keyring));
 }
-
-const FORM: &[u8] = b"application/x-www-form-urlencoded";
 
 /// The next piece of the request's body.
 pub fn request_body(exchange: &mut Exchange, piece: Option<&[u8]>) {
