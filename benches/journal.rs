@@ -181,7 +181,7 @@ fn work(
         .build()
         .expect("a runtime");
     let local = tokio::task::LocalSet::new();
-    let waits = local.block_on(&runtime, async {
+    local.block_on(&runtime, async {
         let handles: Vec<_> = (0..tasks)
             .map(|task| {
                 let (journal, stop) = (Arc::clone(journal), Arc::clone(stop));
@@ -199,7 +199,7 @@ fn work(
                         if journal.settled(ticket).await.is_ok() {
                             count += 1;
                         }
-                        if count % 16 == 0 {
+                        if count.is_multiple_of(16) {
                             waits.push(
                                 u32::try_from(start.elapsed().as_nanos()).unwrap_or(u32::MAX),
                             );
@@ -216,8 +216,7 @@ fn work(
             all.extend(waits);
         }
         all
-    });
-    waits
+    })
 }
 
 /// CPU time of this process, user and system, from the kernel's clock ticks of 10 ms.
