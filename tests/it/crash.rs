@@ -398,6 +398,6 @@ fn outage_by_filling(config: Config, sim: &Sim, filler: &Path) {
         ran.stderr
     );
     let rows = query(&config);
-    assert!(rows.iter().all(|row| row.text("operation") != ""));
+    assert!(rows.iter().all(|row| !row.text("operation").is_empty()));
     drop(config);
 }
