@@ -1,5 +1,7 @@
 //! The one place where the concrete parts are chosen and put together.
 
+pub mod capture;
+
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,6 +13,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::oneshot;
 
 use crate::adapters::callers_file::{CallersFile, CallersFileError, Poll};
+use crate::adapters::capture::Captures;
 use crate::adapters::journal::{Journal, JournalError, JournalSettings, ReadError};
 use crate::adapters::key_file::{self, KeyError};
 use crate::adapters::ledger::{LedgerError, LedgerFeed, RecordStore, SqliteStore, Undrained};
@@ -20,6 +23,7 @@ use crate::domain::config::{self, Config, Faults};
 use crate::domain::journal::Source;
 use crate::domain::keyring::Keyring;
 use crate::domain::record::{self, Recorder};
+use crate::domain::redact::{Redactor, RedactorBuilder, RuleError};
 use crate::edge::proxy::{FrontLimits, Gateway, Parts, RouteError, Routes};
 use crate::edge::{ServeError, Server, StopReport, keep_resolved};
 
@@ -53,6 +57,9 @@ pub enum StartError {
     /// A provider cannot be served.
     #[error(transparent)]
     Route(#[from] RouteError),
+    /// A redaction rule does not hold.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Redaction(Vec<RuleError>),
     /// There is no key for fingerprints.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -68,6 +75,14 @@ pub enum StartError {
     /// The journal cannot be read where the ledger needs it.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// The captures cannot be kept.
+    #[error("cannot keep captures in {path}: {cause}")]
+    Captures {
+        /// Their directory.
+        path: PathBuf,
+        /// What the system said.
+        cause: io::Error,
+    },
     /// A thread cannot be started.
     #[error("cannot start a thread: {0}")]
     Thread(io::Error),
@@ -188,11 +203,33 @@ pub fn keyring(config: &Config, may_create: bool) -> Result<Keyring, KeyError> {
     Ok(Keyring::new(master.expose()))
 }
 
+/// The redactor of a configuration, without the rules of operations. It has the key of pseudonyms
+/// only if the configuration asks for them.
+///
+/// # Errors
+/// [`StartError::Key`]; [`StartError::Redaction`] for rules that the configuration would refuse.
+pub fn redactor_builder(config: &Config, may_create: bool) -> Result<RedactorBuilder, StartError> {
+    let builder = config.redaction.builder();
+    if !config.redaction.pseudonyms {
+        return Ok(builder);
+    }
+    Ok(builder.pseudonym_key(keyring(config, may_create)?.redaction_key()))
+}
+
+/// Compiles a redactor.
+///
+/// # Errors
+/// [`StartError::Redaction`].
+pub fn build_redactor(builder: RedactorBuilder) -> Result<Redactor, StartError> {
+    builder.build().map_err(StartError::Redaction)
+}
+
 /// The running gateway with everything around it.
 pub struct Running {
     server: Server,
     journal: Arc<Journal>,
     feed: LedgerFeed,
+    captures: Option<Arc<Captures>>,
     background: Background,
     drain: Duration,
 }
@@ -218,6 +255,7 @@ impl Running {
         let keyring = Arc::new(keyring(&config, true)?);
         let callers_file = CallersFile::open(&config.callers.file)?;
         let callers = Arc::new(ArcSwap::new(Arc::clone(callers_file.book())));
+        let captures = capture::start(&config, &catalog)?;
         let routes = Routes::new(catalog, &config)?;
         let servers = routes.servers();
         let runtime = runtime()?;
@@ -247,6 +285,7 @@ impl Running {
             recorder: Arc::clone(&journal) as Arc<dyn Recorder>,
             loss: config.journal.policies,
             limits: FrontLimits::new(&config),
+            captures: captures.clone(),
             in_flight: Arc::new(AtomicUsize::new(0)),
         });
         let server = Server::start(&config, &gateway)?;
@@ -255,6 +294,7 @@ impl Running {
             server,
             journal,
             feed,
+            captures,
             background,
             drain: config.timeouts.drain,
         })
@@ -269,6 +309,9 @@ impl Running {
     pub fn stop(self) -> Stopped {
         let calls = self.server.stop(self.drain);
         self.background.stop();
+        if let Some(captures) = &self.captures {
+            captures.stop();
+        }
         let unwritten = self.journal.shutdown(FLUSH_TIME).err().unwrap_or(0);
         let ledger = self.feed.shutdown(FLUSH_TIME);
         Stopped {

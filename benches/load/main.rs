@@ -6,6 +6,8 @@
 //!
 //! Linux only: what a proxy costs is read from `/proc`.
 
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
 mod client;
 mod compare;
 mod histogram;

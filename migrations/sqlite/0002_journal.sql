@@ -3,27 +3,29 @@
 
 PRAGMA user_version = 2;
 
+-- How far the ledger has come with each journal, written in the transaction of the rows that it
+-- stands for.
+CREATE TABLE journals (
+    id INTEGER PRIMARY KEY,
+    journal BLOB NOT NULL UNIQUE,
+    resume_at INTEGER NOT NULL,
+    done_to INTEGER NOT NULL
+) STRICT;
+
 -- Numbers of the events in the journal; null in rows that were written without one.
-ALTER TABLE records ADD COLUMN journal BLOB;
+ALTER TABLE records ADD COLUMN journal_id INTEGER;
 ALTER TABLE records ADD COLUMN intent_seq INTEGER;
 ALTER TABLE records ADD COLUMN outcome_seq INTEGER;
 ALTER TABLE records ADD COLUMN completion_seq INTEGER;
 
--- One row per journal, written in the transaction of the rows that it stands for.
-CREATE TABLE journal_cursors (
-    journal BLOB NOT NULL PRIMARY KEY,
-    resume_at INTEGER NOT NULL,
-    done_to INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-
 -- What could not be recorded, as the journal itself says.
 CREATE TABLE journal_gaps (
-    journal BLOB NOT NULL,
+    journal_id INTEGER NOT NULL,
     seq INTEGER NOT NULL,
     began_at INTEGER NOT NULL,
     ended_at INTEGER NOT NULL,
     refused INTEGER NOT NULL,
     shed INTEGER NOT NULL,
     dropped INTEGER NOT NULL,
-    PRIMARY KEY (journal, seq)
+    PRIMARY KEY (journal_id, seq)
 ) STRICT, WITHOUT ROWID;

@@ -12,6 +12,9 @@ use crate::types::Secret;
 /// Environment variable that holds the key instead of the file: 64 hexadecimal digits.
 pub const ENV: &str = "EGRET_FINGERPRINT_KEY";
 
+/// Environment variable that holds the key of captures instead of its file.
+pub const CAPTURE_ENV: &str = "EGRET_CAPTURE_KEY";
+
 /// Why there is no key.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
@@ -52,9 +55,21 @@ pub fn load_or_create(
     path: &Path,
     from_env: Option<String>,
 ) -> Result<Secret<[u8; MASTER_KEY_LEN]>, KeyError> {
+    load_or_create_named(path, ENV, from_env)
+}
+
+/// As [`load_or_create`], for a key that another environment variable can hold.
+///
+/// # Errors
+/// As [`load_or_create`].
+pub fn load_or_create_named(
+    path: &Path,
+    variable: &str,
+    from_env: Option<String>,
+) -> Result<Secret<[u8; MASTER_KEY_LEN]>, KeyError> {
     if let Some(text) = from_env {
         return parse(&text).ok_or_else(|| KeyError::Malformed {
-            place: format!("the environment variable {ENV}"),
+            place: format!("the environment variable {variable}"),
         });
     }
     match fs::read_to_string(path) {
@@ -77,10 +92,22 @@ pub fn load(
     path: &Path,
     from_env: Option<String>,
 ) -> Result<Secret<[u8; MASTER_KEY_LEN]>, KeyError> {
+    load_named(path, ENV, from_env)
+}
+
+/// As [`load`], for a key that another environment variable can hold.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_named(
+    path: &Path,
+    variable: &str,
+    from_env: Option<String>,
+) -> Result<Secret<[u8; MASTER_KEY_LEN]>, KeyError> {
     if from_env.is_none() {
         fs::metadata(path).map_err(|cause| io_error("read", path, cause))?;
     }
-    load_or_create(path, from_env)
+    load_or_create_named(path, variable, from_env)
 }
 
 fn check_mode(path: &Path) -> Result<(), KeyError> {

@@ -4,12 +4,17 @@
 //! are dropped and counted rather than a call delayed. And a line of a library never carries
 //! data: Pingora, h2 or sqlx format raw headers, URIs and values into their messages, so of a
 //! foreign event only the level, the target and the place in the source are kept, and its text
-//! only if it is a literal of the source code. Our own events carry typed fields that cannot hold
-//! a secret; what remains passes a scrubber before it is written.
+//! only if it is a literal of the source code. Our own events pass the redactor as the last thing
+//! before they are written: messages and texts as free text, fields of a few known names only if
+//! they have the shape that their name promises.
+//!
+//! Redacting library lines instead of withholding them is not offered: free text has no structure
+//! to rely on, and one name or short password that gets through is one too many.
 
 use std::fmt::{self, Write as _};
 use std::io::{self, IsTerminal, Write};
-use std::sync::OnceLock;
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
 
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
@@ -19,6 +24,8 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
 use crate::adapters::clock;
 use crate::domain::config::LogFormat;
+use crate::domain::redact::Redactor;
+use crate::types::CallId;
 
 /// Lines that may wait for the writing thread.
 const QUEUE: usize = 8_192;
@@ -44,20 +51,41 @@ pub enum LogError {
 ///
 /// # Errors
 /// [`LogError`] when the filter cannot be read or the log runs already.
-pub fn start(filter: &str, format: LogFormat) -> Result<WorkerGuard, LogError> {
-    let targets: Targets = filter.parse()?;
+pub fn start(
+    filter: &str,
+    format: LogFormat,
+    redactor: Arc<Redactor>,
+) -> Result<WorkerGuard, LogError> {
     let json = match format {
         LogFormat::Json => true,
         LogFormat::Human => false,
         LogFormat::Auto => !io::stderr().is_terminal(),
     };
+    start_into(filter, json, redactor, io::stderr())
+}
+
+/// As [`start`], with lines written to `output`: a self-test reads them there.
+///
+/// # Errors
+/// As [`start`].
+pub fn start_into(
+    filter: &str,
+    json: bool,
+    redactor: Arc<Redactor>,
+    output: impl Write + Send + 'static,
+) -> Result<WorkerGuard, LogError> {
+    let targets: Targets = filter.parse()?;
     let (writer, guard) = NonBlockingBuilder::default()
         .buffered_lines_limit(QUEUE)
         .lossy(true)
         .thread_name("egret-log")
-        .finish(io::stderr());
+        .finish(output);
     let _ = DROPPED.set(writer.error_counter());
-    let sink = Sink { writer, json };
+    let sink = Sink {
+        writer,
+        json,
+        redactor,
+    };
     let bridge = Bridge {
         targets: targets.clone(),
         sink: sink.clone(),
@@ -115,6 +143,7 @@ pub fn quiet_panics() {
 struct Sink {
     writer: NonBlocking,
     json: bool,
+    redactor: Arc<Redactor>,
 }
 
 /// One line before it is written.
@@ -168,6 +197,7 @@ impl<S: Subscriber> Layer<S> for Lines {
         if is_own(meta.target()) {
             let mut fields = Fields::default();
             event.record(&mut fields);
+            fields.redact(&self.sink.redactor);
             self.sink.write(&Line {
                 level,
                 target: meta.target(),
@@ -190,6 +220,44 @@ impl<S: Subscriber> Layer<S> for Lines {
 struct Fields {
     message: String,
     rest: Vec<(&'static str, String)>,
+}
+
+/// Digits that a number may have without being looked at: a card number has at least twelve.
+const MAX_PLAIN_DIGITS: usize = 11;
+
+impl Fields {
+    /// The last line: nothing is written that has not been here.
+    fn redact(&mut self, redactor: &Redactor) {
+        self.message = redact(redactor, &self.message);
+        for (name, value) in &mut self.rest {
+            if !is_promised(name, value) {
+                *value = redact(redactor, value);
+            }
+        }
+    }
+}
+
+/// Redacts a text. A redactor that panics must not take a thread of the gateway with it, nor let
+/// the text pass.
+fn redact(redactor: &Redactor, text: &str) -> String {
+    let work = std::panic::AssertUnwindSafe(|| redactor.text(text).into_inner());
+    std::panic::catch_unwind(work).unwrap_or_else(|_| "[redacted]".to_owned())
+}
+
+/// Whether a field of ours holds what its name promises, which is nothing of a call but its id.
+fn is_promised(name: &str, value: &str) -> bool {
+    let is_short_number = || {
+        let digits = value.strip_prefix('-').unwrap_or(value);
+        digits.len() <= MAX_PLAIN_DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    match name {
+        "call" => value.parse::<CallId>().is_ok(),
+        // Our own listeners.
+        "address" => value.starts_with("unix:") || value.parse::<SocketAddr>().is_ok(),
+        // These repeat the configuration, which no caller and no bank can write to.
+        "node" | "ledger" | "version" | "host" => true,
+        _ => !value.is_empty() && is_short_number(),
+    }
 }
 
 impl Visit for Fields {
@@ -284,6 +352,66 @@ mod tests {
         assert_eq!(highest("info"), log::LevelFilter::Info);
         assert_eq!(highest("warn,egret=debug"), log::LevelFilter::Debug);
         assert_eq!(highest("off"), log::LevelFilter::Off);
+    }
+
+    fn shown(name: &'static str, value: &str) -> String {
+        let mut fields = Fields {
+            message: String::new(),
+            rest: vec![(name, value.to_owned())],
+        };
+        fields.redact(&Redactor::default());
+        fields.rest.remove(0).1
+    }
+
+    #[test]
+    fn our_own_messages_come_out_as_they_are() {
+        let redactor = Redactor::default();
+        for message in [
+            "listening",
+            "the gateway is ready",
+            "stopping: no new connections, calls in flight may end",
+            "calls were cut off at the end of the drain time",
+            "stopped; every record is in the ledger",
+            "cannot resolve the name of a bank's server; trying again",
+            "the name of a bank's server is resolved again",
+            "a call was refused because it could not be recorded",
+            "a refused request could not be recorded",
+            "too many open connections; closing a new one",
+            "the callers file has changed and was read again",
+            "the callers file has changed and cannot be used; the old one stays",
+            "audit records are being written again",
+            "TLS handshake with a caller failed",
+        ] {
+            assert_eq!(redact(&redactor, message), message);
+        }
+    }
+
+    #[test]
+    fn fields_show_what_their_name_promises_and_nothing_else() {
+        let call = CallId::floor(1_795_305_338_000).to_string();
+        assert_eq!(shown("call", &call), call);
+        assert_eq!(shown("address", "127.0.0.1:8080"), "127.0.0.1:8080");
+        assert_eq!(shown("open", "10000"), "10000");
+        assert_eq!(
+            shown("ledger", "/var/lib/egret/ledger.db"),
+            "/var/lib/egret/ledger.db"
+        );
+        for (name, value) in [
+            ("call", "Bearer Zq7fake9token8canary7x"),
+            ("address", "postgres://egret:hunter2x@db/ledger"),
+            (
+                "error",
+                "cannot reach https://user:hunter2x@bank.example/?token=Zq7fake9token8canary7x",
+            ),
+            ("count", "4111111111111111"),
+            ("error", "password=hunter2x was refused"),
+        ] {
+            let out = shown(name, value);
+            assert!(out.contains("[redacted"), "{out}");
+            for secret in ["hunter2x", "Zq7fake9", "411111"] {
+                assert!(!out.contains(secret), "{out}");
+            }
+        }
     }
 
     #[test]

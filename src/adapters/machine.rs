@@ -42,6 +42,23 @@ impl Machine {
     }
 }
 
+/// The user that this process runs as: its name, else `uid:` and its number.
+pub fn user_name() -> String {
+    use std::os::unix::fs::MetadataExt;
+    let Ok(uid) = std::fs::metadata("/proc/self").map(|of| of.uid()) else {
+        return "unknown".to_owned();
+    };
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let name = users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        let found: u32 = fields.nth(1)?.parse().ok()?;
+        (found == uid).then(|| name.to_owned())
+    });
+    name.filter(|name| !name.is_empty())
+        .unwrap_or_else(|| format!("uid:{uid}"))
+}
+
 /// The built-in provider with an id.
 ///
 /// # Errors
@@ -96,6 +113,11 @@ impl Surroundings for Machine {
         let known = KnownProvider {
             id: Arc::clone(&provider.id),
             services: provider.services.iter().map(known_service).collect(),
+            operations: provider
+                .operations
+                .iter()
+                .map(|operation| Arc::clone(&operation.id))
+                .collect(),
         };
         self.providers.borrow_mut().insert(id.into(), provider);
         Ok(Some(known))

@@ -1,6 +1,7 @@
 //! Talks: everything that touches the clock, randomness, files, databases and the log.
 
 pub mod callers_file;
+pub mod capture;
 pub mod clock;
 pub mod entropy;
 pub mod journal;

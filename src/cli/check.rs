@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::{ConfigArgs, Failure, Outcome};
 use crate::app::{Setup, StartError};
+use crate::domain::config::show_duration;
 
 /// Options of `egret check`.
 #[derive(Debug, Args)]
@@ -37,6 +38,20 @@ pub fn run(args: &CheckArgs, out: &mut impl Write) -> Outcome {
                     provider.id,
                     provider.operations.len()
                 )?;
+            }
+            let config = &setup.config;
+            for rule in &config.redaction.rules {
+                let tried = rule.must_match.len() + rule.must_not_match.len();
+                writeln!(out, "  redacts {} ({tried} examples hold)", rule.name)?;
+            }
+            for rule in &config.captures {
+                let what = match rule.operations.len() {
+                    0 => "all operations".to_owned(),
+                    1 => "1 operation".to_owned(),
+                    many => format!("{many} operations"),
+                };
+                let kept = show_duration(rule.retention);
+                writeln!(out, "  captures {what} of {} for {kept}", rule.provider)?;
             }
             Ok(())
         }

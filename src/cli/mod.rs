@@ -2,11 +2,15 @@
 
 pub mod audit;
 pub mod caller;
+mod capture;
 mod catalog;
 mod check;
 mod classify;
 mod demo;
+mod doctor;
 mod providers;
+pub mod redact;
+mod redact_args;
 #[cfg(test)]
 mod reference;
 mod serve;
@@ -78,12 +82,23 @@ enum Command {
         #[command(flatten)]
         args: caller::CallerArgs,
     },
+    /// Read the exchanges that were captured for debugging.
+    Capture {
+        #[command(flatten)]
+        config: ConfigArgs,
+        #[command(flatten)]
+        args: capture::CaptureArgs,
+    },
     /// Look up providers and their operations.
     Catalog(catalog::CatalogArgs),
     /// Say what a pasted request would be recorded as.
     Classify(classify::ClassifyArgs),
     /// Try it: simulated banks, a gateway, a minute of traffic, and what is on record then.
     Demo(demo::DemoArgs),
+    /// Check the surroundings of a gateway, and test on the spot that no secret gets out.
+    Doctor(doctor::DoctorArgs),
+    /// Remove secrets and personal values from anything that is piped through.
+    Redact(redact_args::RedactArgs),
     /// Simulate a vendor on loopback, for trying an integration offline.
     Sim(sim::SimArgs),
     /// Print a completion script for a shell.
@@ -143,9 +158,12 @@ pub fn run() -> ExitCode {
         Command::Check(args) => check::run(&args, &mut out),
         Command::Audit { config, args } => run_audit(&config, &args, &mut out),
         Command::Caller { config, args } => run_caller(&config, &args, &mut out),
+        Command::Capture { config, args } => capture::run(&config, &args, &mut out),
         Command::Catalog(args) => catalog::run(&args, &mut out),
         Command::Classify(args) => run_classify(&args, &mut out),
         Command::Demo(args) => run_demo(&args, &mut out),
+        Command::Doctor(args) => doctor::run(&args, &mut out),
+        Command::Redact(args) => redact_args::run(&args, io::stdin().lock(), &mut out),
         Command::Sim(args) => sim::run(&args, &mut out),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "egret", &mut out);

@@ -1,11 +1,13 @@
 //! `egret serve`
 
+use std::sync::Arc;
+
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{ConfigArgs, Failure, Outcome};
 use crate::adapters::log;
-use crate::app::{Running, Setup, VERSION};
+use crate::app::{self, Running, Setup, VERSION};
 
 /// Options of `egret serve`.
 #[derive(Debug, Args)]
@@ -20,8 +22,12 @@ pub struct ServeArgs {
 /// Runs the gateway until a signal stops it.
 pub fn run(args: &ServeArgs) -> Outcome {
     let setup = Setup::read(&args.config.config).map_err(Failure::new)?;
+    let redactor = app::redactor_builder(&setup.config, true)
+        .and_then(app::build_redactor)
+        .map_err(Failure::new)?;
+    let wanted = &setup.config.log;
     let _log =
-        log::start(&setup.config.log.filter, setup.config.log.format).map_err(Failure::new)?;
+        log::start(&wanted.filter, wanted.format, Arc::new(redactor)).map_err(Failure::new)?;
     log::quiet_panics();
     let node = setup.config.node.clone();
     let workers = setup.config.workers;

@@ -8,6 +8,7 @@
 use ring::hmac;
 
 use crate::domain::record::{Fingerprint, Pseudonym};
+use crate::types::Secret;
 
 /// Length of the master key in bytes.
 pub const MASTER_KEY_LEN: usize = 32;
@@ -16,6 +17,7 @@ pub const MASTER_KEY_LEN: usize = 32;
 pub struct Keyring {
     fingerprint: hmac::Key,
     pseudonym: hmac::Key,
+    redaction: Secret<Vec<u8>>,
 }
 
 impl std::fmt::Debug for Keyring {
@@ -33,7 +35,14 @@ impl Keyring {
         Self {
             fingerprint: derive(b"egret/fingerprint/v1"),
             pseudonym: derive(b"egret/pseudonym/v1"),
+            redaction: Secret::new(hmac::sign(&master, b"egret/redaction/v1").as_ref().to_vec()),
         }
+    }
+
+    /// The key of the pseudonyms in redacted texts. They are no pseudonyms of the ledger: whoever
+    /// reads a log must not be able to look up a customer there.
+    pub fn redaction_key(&self) -> &Secret<Vec<u8>> {
+        &self.redaction
     }
 
     /// Fingerprint of a credential.

@@ -1,8 +1,10 @@
 //! Decides: pure logic without I/O, clock, randomness, async or logging.
 
+pub mod capture;
 pub mod catalog;
 pub mod config;
 pub mod credential;
+pub mod field_rules;
 pub mod http;
 pub mod identity;
 pub mod journal;
@@ -12,4 +14,5 @@ pub mod policy;
 pub mod problem;
 pub mod recognise;
 pub mod record;
+pub mod redact;
 pub mod tap;

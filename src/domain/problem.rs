@@ -50,6 +50,25 @@ impl Problem {
     }
 }
 
+/// Code of the problem that stands for a bank's error body; its status is the bank's.
+pub const UPSTREAM_ERROR: &str = "upstream_error";
+
+/// The problem that stands for a bank's error body. `code` is the bank's error code as recorded:
+/// one that the provider file lists, or `unlisted`.
+pub fn upstream_error(status: u16, code: Option<&str>, call_id: CallId) -> Vec<u8> {
+    json!({
+        "type": format!("{TYPE_PREFIX}{UPSTREAM_ERROR}"),
+        "title": "The bank answered with an error.",
+        "status": status,
+        "detail": "The bank's own text is withheld. Its status and its error code say what is wrong.",
+        "upstream_status": status,
+        "upstream_code": code,
+        "request_id": call_id.to_string(),
+    })
+    .to_string()
+    .into_bytes()
+}
+
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         Self {
@@ -162,6 +181,22 @@ mod tests {
         assert_eq!(body["status"], 504);
         assert_eq!(body["request_id"], id.to_string());
         assert_eq!(body.as_object().unwrap().len(), 5);
+    }
+
+    #[test]
+    fn an_error_of_the_bank_keeps_its_status_and_its_code() {
+        let body = upstream_error(422, Some("invalid_parameter"), CallId::floor(1));
+        let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(body["type"], "urn:egret:problem:upstream_error");
+        assert_eq!(
+            (&body["status"], &body["upstream_status"]),
+            (&422.into(), &422.into())
+        );
+        assert_eq!(body["upstream_code"], "invalid_parameter");
+        let body = upstream_error(500, None, CallId::floor(1));
+        let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert!(body["upstream_code"].is_null());
+        assert!(include_str!("../../docs/problems.md").contains("| `upstream_error` |"));
     }
 
     #[test]

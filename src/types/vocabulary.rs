@@ -149,7 +149,8 @@ words! {
         Anonymous = "anonymous",
         /// Something that claims to be a credential but is not well formed.
         Malformed = "malformed",
-        /// A well formed credential of no known kind.
+        /// A well formed credential of no known kind, or one that was not looked at because the
+        /// request was refused before.
         Unknown = "unknown",
         /// Cybrid organization token.
         Organization = "organization",

@@ -19,5 +19,7 @@ mod house;
 mod lifecycle;
 mod outcomes;
 mod protocols;
+mod redaction;
+mod redaction_wired;
 mod routing;
 mod streaming;

@@ -87,42 +87,87 @@ pub struct Recovered {
 pub fn recover(files: &mut impl Files) -> Result<Recovered, RecoverError> {
     let failed = |segment| move |source| RecoverError::Io { segment, source };
     let mut segments = files.list().map_err(failed(0))?;
-    let mut cut_bytes = 0;
-    while let Some(segment) = segments.pop() {
-        let bytes = files.read(segment).map_err(failed(segment))?;
-        let scan = scan_last(&bytes, |_| {}).map_err(|corruption| RecoverError::Corrupt {
-            segment,
-            corruption,
-        })?;
-        let Some(scan) = scan.filter(|scan| scan.header.first_seq == segment) else {
-            // The header is synced before the first event is written. Without it there is none,
-            // and the file is what a crash has left of making it; unless there is something.
-            if bytes.iter().skip(SEGMENT_HEADER).any(|byte| *byte != 0) {
-                return Err(RecoverError::Header { segment });
-            }
-            files.remove(segment).map_err(failed(segment))?;
-            continue;
-        };
-        if scan.next_seq == segment && scan.cut.is_none() && !segments.is_empty() {
-            // Nothing was written to it; the segment before says how the journal ends.
-            files.remove(segment).map_err(failed(segment))?;
-            continue;
-        }
-        cut_bytes += scan.cut.map_or(0, |cut| cut.bytes as u64);
-        files
-            .cut(segment, scan.length as u64)
-            .map_err(failed(segment))?;
-        return Ok(Recovered {
-            journal: Some(scan.header.journal),
-            next_seq: scan.next_seq,
-            cut_bytes,
-        });
-    }
-    Ok(Recovered {
+    // Segments without events. Each was made when all before it was durable, and what lies behind
+    // that in the segment before it is void: that must be cut before they go.
+    let mut empty = Vec::new();
+    let mut recovered = Recovered {
         journal: None,
         next_seq: 0,
+        cut_bytes: 0,
+    };
+    while let Some(segment) = segments.pop() {
+        let bytes = files.read(segment).map_err(failed(segment))?;
+        let end = empty.last().copied().unwrap_or(u64::MAX);
+        let Some(found) = find_end(&bytes, segment, end)? else {
+            empty.push(segment);
+            continue;
+        };
+        if found.next_seq == segment && found.cut_bytes == 0 && !segments.is_empty() {
+            empty.push(segment);
+            continue;
+        }
+        files.cut(segment, found.length).map_err(failed(segment))?;
+        recovered = Recovered {
+            journal: Some(found.journal),
+            next_seq: empty.last().copied().unwrap_or(found.next_seq),
+            cut_bytes: found.cut_bytes,
+        };
+        break;
+    }
+    for segment in empty {
+        files.remove(segment).map_err(failed(segment))?;
+    }
+    Ok(recovered)
+}
+
+/// Where a segment ends.
+struct End {
+    journal: JournalId,
+    next_seq: u64,
+    length: u64,
+    cut_bytes: u64,
+}
+
+/// Finds where a segment ends, `end` being the first event of the segment after it. `None` if it
+/// has no header: then it has no event either.
+fn find_end(bytes: &[u8], segment: u64, end: u64) -> Result<Option<End>, RecoverError> {
+    let mut length = SEGMENT_HEADER as u64;
+    let mut next_seq = segment;
+    let mut journal = None;
+    let scanned = scan_last(bytes, |frame| {
+        if frame.seq < end {
+            length += frame.len() as u64;
+            next_seq = frame.seq + 1;
+        }
+    });
+    let cut_bytes = match scanned {
+        Ok(Some(scan)) if scan.header.first_seq == segment => {
+            journal = Some(scan.header.journal);
+            // Behind the end it is void, torn or not.
+            let torn = scan.cut.filter(|_| scan.next_seq < end);
+            torn.map_or(0, |cut| cut.bytes as u64)
+        }
+        // The header is synced before the first event is written. Without it there is none, and
+        // the file is what a crash has left of making it; unless there is something.
+        Ok(_) if bytes.iter().skip(SEGMENT_HEADER).any(|byte| *byte != 0) => {
+            return Err(RecoverError::Header { segment });
+        }
+        Ok(_) => return Ok(None),
+        Err(corruption) if corruption.seq < end => {
+            return Err(RecoverError::Corrupt {
+                segment,
+                corruption,
+            });
+        }
+        Err(_) => 0,
+    };
+    let header = SegmentHeader::decode(bytes).map(|header| header.journal);
+    Ok(journal.or(header).map(|journal| End {
+        journal,
+        next_seq,
+        length,
         cut_bytes,
-    })
+    }))
 }
 
 struct Open<S> {

@@ -1,14 +1,13 @@
-//! The JSON part of a row, written by hand: no intermediate tree, stable order of keys, fields
-//! without a value left out.
+//! A record as JSON: the fields by name for people, and what of a row has no column of its own.
 
-use std::fmt::{self, Write};
-
-use crate::domain::record::{CallRecord, Fact, SubjectRole};
+use super::json::{Object, push_array, push_hex, push_string};
+use crate::domain::record::{CallRecord, Fact, Subject, SubjectRole};
 use crate::types::TraceId;
 
-/// Appends the `detail` of a record to `out` as one JSON object.
+/// Appends what a record says to `out` as one JSON object, but for the fields that a reader is shown
+/// apart: identity, the names of who called what, the token and how it went.
 ///
-/// The keys are the names of the columns of the view `calls` that read them; times are UTC microseconds.
+/// The keys are the names of the columns of the view `calls`; times are UTC microseconds.
 /// `subjects` is an array of `{"kind","role","subject"}`, `facts` an object whose value is an array
 /// where a name occurs more than once.
 pub fn write_detail(out: &mut String, record: &CallRecord) {
@@ -96,6 +95,55 @@ pub fn write_detail(out: &mut String, record: &CallRecord) {
     object.close();
 }
 
+/// Appends what a row of the table `records` keeps in its `detail`: what most calls do without or
+/// differs each time. Nothing is appended if there is nothing. The view `calls` reads the keys:
+/// `a` the caller's address, `q` the query, `s` the subjects that do not come from the token, `f`
+/// the facts, `m` when the minted token ends.
+pub(super) fn write_rest(out: &mut String, record: &CallRecord) {
+    let start = out.len();
+    let mut object = Object::open(out);
+    object.address("a", record.caller.address);
+    object.text("q", record.target.query.as_deref());
+    let subjects = record.subjects.iter();
+    object.subjects("s", subjects.filter(|s| s.role != SubjectRole::Token));
+    if !record.facts.is_empty() {
+        object.key("f");
+        write_facts(object.out, &record.facts);
+    }
+    let minted = record.mint.as_ref().and_then(|mint| mint.expires_at);
+    object.number("m", minted.map(|at| at.0));
+    object.close();
+    if out.len() == start + "{}".len() {
+        out.truncate(start);
+    }
+}
+
+impl Object<'_> {
+    /// Subjects as arrays of kind, role and pseudonym. Left out if there are none.
+    fn subjects<'s>(&mut self, key: &'static str, subjects: impl Iterator<Item = &'s Subject>) {
+        let mut subjects = subjects.peekable();
+        if subjects.peek().is_some() {
+            self.key(key);
+            write_subjects(self.out, subjects);
+        }
+    }
+}
+
+/// Appends subjects as an array of arrays of kind, role and pseudonym.
+pub(super) fn write_subjects<'s>(out: &mut String, subjects: impl Iterator<Item = &'s Subject>) {
+    out.push('[');
+    for (index, subject) in subjects.enumerate() {
+        out.push_str(if index == 0 { "[" } else { ",[" });
+        push_string(out, &subject.kind);
+        out.push_str(",\"");
+        out.push_str(subject.role.as_str());
+        out.push_str("\",\"");
+        push_hex(out, subject.pseudonym.as_bytes());
+        out.push_str("\"]");
+    }
+    out.push(']');
+}
+
 /// A name may occur twice (one answer, two quotes). JSON readers keep only the last of equal keys,
 /// so those values become one array at the place of the first.
 fn write_facts(out: &mut String, facts: &[Fact]) {
@@ -115,166 +163,6 @@ fn write_facts(out: &mut String, facts: &[Fact]) {
         }
     }
     object.close();
-}
-
-/// Writes the members of one JSON object.
-struct Object<'a> {
-    out: &'a mut String,
-    first: bool,
-}
-
-impl<'a> Object<'a> {
-    fn open(out: &'a mut String) -> Self {
-        out.push('{');
-        Self { out, first: true }
-    }
-
-    fn close(self) {
-        self.out.push('}');
-    }
-
-    fn key(&mut self, key: &'static str) {
-        self.out.push_str(if self.first { "\"" } else { ",\"" });
-        self.first = false;
-        self.out.push_str(key);
-        self.out.push_str("\":");
-    }
-
-    /// A key that is not one of ours: it may need escapes.
-    fn foreign_key(&mut self, key: &str) {
-        if !self.first {
-            self.out.push(',');
-        }
-        self.first = false;
-        push_string(self.out, key);
-        self.out.push(':');
-    }
-
-    fn text(&mut self, key: &'static str, value: Option<&str>) {
-        if let Some(value) = value {
-            self.key(key);
-            push_string(self.out, value);
-        }
-    }
-
-    /// A word of a vocabulary: known to need no escapes.
-    fn word(&mut self, key: &'static str, value: Option<&'static str>) {
-        if let Some(value) = value {
-            self.key(key);
-            self.out.push('"');
-            self.out.push_str(value);
-            self.out.push('"');
-        }
-    }
-
-    /// A value whose printed form needs no escapes: a network address.
-    fn shown(&mut self, key: &'static str, value: Option<impl fmt::Display>) {
-        if let Some(value) = value {
-            self.key(key);
-            // Writing to a String cannot fail.
-            let _ = write!(self.out, "\"{value}\"");
-        }
-    }
-
-    fn number(&mut self, key: &'static str, value: Option<i64>) {
-        if let Some(value) = value {
-            self.key(key);
-            push_number(self.out, value);
-        }
-    }
-
-    fn hex(&mut self, key: &'static str, value: Option<&[u8; 16]>) {
-        if let Some(value) = value {
-            self.key(key);
-            self.out.push('"');
-            push_hex(self.out, value);
-            self.out.push('"');
-        }
-    }
-
-    /// A count. Those beyond what SQLite's integers hold are written as the largest.
-    fn count(&mut self, key: &'static str, value: u64) {
-        self.number(key, Some(i64::try_from(value).unwrap_or(i64::MAX)));
-    }
-
-    /// Left out if there are none.
-    fn words<'v>(&mut self, key: &'static str, values: impl Iterator<Item = &'v str>) {
-        let mut values = values.peekable();
-        if values.peek().is_some() {
-            self.key(key);
-            push_array(self.out, values);
-        }
-    }
-}
-
-fn push_array<'v>(out: &mut String, values: impl Iterator<Item = &'v str>) {
-    for (index, value) in values.enumerate() {
-        out.push(if index == 0 { '[' } else { ',' });
-        push_string(out, value);
-    }
-    out.push(']');
-}
-
-/// `write!` takes several times as long for these two, and a record has dozens of them.
-fn push_number(out: &mut String, value: i64) {
-    // 19 digits are the most that 64 bits need.
-    let mut digits = [b'0'; 20];
-    let mut start = digits.len();
-    let mut rest = value.unsigned_abs();
-    for (index, digit) in digits.iter_mut().enumerate().rev() {
-        *digit = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        start = index;
-        if rest == 0 {
-            break;
-        }
-    }
-    if value < 0 {
-        out.push('-');
-    }
-    out.extend(digits.iter().skip(start).map(|digit| char::from(*digit)));
-}
-
-fn push_hex(out: &mut String, bytes: &[u8; 16]) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |nibble: u8| {
-        DIGITS
-            .get(usize::from(nibble))
-            .map_or('0', |d| char::from(*d))
-    };
-    out.extend(
-        bytes
-            .iter()
-            .flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]),
-    );
-}
-
-/// Writes a JSON string (RFC 8259, section 7), copying runs that need no escape.
-fn push_string(out: &mut String, text: &str) {
-    out.push('"');
-    let mut rest = text;
-    // The bytes to escape are ASCII, so the cuts fall between characters.
-    while let Some(at) = rest
-        .bytes()
-        .position(|byte| byte < 0x20 || byte == b'"' || byte == b'\\')
-    {
-        let (plain, tail) = rest.split_at(at);
-        out.push_str(plain);
-        let mut characters = tail.chars();
-        match characters.next() {
-            Some(quoted @ ('"' | '\\')) => {
-                out.push('\\');
-                out.push(quoted);
-            }
-            Some(control) => {
-                let _ = write!(out, "\\u{:04x}", u32::from(control));
-            }
-            None => {}
-        }
-        rest = characters.as_str();
-    }
-    out.push_str(rest);
-    out.push('"');
 }
 
 #[cfg(test)]
@@ -330,22 +218,6 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn numbers_and_digits_are_as_the_standard_library_prints_them(
-            number in any::<i64>(),
-            bytes in any::<[u8; 16]>(),
-        ) {
-            for number in [number, number % 1_000, i64::MIN, i64::MAX, 0] {
-                let mut out = String::new();
-                push_number(&mut out, number);
-                prop_assert_eq!(out, number.to_string());
-            }
-            let mut out = String::new();
-            push_hex(&mut out, &bytes);
-            let expected: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-            prop_assert_eq!(out, expected);
-        }
-
         #[test]
         fn any_text_comes_back_as_it_was(text in any::<String>(), name in any::<String>()) {
             let mut record = samples::empty(1);

@@ -24,12 +24,11 @@ use crate::domain::record::CallRecord;
 
 /// The most rows per transaction: a commit every few thousand rows costs nothing more per row, and
 /// a failed one is not too much to repeat.
-const BATCH: usize = 4_096;
+const BATCH: usize = 8_192;
 
-/// How long events gather before they are drained together: the shortest and, when nothing
-/// happens, the longest pause.
-const GATHER: Duration = Duration::from_millis(20);
-const IDLE: Duration = Duration::from_millis(100);
+/// How long events gather before they are drained together. The more calls share a transaction, the
+/// less each costs: the pages of the indexes are written once for all of them.
+const GATHER: Duration = Duration::from_millis(100);
 
 /// The first pause after a failure, doubled each time up to the last.
 const FIRST_RETRY: Duration = Duration::from_millis(50);
@@ -187,11 +186,11 @@ enum Turn {
 
 impl<S: Source, R: RecordStore> Feeder<S, R> {
     async fn run(mut self) {
-        let mut pause = GATHER;
         let mut retry = None;
         loop {
             let stopping = self.shared.stop.load(Ordering::SeqCst);
             let deadline = *self.shared.deadline.lock();
+            let mut pause = GATHER;
             match self.turn().await {
                 Ok(Turn::Full) => {
                     self.recovered();
@@ -201,7 +200,6 @@ impl<S: Source, R: RecordStore> Feeder<S, R> {
                 Ok(Turn::Some) => {
                     self.recovered();
                     retry = None;
-                    pause = GATHER;
                 }
                 Ok(Turn::Nothing) => {
                     self.recovered();
@@ -210,7 +208,6 @@ impl<S: Source, R: RecordStore> Feeder<S, R> {
                         self.shared.complete.store(true, Ordering::Release);
                         return;
                     }
-                    pause = (pause * 2).clamp(GATHER, IDLE);
                 }
                 Err(error) => {
                     self.failed(&error);

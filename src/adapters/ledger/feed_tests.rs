@@ -274,7 +274,7 @@ fn rows_cursor_and_gaps_are_one_transaction() {
             .unwrap();
         assert_eq!(gaps, [(4, 3)]);
         let leaves: Vec<(Vec<u8>, Option<i64>, Option<i64>)> = sqlx::query_as(
-            "SELECT journal, intent_seq, completion_seq FROM records ORDER BY seq LIMIT 1",
+            "SELECT journal, intent_seq, completion_seq FROM records JOIN journals ON journals.id = journal_id ORDER BY seq LIMIT 1",
         )
         .fetch_all(&mut conn)
         .await

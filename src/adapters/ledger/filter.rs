@@ -51,29 +51,97 @@ pub struct Filter {
     pub subjects: Vec<Pseudonym>,
 }
 
-impl Filter {
-    /// Appends the conditions, each led by ` AND `.
+/// A filter and what had to be looked up for it.
+pub(super) struct Resolved<'a> {
+    pub(super) filter: &'a Filter,
+    /// The entries of the token that was used. Nearly always there is at most one, and to know it
+    /// lets SQLite read a token's calls in the order of the index instead of sorting all of them.
+    pub(super) credentials: Vec<i64>,
+}
+
+impl Resolved<'_> {
+    /// Appends the conditions, each led by ` AND `. They need only columns that the table `records` has
+    /// and the view `calls` shows, so they fit both: what is only counted needs no dictionary.
     pub(super) fn push(&self, sql: &mut QueryBuilder<Sqlite>) {
-        if let Some(from) = self.from {
-            push_id(
-                sql,
-                ">=",
-                CallId::floor(from.as_millis().saturating_sub(ID_SLACK_MILLIS)),
-            );
+        let filter = self.filter;
+        filter.push_ids(sql);
+        if let Some(from) = filter.from {
             sql.push(" AND received_at >= ").push_bind(from.0);
         }
-        if let Some(to) = self.to {
-            push_id(
-                sql,
-                "<",
-                CallId::floor(to.as_millis().saturating_add(ID_SLACK_MILLIS)),
-            );
+        if let Some(to) = filter.to {
             sql.push(" AND received_at < ").push_bind(to.0);
+        }
+        filter.push_profile(sql);
+        if filter.fingerprint.is_some() {
+            match self.credentials[..] {
+                [one] => {
+                    sql.push(" AND credential_id = ").push_bind(one);
+                }
+                _ => {
+                    sql.push(" AND credential_id IN (");
+                    let mut list = sql.separated(", ");
+                    for id in &self.credentials {
+                        list.push_bind(*id);
+                    }
+                    sql.push(")");
+                }
+            }
+        }
+        if let Some(minted) = filter.minted {
+            sql.push(" AND minted_fingerprint = ");
+            sql.push_bind(minted.as_bytes().to_vec());
+        }
+        if let Some(outcome) = filter.outcome {
+            if outcome != Outcome::Success {
+                // Lets SQLite use the partial index.
+                sql.push(" AND outcome <> 'success'");
+            }
+            sql.push(" AND outcome = ").push_bind(outcome.as_str());
+        }
+        if let Some(status) = filter.status {
+            sql.push(" AND status BETWEEN ")
+                .push_bind(i64::from(status.first));
+            sql.push(" AND ").push_bind(i64::from(status.last));
+        }
+        if let Some(code) = filter.error_code.as_deref() {
+            sql.push(" AND error_code = ").push_bind(code);
+        }
+        for subject in &filter.subjects {
+            // Both parts give ids in a range of an index, so the period narrows them, too.
+            sql.push(" AND call_id IN (SELECT call_id FROM call_subjects WHERE subject = ");
+            sql.push_bind(subject.as_bytes().to_vec());
+            filter.push_ids(sql);
+            sql.push(
+                " UNION ALL SELECT call_id FROM records WHERE credential_id IN \
+                 (SELECT credential_id FROM credential_subjects WHERE subject = ",
+            );
+            sql.push_bind(subject.as_bytes().to_vec()).push(")");
+            filter.push_ids(sql);
+            sql.push(")");
+        }
+    }
+}
+
+impl Filter {
+    /// Bounds of the call id.
+    fn push_ids(&self, sql: &mut QueryBuilder<Sqlite>) {
+        if let Some(from) = self.from {
+            let millis = from.as_millis().saturating_sub(ID_SLACK_MILLIS);
+            push_id(sql, ">=", CallId::floor(millis));
+        }
+        if let Some(to) = self.to {
+            let millis = to.as_millis().saturating_add(ID_SLACK_MILLIS);
+            push_id(sql, "<", CallId::floor(millis));
         }
         if let Some(prefix) = self.call_id {
             push_id(sql, ">=", CallId::from_bytes(prefix.low));
             push_id(sql, "<=", CallId::from_bytes(prefix.high));
         }
+    }
+
+    /// What calls have in common is asked of the dictionary, which is small, and not of each call.
+    fn push_profile(&self, sql: &mut QueryBuilder<Sqlite>) {
+        let mut asked = false;
         for (column, value) in [
             ("caller", self.caller.as_deref()),
             ("provider", self.provider.as_deref()),
@@ -83,36 +151,19 @@ impl Filter {
             ("effect", self.effect.map(Effect::as_str)),
             ("token_type", self.token_type.map(TokenType::as_str)),
             ("decision", self.decision.map(Decision::as_str)),
-            ("error_code", self.error_code.as_deref()),
         ] {
             if let Some(value) = value {
-                sql.push(" AND ").push(column).push(" = ").push_bind(value);
+                sql.push(if asked {
+                    " AND "
+                } else {
+                    " AND profile_id IN (SELECT id FROM profiles WHERE "
+                });
+                asked = true;
+                sql.push(column).push(" = ").push_bind(value.to_owned());
             }
         }
-        for (column, value) in [
-            ("token_fingerprint", self.fingerprint),
-            ("minted_fingerprint", self.minted),
-        ] {
-            if let Some(value) = value {
-                sql.push(" AND ").push(column).push(" = ");
-                sql.push_bind(value.as_bytes().to_vec());
-            }
-        }
-        if let Some(outcome) = self.outcome {
-            if outcome != Outcome::Success {
-                // Lets SQLite use the partial index.
-                sql.push(" AND outcome <> 'success'");
-            }
-            sql.push(" AND outcome = ").push_bind(outcome.as_str());
-        }
-        if let Some(status) = self.status {
-            sql.push(" AND status BETWEEN ")
-                .push_bind(i64::from(status.first));
-            sql.push(" AND ").push_bind(i64::from(status.last));
-        }
-        for subject in &self.subjects {
-            sql.push(" AND call_id IN (SELECT call_id FROM call_subjects WHERE subject = ");
-            sql.push_bind(subject.as_bytes().to_vec()).push(")");
+        if asked {
+            sql.push(")");
         }
     }
 }

@@ -3,7 +3,8 @@
 //!
 //! - [`schema`] opens a ledger, brings it to the current schema, and refuses files that are not one.
 //! - [`feed`] takes records from the journal and sees to it that each is written exactly once.
-//! - [`store`] writes a batch; [`detail`] makes the JSON part of a row.
+//! - [`store`] writes a batch, what calls have in common into dictionaries; [`detail`] makes JSON of
+//!   a record.
 //! - [`filter`] says which calls are meant, [`query`] and [`stats`] read them, [`row`] names the
 //!   fields of a row.
 //!
@@ -12,6 +13,7 @@
 pub mod detail;
 pub mod feed;
 pub mod filter;
+mod json;
 pub mod query;
 pub mod row;
 pub mod schema;

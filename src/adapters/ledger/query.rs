@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use sqlx::QueryBuilder;
 use sqlx::sqlite::{Sqlite, SqliteConnection};
 
-use super::filter::{Filter, IdPrefix, push_id};
+use super::filter::{Filter, IdPrefix, Resolved, push_id};
 use super::row::{COLUMNS, CallRow};
 use super::schema::{LedgerError, open_reader};
 use crate::domain::record::Fingerprint;
@@ -93,7 +93,7 @@ impl Reader {
     /// # Errors
     /// [`LedgerError::Database`].
     pub async fn query(&mut self, filter: &Filter, page: Page) -> Result<Found, LedgerError> {
-        let mut sql = select(filter);
+        let mut sql = select(&self.resolve(filter).await?);
         let (comparison, direction) = match page.order {
             Order::NewestFirst => ("<", " ORDER BY call_id DESC"),
             Order::OldestFirst => (">", " ORDER BY call_id"),
@@ -166,8 +166,8 @@ impl Reader {
     /// # Errors
     /// [`LedgerError::Database`].
     pub async fn count(&mut self, filter: &Filter) -> Result<u64, LedgerError> {
-        let mut sql = QueryBuilder::new("SELECT count(*) FROM calls WHERE 1");
-        filter.push(&mut sql);
+        let mut sql = QueryBuilder::new("SELECT count(*) FROM records WHERE 1");
+        self.resolve(filter).await?.push(&mut sql);
         let count: i64 = sql
             .build_query_scalar()
             .fetch_one(&mut self.conn)
@@ -181,7 +181,7 @@ impl Reader {
     /// # Errors
     /// [`LedgerError::Database`].
     pub async fn last(&mut self, filter: &Filter, limit: u32) -> Result<Vec<CallRow>, LedgerError> {
-        let mut sql = select(filter);
+        let mut sql = select(&self.resolve(filter).await?);
         sql.push(" ORDER BY seq DESC LIMIT ")
             .push_bind(i64::from(limit));
         let mut rows = self.fetch(sql).await?;
@@ -200,7 +200,7 @@ impl Reader {
         seq: i64,
         limit: u32,
     ) -> Result<Vec<CallRow>, LedgerError> {
-        let mut sql = select(filter);
+        let mut sql = select(&self.resolve(filter).await?);
         sql.push(" AND seq > ").push_bind(seq);
         sql.push(" ORDER BY seq LIMIT ").push_bind(i64::from(limit));
         self.fetch(sql).await
@@ -215,6 +215,26 @@ impl Reader {
             .fetch_one(&mut self.conn)
             .await
             .map_err(|source| self.failed(source))
+    }
+
+    /// Looks up what the filter names by value and the rows name by number.
+    pub(super) async fn resolve<'f>(
+        &mut self,
+        filter: &'f Filter,
+    ) -> Result<Resolved<'f>, LedgerError> {
+        let credentials = match filter.fingerprint {
+            None => Vec::new(),
+            Some(fingerprint) => {
+                let sql = "SELECT id FROM credentials WHERE token_fingerprint = ? ORDER BY id";
+                let query = sqlx::query_scalar(sql).bind(fingerprint.as_bytes().to_vec());
+                let ids = query.fetch_all(&mut self.conn).await;
+                ids.map_err(|source| self.failed(source))?
+            }
+        };
+        Ok(Resolved {
+            filter,
+            credentials,
+        })
     }
 
     async fn fetch(&mut self, mut sql: QueryBuilder<Sqlite>) -> Result<Vec<CallRow>, LedgerError> {
@@ -236,7 +256,7 @@ fn page(order: Order, limit: u32) -> Page {
     }
 }
 
-fn select(filter: &Filter) -> QueryBuilder<Sqlite> {
+fn select(filter: &Resolved) -> QueryBuilder<Sqlite> {
     let columns: Vec<_> = COLUMNS.iter().map(|column| column.source).collect();
     let mut sql = QueryBuilder::new(format!("SELECT {} FROM calls WHERE 1", columns.join(", ")));
     filter.push(&mut sql);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use sqlx::QueryBuilder;
 
-use super::filter::Filter;
+use super::filter::{Filter, Resolved};
 use super::query::Reader;
 use super::schema::LedgerError;
 use crate::types::{Micros, Outcome};
@@ -84,7 +84,8 @@ impl Reader {
     /// # Errors
     /// [`LedgerError::Database`].
     pub async fn stats(&mut self, filter: &Filter) -> Result<Stats, LedgerError> {
-        let groups = self.groups(filter).await?;
+        let resolved = self.resolve(filter).await?;
+        let groups = self.groups(&resolved).await?;
         let mut by: [BTreeMap<String, u64>; DIMENSIONS.len()] = Default::default();
         let (mut calls, mut errors) = (0, 0);
         for (values, count) in groups {
@@ -97,7 +98,7 @@ impl Reader {
                 *counts.entry(value).or_default() += count;
             }
         }
-        let (first, last) = self.extent(filter).await?;
+        let (first, last) = self.extent(&resolved).await?;
         let span = match (filter.from.or(first), filter.to.or(last)) {
             (Some(from), Some(to)) => to.0.saturating_sub(from.0).max(MINUTE_MICROS),
             _ => MINUTE_MICROS,
@@ -112,8 +113,8 @@ impl Reader {
                 errors as f64 / calls as f64
             },
             per_minute: calls as f64 * MINUTE_MICROS as f64 / span as f64,
-            busiest: self.busiest(filter).await?,
-            total_us: self.percentiles(filter).await?,
+            busiest: self.busiest(&resolved).await?,
+            total_us: self.percentiles(&resolved).await?,
             by: DIMENSIONS
                 .iter()
                 .map(|(name, _)| *name)
@@ -125,7 +126,7 @@ impl Reader {
     /// One pass over the calls: counts by all fields together, added up by the caller.
     async fn groups(
         &mut self,
-        filter: &Filter,
+        filter: &Resolved<'_>,
     ) -> Result<Vec<([String; DIMENSIONS.len()], u64)>, LedgerError> {
         let texts: Vec<_> = DIMENSIONS
             .iter()
@@ -151,10 +152,10 @@ impl Reader {
 
     async fn extent(
         &mut self,
-        filter: &Filter,
+        filter: &Resolved<'_>,
     ) -> Result<(Option<Micros>, Option<Micros>), LedgerError> {
         let mut sql =
-            QueryBuilder::new("SELECT min(received_at), max(received_at) FROM calls WHERE 1");
+            QueryBuilder::new("SELECT min(received_at), max(received_at) FROM records WHERE 1");
         filter.push(&mut sql);
         let (first, last): (Option<i64>, Option<i64>) = sql
             .build_query_as()
@@ -164,10 +165,10 @@ impl Reader {
         Ok((first.map(Micros), last.map(Micros)))
     }
 
-    async fn busiest(&mut self, filter: &Filter) -> Result<Option<Busiest>, LedgerError> {
+    async fn busiest(&mut self, filter: &Resolved<'_>) -> Result<Option<Busiest>, LedgerError> {
         let mut sql = QueryBuilder::new("SELECT received_at / ");
         sql.push_bind(MINUTE_MICROS)
-            .push(" AS minute, count(*) AS calls FROM calls WHERE 1");
+            .push(" AS minute, count(*) AS calls FROM records WHERE 1");
         filter.push(&mut sql);
         sql.push(" GROUP BY minute ORDER BY calls DESC, minute LIMIT 1");
         let row: Option<(i64, i64)> = sql
@@ -181,11 +182,15 @@ impl Reader {
         }))
     }
 
-    async fn percentiles(&mut self, filter: &Filter) -> Result<Option<Percentiles>, LedgerError> {
+    async fn percentiles(
+        &mut self,
+        filter: &Resolved<'_>,
+    ) -> Result<Option<Percentiles>, LedgerError> {
         // SQLite sorts on disk if it must, so memory stays bounded whatever the period.
         let mut sql = QueryBuilder::new(
-            "WITH times AS (SELECT total_us AS us, row_number() OVER (ORDER BY total_us) AS rank, \
-             count(*) OVER () AS n FROM calls WHERE total_us IS NOT NULL",
+            "WITH times AS (SELECT completed_after AS us, \
+             row_number() OVER (ORDER BY completed_after) AS rank, \
+             count(*) OVER () AS n FROM records WHERE completed_after IS NOT NULL",
         );
         filter.push(&mut sql);
         sql.push(

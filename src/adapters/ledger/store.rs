@@ -8,28 +8,33 @@ use std::sync::{Arc, LazyLock};
 use sqlx::sqlite::{SqliteArguments, SqliteConnection};
 use sqlx::{Arguments, AssertSqlSafe, Connection, Executor};
 
-use super::detail::write_detail;
+use super::detail::write_rest;
 use super::feed::RecordStore;
 use super::schema::{LedgerError, open_writer};
 use crate::domain::journal::{Batch, Cursor, Gap, JournalId, Leaves};
-use crate::domain::record::{CallRecord, SubjectRole};
-use crate::types::{Decision, Effect, Environment, Outcome, TokenType};
+use crate::domain::record::{CallRecord, Subject, SubjectRole};
+use crate::types::{Micros, Outcome};
+
+mod dictionary;
+
+use dictionary::{Dictionaries, Entries};
 
 /// Rows per statement, largest first. Few distinct texts, so that SQLite keeps each prepared; in
-/// powers of two, so that any batch takes few statements, for each is a trip to the thread on which
-/// sqlx runs SQLite. Beyond 64 rows nothing more was gained.
-const ROWS_PER_STATEMENT: [usize; 7] = [64, 32, 16, 8, 4, 2, 1];
+/// powers of four, so that any batch takes few statements, for each is a trip to the thread on which
+/// sqlx runs SQLite. The largest stays far below SQLite's 32,766 values.
+const ROWS_PER_STATEMENT: [usize; 5] = [256, 64, 16, 4, 1];
 
 /// The stored columns in the order of the bound values.
-const CALL_COLUMNS: &str = "call_id, received_at, completed_at, caller, provider, service, \
-    environment, operation, effect, token_type, token_fingerprint, minted_fingerprint, decision, \
-    outcome, status, error_code, detail, journal, intent_seq, outcome_seq, completion_seq";
+const CALL_COLUMNS: &str = "call_id, received_at, forwarded_after, first_byte_after, \
+    completed_after, profile_id, credential_id, minted_fingerprint, outcome, status, error_code, \
+    attempts, request_bytes, response_bytes, trace_high, trace_low, detail, journal_id, intent_seq, \
+    outcome_seq, completion_seq";
 const CALL_VALUES: usize = 21;
-const SUBJECT_COLUMNS: &str = "subject, call_id, role, kind";
-const SUBJECT_VALUES: usize = 4;
+const SUBJECT_COLUMNS: &str = "subject, call_id";
+const SUBJECT_VALUES: usize = 2;
 
 /// Size to reserve for the JSON of a row: most are below.
-const USUAL_DETAIL_BYTES: usize = 768;
+const USUAL_DETAIL_BYTES: usize = 192;
 
 /// The writing end of a SQLite ledger.
 pub struct SqliteStore {
@@ -43,6 +48,7 @@ pub struct SqliteStore {
 
 struct Open {
     conn: SqliteConnection,
+    dictionaries: Dictionaries,
     /// Device and inode: the file that is open, whatever its path leads to by now.
     file: (u64, u64),
 }
@@ -82,7 +88,11 @@ impl SqliteStore {
         let file = identity(&self.path).ok_or_else(|| LedgerError::Replaced {
             path: self.path.clone(),
         })?;
-        Ok(Open { conn, file })
+        Ok(Open {
+            conn,
+            dictionaries: Dictionaries::default(),
+            file,
+        })
     }
 
     /// The open connection, or a new one: after an error none is kept, since a new one has no past.
@@ -102,18 +112,13 @@ impl RecordStore for SqliteStore {
     type Error = LedgerError;
 
     async fn write(&mut self, records: &[Box<CallRecord>]) -> Result<usize, LedgerError> {
-        let rows: Vec<_> = records.iter().map(|record| (&**record, None)).collect();
-        self.insert(&rows, None).await
+        let rows = records.iter().map(|record| (&**record, Leaves::default()));
+        self.insert(rows.collect(), None).await
     }
 
     async fn drain(&mut self, batch: &Batch) -> Result<usize, LedgerError> {
-        let journal = batch.cursor.journal;
-        let rows: Vec<_> = batch
-            .calls
-            .iter()
-            .map(|call| (&*call.record, Some((journal, call.leaves))))
-            .collect();
-        self.insert(&rows, Some(batch)).await
+        let rows = batch.calls.iter().map(|call| (&*call.record, call.leaves));
+        self.insert(rows.collect(), Some(batch)).await
     }
 
     async fn cursors(&mut self) -> Result<Vec<Cursor>, LedgerError> {
@@ -125,17 +130,17 @@ impl RecordStore for SqliteStore {
 }
 
 /// A record and the events that it was made of.
-type CallRow<'a> = (&'a CallRecord, Option<(JournalId, Leaves)>);
+type CallRow<'a> = (&'a CallRecord, Leaves);
 
 impl SqliteStore {
     /// Writes all rows in one durable transaction and says how many were not there before.
     async fn insert(
         &mut self,
-        rows: &[CallRow<'_>],
+        rows: Vec<CallRow<'_>>,
         batch: Option<&Batch>,
     ) -> Result<usize, LedgerError> {
         let mut open = self.take_connection().await?;
-        match insert(&mut open.conn, &self.statements, rows, batch).await {
+        match insert(&mut open, &self.statements, rows, batch).await {
             Ok(added) => {
                 self.conn = Some(open);
                 Ok(added)
@@ -165,7 +170,7 @@ impl SqliteStore {
 
 async fn read_cursors(conn: &mut SqliteConnection) -> Result<Vec<Cursor>, sqlx::Error> {
     let rows: Vec<(Vec<u8>, i64, i64)> =
-        sqlx::query_as("SELECT journal, resume_at, done_to FROM journal_cursors")
+        sqlx::query_as("SELECT journal, resume_at, done_to FROM journals")
             .fetch_all(conn)
             .await?;
     let cursors = rows
@@ -180,42 +185,37 @@ async fn read_cursors(conn: &mut SqliteConnection) -> Result<Vec<Cursor>, sqlx::
     Ok(cursors.collect())
 }
 
-/// Counts of events fit: it takes 300,000 years at a million a second to exceed SQLite's integers.
-fn stored(seq: u64) -> i64 {
-    i64::try_from(seq).unwrap_or(i64::MAX)
-}
-
-async fn write_cursor(conn: &mut SqliteConnection, cursor: &Cursor) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "INSERT INTO journal_cursors (journal, resume_at, done_to) VALUES (?, ?, ?) \
+/// Moves the cursor of a journal; gives the journal's number in this ledger.
+async fn write_cursor(conn: &mut SqliteConnection, cursor: &Cursor) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar(
+        "INSERT INTO journals (journal, resume_at, done_to) VALUES (?, ?, ?) \
          ON CONFLICT (journal) DO UPDATE SET resume_at = excluded.resume_at, \
-         done_to = excluded.done_to",
+         done_to = excluded.done_to RETURNING id",
     )
     .bind(&cursor.journal.as_bytes()[..])
-    .bind(stored(cursor.resume_at))
-    .bind(stored(cursor.done_to))
-    .execute(conn)
-    .await?;
-    Ok(())
+    .bind(count(cursor.resume_at))
+    .bind(count(cursor.done_to))
+    .fetch_one(conn)
+    .await
 }
 
 async fn write_gap(
     conn: &mut SqliteConnection,
-    journal: JournalId,
+    journal_id: i64,
     seq: u64,
     gap: &Gap,
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "INSERT INTO journal_gaps (journal, seq, began_at, ended_at, refused, shed, dropped) \
-         VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (journal, seq) DO NOTHING",
+        "INSERT INTO journal_gaps (journal_id, seq, began_at, ended_at, refused, shed, dropped) \
+         VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (journal_id, seq) DO NOTHING",
     )
-    .bind(&journal.as_bytes()[..])
-    .bind(stored(seq))
+    .bind(journal_id)
+    .bind(count(seq))
     .bind(gap.from.0)
     .bind(gap.to.0)
-    .bind(stored(gap.refused))
-    .bind(stored(gap.shed))
-    .bind(stored(gap.dropped))
+    .bind(count(gap.refused))
+    .bind(count(gap.shed))
+    .bind(count(gap.dropped))
     .execute(conn)
     .await?;
     Ok(())
@@ -235,42 +235,73 @@ struct Statements {
 impl Statements {
     fn new() -> Self {
         Self {
-            // Not `INSERT OR IGNORE`, which would also swallow other conflicts.
             calls: ROWS_PER_STATEMENT
                 .map(|rows| insert_sql("records", CALL_COLUMNS, CALL_VALUES, rows, "(call_id)")),
             subjects: ROWS_PER_STATEMENT.map(|rows| {
-                let key = "(subject, call_id, role)";
+                let key = "(subject, call_id)";
                 insert_sql("call_subjects", SUBJECT_COLUMNS, SUBJECT_VALUES, rows, key)
             }),
         }
     }
 }
 
+/// Not `OR IGNORE`, which would also swallow other conflicts than that of the key. `OR ROLLBACK`,
+/// because a batch fails as a whole anyway: a statement that could fail alone has to copy every
+/// page that it changes first.
 fn insert_sql(table: &str, columns: &str, values: usize, rows: usize, key: &str) -> Arc<str> {
     let row = format!("({})", vec!["?"; values].join(","));
     let rows = vec![row.as_str(); rows].join(",");
-    format!("INSERT INTO {table} ({columns}) VALUES {rows} ON CONFLICT {key} DO NOTHING").into()
+    format!(
+        "INSERT OR ROLLBACK INTO {table} ({columns}) VALUES {rows} ON CONFLICT {key} DO NOTHING"
+    )
+    .into()
 }
 
 async fn insert(
-    conn: &mut SqliteConnection,
+    open: &mut Open,
     statements: &Statements,
-    records: &[CallRow<'_>],
+    mut records: Vec<CallRow<'_>>,
     batch: Option<&Batch>,
 ) -> Result<usize, sqlx::Error> {
+    // In the order of the unique index, most inserts go where the one before went.
+    records.sort_unstable_by_key(|(record, _)| record.call_id);
     // Immediate: a transaction that begins as a reader cannot wait for another writer.
-    let mut transaction = conn.begin_with("BEGIN IMMEDIATE").await?;
+    let mut transaction = open.conn.begin_with("BEGIN IMMEDIATE").await?;
+    let mut rows = Vec::with_capacity(records.len());
+    for (record, leaves) in &records {
+        let entries = open.dictionaries.resolve(&mut transaction, record).await?;
+        rows.push((*record, entries, *leaves));
+    }
+    let mut journal_id = None;
+    if let Some(batch) = batch {
+        let id = write_cursor(&mut transaction, &batch.cursor).await?;
+        for (seq, gap) in &batch.gaps {
+            write_gap(&mut transaction, id, *seq, gap).await?;
+        }
+        journal_id = Some(id);
+    }
     let mut added = 0;
-    let calls = chunks(records, &statements.calls, CALL_VALUES, |row, values| {
-        bind_call(row, values)
+    let calls = chunks(&rows, &statements.calls, CALL_VALUES, |row, values| {
+        bind_call(row.0, row.1, values)?;
+        values.add(journal_id)?;
+        for seq in [row.2.intent, row.2.outcome, row.2.completion] {
+            values.add(seq.map(count))?;
+        }
+        Ok(())
     });
     for (sql, values) in calls {
         let query = sqlx::query_with(AssertSqlSafe(sql), values?);
         added += transaction.execute(query).await?.rows_affected();
     }
-    let subjects: Vec<_> = records
+    let subjects: Vec<(&CallRecord, &Subject)> = records
         .iter()
-        .flat_map(|(record, _)| record.subjects.iter().map(move |subject| (record, subject)))
+        .flat_map(|(record, _)| {
+            record
+                .subjects
+                .iter()
+                .map(move |subject| (*record, subject))
+        })
+        .filter(|(_, subject)| subject.role != SubjectRole::Token)
         .collect();
     let subjects = chunks(
         &subjects,
@@ -278,21 +309,13 @@ async fn insert(
         SUBJECT_VALUES,
         |(record, subject), values| {
             values.add(&subject.pseudonym.as_bytes()[..])?;
-            values.add(&record.call_id.as_bytes()[..])?;
-            values.add(WORDS.role(subject.role))?;
-            values.add(Arc::clone(&subject.kind))
+            values.add(&record.call_id.as_bytes()[..])
         },
     );
     for (sql, values) in subjects {
         transaction
             .execute(sqlx::query_with(AssertSqlSafe(sql), values?))
             .await?;
-    }
-    if let Some(batch) = batch {
-        for (seq, gap) in &batch.gaps {
-            write_gap(&mut transaction, batch.cursor.journal, *seq, gap).await?;
-        }
-        write_cursor(&mut transaction, &batch.cursor).await?;
     }
     transaction.commit().await?;
     Ok(usize::try_from(added).unwrap_or(usize::MAX))
@@ -321,100 +344,57 @@ fn chunks<'a, T>(
 }
 
 fn bind_call(
-    (record, source): &CallRow<'_>,
+    record: &CallRecord,
+    entries: Entries,
     values: &mut SqliteArguments,
 ) -> Result<(), BindError> {
-    let target = &record.target;
-    let credential = &record.credential;
+    let times = &record.times;
+    let traffic = &record.traffic;
+    let after = |at: Option<Micros>| at.map(|at| at.0.saturating_sub(times.received_at.0));
     let minted = record.mint.as_ref().and_then(|mint| mint.fingerprint);
+    let trace = record.trace_id.as_ref().map(|id| halves(id.as_bytes()));
     let mut detail = String::with_capacity(USUAL_DETAIL_BYTES);
-    write_detail(&mut detail, record);
+    write_rest(&mut detail, record);
 
     values.add(&record.call_id.as_bytes()[..])?;
-    values.add(record.times.received_at.0)?;
-    values.add(record.times.completed_at.map(|at| at.0))?;
-    values.add(record.caller.name.clone())?;
-    values.add(target.provider.clone())?;
-    values.add(target.service.clone())?;
-    values.add(target.environment.map(|word| WORDS.environment(word)))?;
-    let operation = target.operation.as_ref().unwrap_or(&WORDS.unknown);
-    values.add(Arc::clone(operation))?;
-    values.add(target.effect.map(|word| WORDS.effect(word)))?;
-    values.add(WORDS.token_type(credential.token_type))?;
-    values.add(credential.fingerprint.as_ref().map(|f| &f.as_bytes()[..]))?;
+    values.add(times.received_at.0)?;
+    values.add(after(times.forwarded_at))?;
+    values.add(after(times.first_byte_at))?;
+    values.add(after(times.completed_at))?;
+    values.add(entries.profile)?;
+    values.add(entries.credential)?;
     values.add(minted.as_ref().map(|f| &f.as_bytes()[..]))?;
-    values.add(WORDS.decision(record.decision))?;
-    values.add(WORDS.outcome(record.outcome))?;
+    values.add(outcome_text(record.outcome))?;
     values.add(record.status.map(i64::from))?;
     values.add(record.error_code.as_deref())?;
-    values.add(detail)?;
-    values.add(source.as_ref().map(|(journal, _)| &journal.as_bytes()[..]))?;
-    let leaves = source.map(|(_, leaves)| leaves).unwrap_or_default();
-    for seq in [leaves.intent, leaves.outcome, leaves.completion] {
-        values.add(seq.map(stored))?;
-    }
-    Ok(())
+    values.add(i64::from(traffic.attempts))?;
+    values.add(count(traffic.request_bytes))?;
+    values.add(count(traffic.response_bytes))?;
+    values.add(trace.map(|(high, _)| high))?;
+    values.add(trace.map(|(_, low)| low))?;
+    values.add((!detail.is_empty()).then_some(detail))
 }
 
-/// The vocabulary as shared strings: binding one is a count up, not an allocation. A test checks
-/// that the order of declaration is the index.
-struct Words {
-    environments: Vec<Arc<str>>,
-    effects: Vec<Arc<str>>,
-    token_types: Vec<Arc<str>>,
-    decisions: Vec<Arc<str>>,
-    outcomes: Vec<Arc<str>>,
-    roles: [Arc<str>; 4],
-    unknown: Arc<str>,
+/// A count. Those beyond what SQLite's integers hold are written as the largest.
+fn count(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-static WORDS: LazyLock<Words> = LazyLock::new(|| Words {
-    environments: shared(Environment::ALL, |word| word.as_str()),
-    effects: shared(Effect::ALL, |word| word.as_str()),
-    token_types: shared(TokenType::ALL, |word| word.as_str()),
-    decisions: shared(Decision::ALL, |word| word.as_str()),
-    outcomes: shared(Outcome::ALL, |word| word.as_str()),
-    roles: ROLES.map(|role| Arc::from(role.as_str())),
-    unknown: Arc::from("unknown"),
+/// Sixteen bytes as two numbers: they are bound without an allocation.
+fn halves(bytes: &[u8; 16]) -> (i64, i64) {
+    let number = u128::from_be_bytes(*bytes);
+    ((number >> 64) as i64, number as i64)
+}
+
+/// The outcomes as shared strings: binding one is a count up, not an allocation.
+static OUTCOMES: LazyLock<Vec<(Outcome, Arc<str>)>> = LazyLock::new(|| {
+    let spelled = |outcome: &Outcome| (*outcome, Arc::from(outcome.as_str()));
+    Outcome::ALL.iter().map(spelled).collect()
 });
 
-const ROLES: [SubjectRole; 4] = [
-    SubjectRole::Token,
-    SubjectRole::Request,
-    SubjectRole::Response,
-    SubjectRole::OnBehalfOf,
-];
-
-fn shared<T: Copy>(all: &[T], spell: impl Fn(T) -> &'static str) -> Vec<Arc<str>> {
-    all.iter().map(|word| Arc::from(spell(*word))).collect()
-}
-
-/// Looks a word up by its place; one that is not in the table is spelled out anew.
-fn pick(words: &[Arc<str>], index: usize, spelling: &'static str) -> Arc<str> {
-    words
-        .get(index)
-        .map_or_else(|| Arc::from(spelling), Arc::clone)
-}
-
-impl Words {
-    fn environment(&self, word: Environment) -> Arc<str> {
-        pick(&self.environments, word as usize, word.as_str())
-    }
-    fn effect(&self, word: Effect) -> Arc<str> {
-        pick(&self.effects, word as usize, word.as_str())
-    }
-    fn token_type(&self, word: TokenType) -> Arc<str> {
-        pick(&self.token_types, word as usize, word.as_str())
-    }
-    fn decision(&self, word: Decision) -> Arc<str> {
-        pick(&self.decisions, word as usize, word.as_str())
-    }
-    fn outcome(&self, word: Outcome) -> Arc<str> {
-        pick(&self.outcomes, word as usize, word.as_str())
-    }
-    fn role(&self, role: SubjectRole) -> Arc<str> {
-        pick(&self.roles, role as usize, role.as_str())
-    }
+fn outcome_text(outcome: Outcome) -> Arc<str> {
+    let shared = OUTCOMES.iter().find(|(word, _)| *word == outcome);
+    shared.map_or_else(|| outcome.as_str().into(), |(_, text)| Arc::clone(text))
 }
 
 #[cfg(test)]

@@ -105,10 +105,10 @@ async fn a_table_of_calls() {
     let ids = [3, 2, 1].map(|n| samples::id(n).to_string());
     let expected = format!(
         "\
-received                  call                                  caller     operation           token      status  outcome   ms
-2026-01-02T03:04:08.000Z  {}  \u{fffd}[2Jevil\u{fffd}  unknown             anonymous       -  refused    -
-2026-01-02T03:04:07.000Z  {}  billing    cybrid/createTrade  customer      422  failure  6.0
-2026-01-02T03:04:06.000Z  {}  billing    cybrid/listTrades   customer      200  success  6.0
+received                  call                                  caller     operation           token     status  outcome   ms
+2026-01-02T03:04:08.000Z  {}  \u{fffd}[2Jevil\u{fffd}  unknown             unknown        -  refused    -
+2026-01-02T03:04:07.000Z  {}  billing    cybrid/createTrade  customer     422  failure  6.0
+2026-01-02T03:04:06.000Z  {}  billing    cybrid/listTrades   customer     200  success  6.0
 ",
         ids[0], ids[1], ids[2]
     );
@@ -350,7 +350,8 @@ async fn tail_follows_until_it_is_stopped() {
     let args = parse("tail --follow --format json").unwrap();
     // The writer works while the tail waits, and the tail gets one more look before it stops.
     let stop = async {
-        ledger.add(vec![samples::plain(9), samples::plain(2)]).await;
+        ledger.add(vec![samples::plain(9)]).await;
+        ledger.add(vec![samples::plain(2)]).await;
         tokio::time::sleep(POLL * 3).await;
     };
     run(&ledger.path(), &args, &context, &mut out, stop)

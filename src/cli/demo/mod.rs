@@ -1,10 +1,10 @@
 //! `egret demo`: simulated banks, a gateway between, a minute of traffic, and what is on record
 //! then.
 
-mod client;
+pub(super) mod client;
 mod cybrid;
 mod obp;
-mod place;
+pub(super) mod place;
 mod progress;
 mod strangers;
 mod visitor;

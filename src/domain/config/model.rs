@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::domain::catalog::HttpVersion;
 use crate::domain::record::LossPolicies;
+use crate::domain::redact::{RedactorBuilder, UserRule};
 use crate::types::Environment;
 
 /// The whole configuration.
@@ -37,6 +38,14 @@ pub struct Config {
     pub fingerprint_key_file: PathBuf,
     /// What is logged.
     pub log: Log,
+    /// How texts are redacted before they are written anywhere.
+    pub redaction: Redaction,
+    /// Which calls are captured for debugging; the first rule that fits a call counts.
+    pub captures: Vec<CaptureRule>,
+    /// Directory of the captures.
+    pub capture_dir: PathBuf,
+    /// File of the key that captures are encrypted with; made when a rule first needs it.
+    pub capture_key_file: PathBuf,
     /// First 16 hexadecimal digits of the SHA-256 of the configuration text, of the environment
     /// variables that override it and of every provider file that it names.
     pub config_hash: Box<str>,
@@ -116,6 +125,10 @@ pub struct Provider {
     pub environment: Environment,
     /// Base URLs that override or complete the provider file, by service and environment.
     pub base_urls: BTreeMap<(Arc<str>, Environment), Upstream>,
+    /// What the caller gets of the bank's error bodies.
+    pub error_bodies: ErrorBodies,
+    /// Services for which this is different.
+    pub service_error_bodies: BTreeMap<Arc<str>, ErrorBodies>,
     /// HTTP version to the bank; `None` as the provider file says.
     pub http_version: Option<HttpVersion>,
     /// What to do with requests that match no operation.
@@ -162,6 +175,96 @@ pub enum UnknownOperations {
     Forward,
     /// Refuse with 403 and record.
     Deny,
+}
+
+/// What the caller gets of an answer of 400 and above.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorBodies {
+    /// The bank's body as it is.
+    Pass,
+    /// A problem with the bank's status and its listed code, and nothing else of its body.
+    Map,
+}
+
+/// How texts are redacted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Redaction {
+    /// Built-in rule sets in use; `None` for all.
+    pub rule_sets: Option<Vec<Arc<str>>>,
+    /// Whether personal values become keyed pseudonyms instead of bare masks.
+    pub pseudonyms: bool,
+    /// Rules of the user's own; their examples have been tried.
+    pub rules: Vec<RedactionRule>,
+}
+
+impl Redaction {
+    /// A redactor with these rules, without operations and keys.
+    pub fn builder(&self) -> RedactorBuilder {
+        let mut builder = RedactorBuilder::default();
+        if let Some(sets) = &self.rule_sets {
+            builder = builder.rule_sets(sets.iter().map(|set| set.to_string()));
+        }
+        self.rules
+            .iter()
+            .fold(builder, |builder, rule| builder.rule(rule.to_rule()))
+    }
+}
+
+/// A redaction rule of the user's own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RedactionRule {
+    /// The word inside the mask.
+    pub name: String,
+    /// Regular expression for values in any text.
+    pub pattern: Option<String>,
+    /// Names of fields, headers and parameters.
+    pub fields: Vec<String>,
+    /// Show the fields instead of masking them.
+    pub keep: bool,
+    /// Texts in which the pattern must find something.
+    pub must_match: Vec<String>,
+    /// Texts in which it must find nothing.
+    pub must_not_match: Vec<String>,
+}
+
+impl RedactionRule {
+    /// As the redactor wants it.
+    pub fn to_rule(&self) -> UserRule {
+        UserRule {
+            name: self.name.clone(),
+            pattern: self.pattern.clone(),
+            fields: self.fields.clone(),
+            keep: self.keep,
+            must_match: self.must_match.clone(),
+            must_not_match: self.must_not_match.clone(),
+        }
+    }
+}
+
+/// Which calls are captured, and how much of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CaptureRule {
+    /// Provider id.
+    pub provider: Arc<str>,
+    /// Operation ids; none for every call to the provider, also those that match no operation.
+    pub operations: Vec<Arc<str>>,
+    /// Whether bodies are captured besides heads.
+    pub bodies: CaptureBodies,
+    /// Most bytes of each body, after redaction.
+    pub max_bytes: usize,
+    /// How long a capture is kept.
+    pub retention: Duration,
+    /// One call in this many is captured.
+    pub sample: usize,
+}
+
+/// Whether bodies are captured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CaptureBodies {
+    /// Heads only.
+    None,
+    /// The beginning of each body.
+    Excerpt,
 }
 
 /// How long things may take. Never infinite.

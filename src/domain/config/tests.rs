@@ -1,6 +1,7 @@
 //! What a user sees when a configuration is read.
 
 mod machine;
+mod redaction;
 mod reference;
 
 use std::path::Path;
@@ -94,10 +95,11 @@ fn the_example_shows_true_defaults() {
                 "head",
                 "idle",
                 "drain",
-                "field",
+                "field_bytes",
+                "fields = 128",
                 "connections",
                 "segment_size",
-                "max_bytes",
+                "max_bytes = \"16GiB",
                 "sync_interval",
                 "format",
                 "filter",

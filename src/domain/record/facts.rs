@@ -100,6 +100,8 @@ pub enum CallerVia {
     Key,
     /// By its loopback or Unix socket address.
     Address,
+    /// By the user of the operating system that ran a command.
+    User,
     /// Not at all.
     None,
 }
@@ -111,6 +113,7 @@ impl CallerVia {
             Self::Mtls => "mtls",
             Self::Key => "key",
             Self::Address => "address",
+            Self::User => "user",
             Self::None => "none",
         }
     }
@@ -176,9 +179,10 @@ pub struct Credential {
 }
 
 impl Default for Credential {
+    /// Not looked at: a request can be refused before its credential is.
     fn default() -> Self {
         Self {
-            token_type: TokenType::Anonymous,
+            token_type: TokenType::Unknown,
             present: SmallVec::new(),
             fingerprint: None,
             scopes: Vec::new(),

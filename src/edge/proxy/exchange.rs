@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::Parts;
 use super::routes::Destination;
+use crate::adapters::capture::Capturing;
 use crate::adapters::{clock, entropy};
 use crate::domain::catalog::Operation;
 use crate::domain::observe::{Observer, OperationPlans};
@@ -58,6 +59,10 @@ pub struct Exchange {
     pub(super) request: Option<Observer>,
     /// Watches the answer's body.
     pub(super) response: Option<super::stages::tap::ResponseTap>,
+    /// The bank's error body is being replaced.
+    pub(super) mapped: Option<super::stages::map_error::MappedError>,
+    /// The call is captured for debugging.
+    pub(super) capture: Option<Capturing>,
     _in_flight: InFlight,
 }
 
@@ -80,6 +85,8 @@ impl Exchange {
             case_lost: false,
             request: None,
             response: None,
+            mapped: None,
+            capture: None,
             _in_flight: InFlight::new(&parts.in_flight),
         }
     }

@@ -28,6 +28,7 @@ use pingora_error::{Error, ErrorType, Result};
 use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::{FailToProxy, ProxyHttp, Session};
 
+use crate::adapters::capture::Captures;
 use crate::adapters::journal::Journal;
 use crate::domain::config::Config;
 use crate::domain::http::{HeadLimits, Refusal};
@@ -76,6 +77,8 @@ pub struct Parts {
     pub loss: LossPolicies,
     /// Sizes and times before there is a call.
     pub limits: FrontLimits,
+    /// Captures calls for debugging, where the configuration asks for it.
+    pub captures: Option<Arc<Captures>>,
     /// Calls in flight.
     pub in_flight: Arc<AtomicUsize>,
 }
@@ -190,10 +193,11 @@ impl ProxyHttp for Gateway {
         &self,
         _session: &mut Session,
         body: &mut Option<Bytes>,
-        _end: bool,
+        end: bool,
         exchange: &mut Exchange,
     ) -> Result<()> {
         stages::tap::request_body(exchange, body.as_deref());
+        stages::capture::request_body(exchange, body.as_deref(), end);
         Ok(())
     }
 
@@ -204,6 +208,8 @@ impl ProxyHttp for Gateway {
         exchange: &mut Exchange,
     ) -> Result<()> {
         stages::tap::response_head(&self.0, response, exchange);
+        stages::capture::response_head(exchange, response);
+        stages::map_error::head(response, exchange)?;
         stages::respond::pass_on(response, exchange)?;
         let status = response.status.as_u16();
         if status >= 200 {
@@ -221,14 +227,26 @@ impl ProxyHttp for Gateway {
         &self,
         _session: &mut Session,
         body: &mut Option<Bytes>,
-        _end: bool,
+        end: bool,
         exchange: &mut Exchange,
     ) -> Result<Option<Duration>> {
         stages::tap::response_body(exchange, body.as_deref());
+        stages::capture::response_body(exchange, body.as_deref(), end);
+        stages::map_error::body(exchange, body, end);
         if exchange.is_late() {
             return Error::e_explain(ErrorType::ReadTimedout, "whole-request timeout");
         }
         Ok(None)
+    }
+
+    /// Trailers of a body that was replaced give way to what replaces it.
+    async fn response_trailer_filter(
+        &self,
+        _session: &mut Session,
+        _trailers: &mut http::HeaderMap,
+        exchange: &mut Exchange,
+    ) -> Result<Option<Bytes>> {
+        Ok(stages::map_error::answer(exchange))
     }
 
     fn fail_to_connect(
@@ -269,6 +287,7 @@ impl ProxyHttp for Gateway {
     }
 
     async fn logging(&self, session: &mut Session, error: Option<&Error>, exchange: &mut Exchange) {
+        stages::capture::end(exchange);
         stages::close::exchange(session, exchange, error);
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::catalog::{Catalog, Matcher, Provider, ProviderIndex, Service, ServiceIndex};
-use crate::domain::config::Config;
+use crate::domain::config::{Config, ErrorBodies};
 use crate::domain::observe::ProviderPlans;
 use crate::domain::policy::Rules;
 use crate::domain::recognise;
@@ -25,6 +25,8 @@ pub struct Destination {
     pub server: Arc<Server>,
     /// Whole-request time, unless the operation says otherwise.
     pub timeout: Duration,
+    /// What callers get of the bank's error bodies.
+    pub error_bodies: ErrorBodies,
 }
 
 /// A provider that is served.
@@ -120,6 +122,11 @@ impl Routes {
                         service_id: Arc::clone(&service.id),
                         environment,
                         server: Arc::new(server),
+                        error_bodies: wanted
+                            .service_error_bodies
+                            .get(&service.id)
+                            .copied()
+                            .unwrap_or(wanted.error_bodies),
                         timeout: service.timeout.unwrap_or(config.timeouts.request),
                     };
                     destinations.push(((index, at, environment), Arc::new(destination)));

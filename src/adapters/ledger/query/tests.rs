@@ -1,7 +1,7 @@
 use super::*;
 use crate::adapters::ledger::filter::StatusFilter;
 use crate::adapters::ledger::{RecordStore, SqliteStore, samples};
-use crate::domain::record::{CallRecord, Pseudonym};
+use crate::domain::record::{CallRecord, Pseudonym, Subject, SubjectRole};
 use crate::types::{Decision, Effect, Environment, Micros, Outcome, TokenType};
 use sqlx::Row;
 
@@ -38,13 +38,20 @@ async fn each_filter_selects_the_calls_it_names() {
     other.credential.token_type = TokenType::DirectLogin;
     other.credential.fingerprint = None;
     other.status = Some(504);
-    let (_dir, mut reader) = reader(vec![
-        samples::full(1),
-        other,
-        samples::plain(3),
-        samples::empty(4),
-    ])
-    .await;
+    // Claimed by one token, asked for with another.
+    let organization = Pseudonym::from_bytes(samples::bytes(0x99));
+    let mut third = samples::plain(3);
+    for (call, role) in [
+        (&mut other, SubjectRole::Token),
+        (&mut third, SubjectRole::Request),
+    ] {
+        call.add_subject(Subject {
+            kind: "organization".into(),
+            role,
+            pseudonym: organization,
+        });
+    }
+    let (_dir, mut reader) = reader(vec![samples::full(1), other, third, samples::empty(4)]).await;
     let none = Filter::default();
     let mint = Fingerprint::from_bytes(samples::bytes(0xdd));
     let token = Fingerprint::from_bytes(samples::bytes(0xaa));
@@ -188,6 +195,13 @@ async fn each_filter_selects_the_calls_it_names() {
         ),
         (
             Filter {
+                subjects: vec![organization],
+                ..none.clone()
+            },
+            vec![2, 3],
+        ),
+        (
+            Filter {
                 subjects: vec![customer],
                 to: Some(samples::START),
                 ..none.clone()
@@ -283,16 +297,19 @@ async fn a_token_is_traced_to_its_mint_and_to_its_uses() {
 
 #[tokio::test]
 async fn the_tail_follows_the_order_of_writing() {
-    // A call that took long is written after one that began later.
-    let (dir, mut reader) = reader([5, 1, 3].map(samples::plain).to_vec()).await;
+    // A call that took long is written after one that began later; calls that are written
+    // together are in the order of their ids.
+    let (dir, mut reader) = reader(vec![samples::plain(5)]).await;
+    let mut store = SqliteStore::open(&dir.path().join("egret.db"))
+        .await
+        .unwrap();
+    let batch = [Box::new(samples::plain(3)), Box::new(samples::plain(1))];
+    store.write(&batch).await.unwrap();
     let all = Filter::default();
     let rows = reader.last(&all, 2).await.unwrap();
     assert_eq!(ids(&rows), sample_ids([1, 3]));
     let seq = reader.last_seq().await.unwrap();
     assert_eq!(reader.since(&all, seq, 10).await.unwrap(), []);
-    let mut store = SqliteStore::open(&dir.path().join("egret.db"))
-        .await
-        .unwrap();
     let batch = [Box::new(samples::plain(2)), Box::new(samples::full(4))];
     store.write(&batch).await.unwrap();
     assert_eq!(
@@ -312,7 +329,7 @@ async fn the_tail_follows_the_order_of_writing() {
 #[tokio::test]
 async fn readers_cannot_write() {
     let (_dir, mut reader) = reader(vec![samples::plain(1)]).await;
-    for statement in ["DELETE FROM records", "UPDATE records SET caller = 'x'"] {
+    for statement in ["DELETE FROM records", "UPDATE profiles SET caller = 'x'"] {
         assert!(
             sqlx::query(statement)
                 .execute(&mut reader.conn)
@@ -334,6 +351,8 @@ async fn every_column_of_the_table_is_in_the_outputs() {
         "call_id",
         "token_fingerprint",
         "minted_fingerprint",
+        "profile_id",
+        "credential_id",
         "detail",
     ];
     for name in table.iter().filter(|name| !raw.contains(&name.as_str())) {
@@ -368,10 +387,10 @@ async fn questions_use_the_indexes() {
         ),
         (
             Filter {
-                fingerprint: Some(Fingerprint::from_bytes([1; 16])),
+                fingerprint: Some(Fingerprint::from_bytes(samples::bytes(0xaa))),
                 ..period.clone()
             },
-            "USING INDEX records_by_token",
+            "USING INDEX records_by_credential (credential_id=? AND call_id>? AND call_id<?)",
         ),
         (
             Filter {
@@ -394,11 +413,18 @@ async fn questions_use_the_indexes() {
             },
             "call_subjects USING PRIMARY KEY (subject=?)",
         ),
+        (
+            Filter {
+                subjects: vec![Pseudonym::from_bytes([1; 16])],
+                ..period.clone()
+            },
+            "USING COVERING INDEX records_by_credential (credential_id=? AND call_id>? AND call_id<?)",
+        ),
     ];
     for (filter, expected) in cases {
         let mut sql = QueryBuilder::new("EXPLAIN QUERY PLAN ");
         sql.push("SELECT caller FROM calls WHERE 1");
-        filter.push(&mut sql);
+        reader.resolve(&filter).await.unwrap().push(&mut sql);
         sql.push(" ORDER BY call_id DESC LIMIT 10");
         let plan = sql.build().fetch_all(&mut reader.conn).await.unwrap();
         let plan: Vec<String> = plan.iter().map(|step| step.get("detail")).collect();

@@ -1,8 +1,10 @@
 //! From text to [`Config`].
 
+mod capture;
 mod files;
 mod listeners;
 mod providers;
+mod redaction;
 mod sections;
 mod upstream;
 
@@ -30,6 +32,8 @@ pub struct KnownProvider {
     pub id: Arc<str>,
     /// Its services; at least one.
     pub services: Vec<KnownService>,
+    /// Ids of its operations.
+    pub operations: Vec<Arc<str>>,
 }
 
 /// A service of a provider, and where it is unless the configuration says otherwise.
@@ -158,14 +162,15 @@ fn read(
     let limits = sections::read_limits(top);
     let journal = sections::read_journal(top, &files, &data_dir);
     let ledger = sections::read_ledger(top, &files, &data_dir);
-    let fingerprint_key_file = sections::read_keys(top, &files, &data_dir);
+    let (fingerprint_key_file, capture_key_file) = sections::read_keys(top, &files, &data_dir);
     let log = sections::read_log(top, surroundings);
+    let redaction = redaction::read(top);
+    let captures = capture::read(top, &providers);
 
     let config = Config {
         node: node
             .map_or_else(|| surroundings.host_name(), |node| node.value)
             .into(),
-        data_dir,
         workers,
         listeners: listeners.into_iter().map(|read| read.listener).collect(),
         callers,
@@ -179,6 +184,11 @@ fn read(
         ledger,
         fingerprint_key_file,
         log,
+        redaction,
+        captures,
+        capture_dir: data_dir.join(capture::DIRECTORY),
+        capture_key_file,
+        data_dir,
         config_hash: Box::default(),
     };
     (config, files.into_provider_texts())

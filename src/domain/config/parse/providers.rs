@@ -11,7 +11,9 @@ use super::upstream::{BaseUrl, danger, parse_url};
 use super::{CALLER_FORM, KnownProvider, KnownService, Surroundings, is_caller_name};
 use crate::domain::catalog::HttpVersion;
 use crate::domain::config::fault::nearest;
-use crate::domain::config::model::{ListenAddress, Provider, UnknownOperations, Upstream};
+use crate::domain::config::model::{
+    ErrorBodies, ListenAddress, Provider, UnknownOperations, Upstream,
+};
 use crate::domain::config::reader::{
     Document, Either, FilePath, Flag, Found, Names, OneOf, Place, Problem, Table,
 };
@@ -28,12 +30,17 @@ const CALLERS: Names = Names {
     what: CALLER_FORM,
 };
 
+const ERROR_BODIES: OneOf<ErrorBodies> =
+    OneOf(&[("pass", ErrorBodies::Pass), ("map", ErrorBodies::Map)]);
+
 type BaseUrls = BTreeMap<(Arc<str>, Environment), Upstream>;
 
 /// A provider, and where its URLs stand.
 pub(super) struct ReadProvider {
     pub(super) id: Arc<str>,
     pub(super) provider: Provider,
+    /// Ids of its operations; `None` if its provider file has faults.
+    pub(super) operations: Option<Vec<Arc<str>>>,
     places: BTreeMap<(Arc<str>, Environment), Place>,
 }
 
@@ -131,6 +138,13 @@ fn read_one(
         "What to do with requests that match no operation: pass on and record as `unknown`, or \
          refuse and record.",
     );
+    let error_bodies = table.value(
+        "error_bodies",
+        &ERROR_BODIES,
+        ErrorBodies::Pass,
+        "What callers get of the bank's error bodies (400 and above): the body as it is, or a \
+         problem with the bank's status and its listed error code and nothing else of it.",
+    );
     let forward_caller_address = table.value(
         "forward_caller_address",
         &Flag,
@@ -153,12 +167,14 @@ fn read_one(
 
     let mut urls = defaults(known.as_ref(), table);
     let mut places = BTreeMap::new();
+    let mut service_error_bodies = BTreeMap::new();
     read_services(
         &table.table("services"),
         known.as_ref(),
         files,
         &mut urls,
         &mut places,
+        &mut service_error_bodies,
     );
     if let Some(known) = &known
         && !urls.keys().any(|(_, of)| *of == environment.value)
@@ -184,12 +200,15 @@ fn read_one(
             file: file.map(|file| files.resolve(&file.value)),
             environment: environment.value,
             base_urls: urls,
+            error_bodies: error_bodies.value,
+            service_error_bodies,
             http_version: http_version.map(|found| found.value),
             unknown_operations: unknown_operations.value,
             forward_caller_address: forward_caller_address.value,
             dauth_callers: dauth_callers.value,
             gateway_login_callers: gateway_login_callers.value,
         },
+        operations: known.map(|known| known.operations),
         places,
     }
 }
@@ -276,6 +295,7 @@ fn read_services(
     files: &Files<'_>,
     urls: &mut BaseUrls,
     places: &mut BTreeMap<(Arc<str>, Environment), Place>,
+    error_bodies: &mut BTreeMap<Arc<str>, ErrorBodies>,
 ) {
     let theirs = urls.clone();
     for entry in table.entries() {
@@ -297,6 +317,14 @@ fn read_services(
         }
         let service = entry.table("<service>");
         let name: Arc<str> = entry.name.into();
+        if let Some(found) = service.optional(
+            "error_bodies",
+            &ERROR_BODIES,
+            "as for the provider",
+            "What callers get of this service's error bodies.",
+        ) {
+            error_bodies.insert(name.clone(), found.value);
+        }
         for (environment, meaning) in [
             (
                 Environment::Sandbox,

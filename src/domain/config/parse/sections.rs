@@ -244,15 +244,26 @@ pub(super) fn read_journal(top: &Table<'_>, files: &Files<'_>, data_dir: &Path) 
     }
 }
 
-pub(super) fn read_keys(top: &Table<'_>, files: &Files<'_>, data_dir: &Path) -> PathBuf {
-    files.in_data_dir(
-        &top.table("keys"),
+/// The files of the fingerprint key and of the capture key.
+pub(super) fn read_keys(top: &Table<'_>, files: &Files<'_>, data_dir: &Path) -> (PathBuf, PathBuf) {
+    let table = top.table("keys");
+    let fingerprint = files.in_data_dir(
+        &table,
         "fingerprint_file",
         data_dir,
         "fingerprint.key",
         "Key that token fingerprints and pseudonyms are made with; made on first start. Without \
          it old records cannot be searched by customer: keep a copy.",
-    )
+    );
+    let capture = files.in_data_dir(
+        &table,
+        "capture_file",
+        data_dir,
+        "capture.key",
+        "Key that captures are encrypted with; made when the first `[[capture]]` needs it. The \
+         environment variable `EGRET_CAPTURE_KEY` can hold the key itself instead.",
+    );
+    (fingerprint, capture)
 }
 
 pub(super) fn read_log(top: &Table<'_>, surroundings: &dyn Surroundings) -> Log {

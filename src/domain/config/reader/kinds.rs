@@ -394,6 +394,51 @@ impl Kind for Names {
     }
 }
 
+/// A list of texts.
+pub struct Texts {
+    /// Most texts.
+    pub max: usize,
+    /// Longest text, in bytes.
+    pub max_bytes: usize,
+}
+
+impl Kind for Texts {
+    type Value = Vec<String>;
+
+    fn read(&self, raw: Raw<'_>) -> Result<Self::Value, Problem> {
+        let Raw::File(DeValue::Array(items)) = raw else {
+            return Err(Problem::wrong_type(raw, "a list of texts in quotes"));
+        };
+        if items.len() > self.max {
+            return Err(Problem::new(
+                "too many entries",
+                format!("use at most {}", self.max),
+            ));
+        }
+        let texts = items.iter().map(|item| item.get_ref().as_str());
+        texts
+            .map(|text| match text {
+                Some(text) if !text.is_empty() && text.len() <= self.max_bytes => {
+                    Ok(text.to_owned())
+                }
+                // What the entry says is not repeated: an example may be sensitive.
+                _ => Err(Problem::new(
+                    "an entry is empty, too long or not text",
+                    format!("use 1 to {} bytes of text in quotes", self.max_bytes),
+                )),
+            })
+            .collect()
+    }
+
+    fn describe(&self) -> String {
+        format!("list of at most {} texts", self.max)
+    }
+
+    fn show(&self, value: &Self::Value) -> String {
+        format!("{value:?}")
+    }
+}
+
 /// A moment: an RFC 3339 date and time with offset, as a TOML date-time.
 pub struct Timestamp;
 

@@ -19,7 +19,7 @@ use toml::de::DeTable;
 use super::fault::{Fault, Faults};
 
 pub use kinds::{
-    DurationIn, FilePath, Flag, IntegerIn, Kind, Names, OneOf, Problem, Raw, SizeIn, Text,
+    DurationIn, FilePath, Flag, IntegerIn, Kind, Names, OneOf, Problem, Raw, SizeIn, Text, Texts,
     Timestamp,
 };
 pub use table::{Either, Entry, Found, Place, Table};

@@ -49,6 +49,7 @@ fn known(id: &str) -> Option<KnownProvider> {
     Some(KnownProvider {
         id: id.into(),
         services,
+        operations: vec!["bank.create_trade".into(), "bank.get_trade".into()],
     })
 }
 

@@ -51,6 +51,8 @@ fn render(keys: &[KeyInfo]) -> String {
         let title = match *section {
             "" => "Top level".to_owned(),
             "listener" => "`[[listener]]`".to_owned(),
+            "redaction.rule" => "`[[redaction.rule]]`".to_owned(),
+            "capture" => "`[[capture]]`".to_owned(),
             section => format!("`[{section}]`"),
         };
         let head = "| key | type and bounds | default | meaning | variable |\n| --- | --- | --- | --- | --- |";

@@ -26,14 +26,15 @@ pub async fn intent(parts: &Parts, exchange: &mut Exchange) -> Result<(), Proble
         .map_err(|NotRecorded| problem::RECORD_UNAVAILABLE)
 }
 
-/// Before the bank's answer goes to the caller. Interim answers do not count.
+/// Before the bank's answer goes to the caller, with the status that the caller shall see. Interim
+/// answers do not count.
 ///
 /// # Errors
 /// The problem to answer with in place of the bank's answer.
 pub async fn outcome(parts: &Parts, exchange: &mut Exchange, status: u16) -> Result<(), Problem> {
     let answer = Answer {
         sent: true,
-        status: Some(status),
+        status: exchange.bank_status.or(Some(status)),
         complete: true,
         caller_left: false,
     };

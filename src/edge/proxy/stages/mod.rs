@@ -1,12 +1,14 @@
 //! The stages of a call, one file each, in the order in which a call meets them.
 
 pub mod authorize;
+pub mod capture;
 pub mod classify;
 pub mod close;
 pub mod equip;
 pub mod forward;
 pub mod gate;
 pub mod identify;
+pub mod map_error;
 pub mod recognise;
 pub mod respond;
 pub mod tap;
@@ -49,6 +51,7 @@ pub fn receive(
             .unwrap_or(route.destination.timeout),
     );
     tap::expect_request_body(parts, session, exchange, &route);
+    exchange.capture = capture::begin(parts, session, exchange, &route);
     exchange.route = Some(route);
     Ok(())
 }

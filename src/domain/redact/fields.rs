@@ -1,0 +1,179 @@
+//! Field rules of one operation: what happens to each JSON path. Compiled once into a trie whose
+//! nodes the scanner follows; it never builds a path.
+
+use std::collections::BTreeMap;
+
+/// What happens to a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Shown, unless it is a card number or a credential.
+    Keep,
+    /// Shown if its value has the shape that its name promises, as without rules.
+    Judge,
+    /// Replaced by the name of its kind.
+    Mask,
+    /// Replaced like a masked one; nothing of it is kept, not even a pseudonym.
+    Drop,
+    /// Replaced by a keyed pseudonym, where the redactor has a key.
+    Pseudonymise,
+}
+
+impl std::str::FromStr for Action {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Ok(match text {
+            "keep" => Self::Keep,
+            "judge" => Self::Judge,
+            "mask" => Self::Mask,
+            "drop" => Self::Drop,
+            "pseudonymise" | "pseudonymize" => Self::Pseudonymise,
+            other => {
+                return Err(format!(
+                    "unknown action {other:?}; use one of: keep, judge, mask, drop, pseudonymise"
+                ));
+            }
+        })
+    }
+}
+
+/// The rules of one operation. A path is written as in the catalogs: `objects[].pii.name`; it
+/// covers everything below it, and the longest path that fits wins. A field without a rule is
+/// masked.
+#[derive(Clone, Debug, Default)]
+pub struct FieldRules {
+    nodes: Vec<Entry>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Entry {
+    children: BTreeMap<Vec<u8>, usize>,
+    element: Option<usize>,
+    action: Option<Action>,
+}
+
+/// A path that is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "field path {path:?} is not understood: {reason}; write it as `name.first` or `objects[].guid`"
+)]
+pub struct PathError {
+    path: String,
+    reason: &'static str,
+}
+
+/// Deepest path that is accepted.
+const PATH_MAX: usize = 32;
+
+impl FieldRules {
+    /// Compiles the rules.
+    ///
+    /// # Errors
+    /// When a path is empty, has an empty part, or is deeper than 32 parts.
+    pub fn compile<'a>(
+        rules: impl IntoIterator<Item = (&'a str, Action)>,
+    ) -> Result<Self, PathError> {
+        let mut this = Self {
+            nodes: vec![Entry::default()],
+        };
+        for (path, action) in rules {
+            let error = |reason| PathError {
+                path: path.to_owned(),
+                reason,
+            };
+            let mut node = 0;
+            for (depth, part) in path.split('.').enumerate() {
+                if depth >= PATH_MAX {
+                    return Err(error("it has more than 32 parts"));
+                }
+                let name = part.trim_end_matches("[]");
+                if name.is_empty() && !(depth == 0 && part.starts_with("[]")) {
+                    return Err(error("a part is empty"));
+                }
+                if !name.is_empty() {
+                    node = this.child_of(node, name.as_bytes());
+                }
+                for _ in 0..(part.len() - name.len()) / 2 {
+                    node = this.element_of(node);
+                }
+            }
+            this.nodes[node].action = Some(action);
+        }
+        Ok(this)
+    }
+
+    fn add(&mut self) -> usize {
+        self.nodes.push(Entry::default());
+        self.nodes.len() - 1
+    }
+
+    fn child_of(&mut self, node: usize, name: &[u8]) -> usize {
+        if let Some(child) = self.nodes[node].children.get(name) {
+            return *child;
+        }
+        let child = self.add();
+        self.nodes[node].children.insert(name.to_vec(), child);
+        child
+    }
+
+    fn element_of(&mut self, node: usize) -> usize {
+        if let Some(element) = self.nodes[node].element {
+            return element;
+        }
+        let element = self.add();
+        self.nodes[node].element = Some(element);
+        element
+    }
+}
+
+/// A place in the rules while a body is read: the rule that holds here and the way further down.
+/// Index into the rules of the operation, so that it is copied freely.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Node<'f> {
+    rules: &'f FieldRules,
+    at: Option<usize>,
+    action: Option<Action>,
+}
+
+impl<'f> Node<'f> {
+    pub(crate) fn root(rules: &'f FieldRules) -> Self {
+        Self {
+            rules,
+            at: (!rules.nodes.is_empty()).then_some(0),
+            action: None,
+        }
+    }
+
+    fn go(self, to: Option<usize>) -> Self {
+        let action = to
+            .and_then(|at| self.rules.nodes[at].action)
+            .or(self.action);
+        Self {
+            at: to,
+            action,
+            ..self
+        }
+    }
+
+    pub(crate) fn child(self, name: &[u8]) -> Self {
+        self.go(self
+            .at
+            .and_then(|at| self.rules.nodes[at].children.get(name).copied()))
+    }
+
+    pub(crate) fn element(self) -> Self {
+        self.go(self
+            .at
+            .and_then(|at| self.rules.nodes[at].element.or(Some(at))))
+    }
+
+    /// The rule that holds here; none means: masked.
+    pub(crate) fn action(self) -> Option<Action> {
+        self.action
+    }
+
+    /// Whether the path is written in the rules, so that its names may be printed.
+    pub(crate) fn is_known(self) -> bool {
+        self.at.is_some()
+    }
+}

@@ -1,0 +1,537 @@
+//! Field, parameter and header names: what kind of value a name announces.
+//!
+//! Names are folded (case, `_`, `-`, blanks, humps) and read as words. A name that qualifies
+//! something (`password_changed_at`, `card_type`, `has_ssn`) is judged by its qualifier, and its
+//! value must then have the qualifier's shape; otherwise one sensitive word is enough.
+
+mod exact;
+
+use exact::exact;
+
+use super::kind::Kind;
+use super::shape::*;
+use super::words::{self, API, KNOWN};
+
+/// What a name says about its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Class {
+    /// Never shown.
+    Sensitive(Kind),
+    /// Shown if the value has one of these shapes.
+    Safe(u32),
+    /// Words of the lexicon are shown.
+    Text,
+    /// A URL: shown without its secrets.
+    Url,
+    /// The value names another field, whose value is beside it (`fieldId`).
+    PairName,
+    /// Not in any dictionary.
+    Unknown,
+}
+
+/// Longest name that is read; a longer one is not a name.
+pub(crate) const NAME_MAX: usize = 96;
+const WORDS_MAX: usize = 12;
+
+struct Split {
+    buffer: [u8; NAME_MAX],
+    ends: [u8; WORDS_MAX],
+    count: usize,
+}
+
+impl Split {
+    fn new(name: &[u8]) -> Option<Self> {
+        let mut split = Self {
+            buffer: [0; NAME_MAX],
+            ends: [0; WORDS_MAX],
+            count: 0,
+        };
+        let mut at = 0;
+        let fits = words::split_words(name, |word| {
+            if split.count == WORDS_MAX || at + word.len() > NAME_MAX {
+                return false;
+            }
+            for b in word {
+                split.buffer[at] = b.to_ascii_lowercase();
+                at += 1;
+            }
+            split.ends[split.count] = u8::try_from(at).unwrap_or(u8::MAX);
+            split.count += 1;
+            true
+        });
+        (fits && split.count > 0).then_some(split)
+    }
+
+    fn joined(&self) -> &str {
+        let end = usize::from(self.ends[self.count - 1]);
+        std::str::from_utf8(&self.buffer[..end]).unwrap_or("")
+    }
+
+    fn word(&self, at: usize) -> &str {
+        if at >= self.count {
+            return "";
+        }
+        let start = if at == 0 {
+            0
+        } else {
+            usize::from(self.ends[at - 1])
+        };
+        std::str::from_utf8(&self.buffer[start..usize::from(self.ends[at])]).unwrap_or("")
+    }
+
+    fn has(&self, wanted: &[&str]) -> bool {
+        (0..self.count).any(|at| wanted.contains(&self.word(at)))
+    }
+}
+
+/// Reads a name.
+pub(crate) fn classify(name: &[u8]) -> Class {
+    if name.len() > NAME_MAX {
+        return Class::Unknown;
+    }
+    let Some(split) = Split::new(name) else {
+        return Class::Unknown;
+    };
+    if let Some(class) = exact(split.joined()) {
+        return class;
+    }
+    if let Some(class) = qualified(&split) {
+        return class;
+    }
+    if let Some(kind) = sensitive(&split) {
+        return Class::Sensitive(kind);
+    }
+    by_last_word(&split)
+}
+
+/// Whether a name may be printed: made of known words and small pieces, so that no secret can
+/// stand where a name is expected.
+pub(crate) fn is_printable(name: &[u8]) -> bool {
+    if name.is_empty() {
+        return true;
+    }
+    if name.len() > NAME_MAX
+        || !name.iter().all(|b| {
+            b.is_ascii_alphanumeric()
+                || matches!(
+                    b,
+                    b'_' | b'-' | b'.' | b' ' | b'[' | b']' | b'$' | b'@' | b':' | b'/' | b'#'
+                )
+        })
+        || name[1..].contains(&b'@')
+    {
+        return false;
+    }
+    let split = Split::new(name);
+    if split
+        .as_ref()
+        .is_some_and(|split| exact(split.joined()).is_some())
+    {
+        return true;
+    }
+    // `6 May 1960` is no name.
+    if name.iter().filter(|b| b.is_ascii_digit()).count() > 3
+        && name.iter().any(|b| matches!(b, b' ' | b'-' | b'/' | b'.'))
+    {
+        return false;
+    }
+    // Unknown letters and digits together stay below the six that count as a leak.
+    let mut unknown = 0;
+    words::split_words(name, |piece| {
+        let flags = words::word(piece);
+        if !flags.is(KNOWN | words::LABEL | words::NOUN) {
+            unknown += piece.len();
+        }
+        unknown < 6
+    }) || is_known_compound(name)
+}
+
+/// `accountid`, `userid`, `basketid`: lower-case compounds of two known words.
+fn is_known_compound(name: &[u8]) -> bool {
+    name.len() <= 24
+        && name.iter().all(u8::is_ascii_alphabetic)
+        && (3..name.len().saturating_sub(1)).any(|at| {
+            words::word(&name[..at]).is(API | words::LABEL)
+                && words::word(&name[at..]).is(API | words::LABEL)
+        })
+}
+
+/// Names that say something *about* a sensitive thing.
+fn qualified(split: &Split) -> Option<Class> {
+    if split.count < 2 {
+        return None;
+    }
+    let (first, last) = (split.word(0), split.word(split.count - 1));
+    let before = split.word(split.count - 2);
+    let born = split.has(&["birth", "birthday", "dob", "born"]);
+    Some(match last {
+        "at" | "on" | "since" | "until" | "timestamp" | "time" | "gte" | "lte" | "lt" | "gt"
+        | "after" | "expires" | "expiry"
+            if !born =>
+        {
+            Class::Safe(TIME | DATE | INT)
+        }
+        "date" | "day" if !born => Class::Safe(TIME | DATE | INT),
+        "type" | "status" | "state" | "kind" | "mode" | "scheme" | "algorithm" | "alg"
+        | "format" | "currency" | "country" | "category" | "method" | "level" | "source"
+        | "direction" | "class" | "environment" | "policy" | "strength" => Class::Safe(WORDY),
+        "code"
+            if matches!(
+                before,
+                "country"
+                    | "currency"
+                    | "status"
+                    | "error"
+                    | "failure"
+                    | "message"
+                    | "language"
+                    | "reason"
+                    | "asset"
+                    | "response"
+                    | "result"
+            ) =>
+        {
+            Class::Safe(CODE | WORD | SHORT_INT)
+        }
+        "verified" | "required" | "provided" | "present" | "enabled" | "disabled" | "valid"
+        | "active" | "confirmed" | "available" | "allowed" | "supported" | "exists"
+        | "optional" | "revoked" | "expired" | "masked" | "accepted" | "only" | "match"
+        | "matches" => Class::Safe(BOOLISH | TIME),
+        "count" | "total" | "size" | "length" | "len" | "limit" | "offset" | "attempts"
+        | "retries" | "seconds" | "ms" | "minutes" | "days" | "hours" | "ttl" | "in" | "max"
+        | "min" | "index" | "version" | "percent" | "bytes" | "used" | "remaining" | "age" => {
+            Class::Safe(INT | AMOUNT | VERSION | BOOLISH)
+        }
+        "last4" => Class::Safe(LAST4),
+        "4" if before == "last" => Class::Safe(LAST4),
+        _ if matches!(
+            first,
+            "is" | "has"
+                | "can"
+                | "should"
+                | "needs"
+                | "allow"
+                | "include"
+                | "num"
+                | "max"
+                | "min"
+                | "requires"
+                | "supports"
+                | "force"
+                | "use"
+                | "with"
+        ) =>
+        {
+            Class::Safe(BOOLISH | INT)
+        }
+        _ => return None,
+    })
+}
+
+/// One sensitive word, or two words that are sensitive together.
+fn sensitive(split: &Split) -> Option<Kind> {
+    let mut found: Option<(u8, Kind)> = None;
+    for at in 0..split.count {
+        let (word, next, before) = (
+            split.word(at),
+            split.word(at + 1),
+            if at == 0 { "" } else { split.word(at - 1) },
+        );
+        let hit = match (word, next) {
+            ("account" | "acct", "number" | "no" | "num" | "identifier" | "iban") => {
+                Some((5, Kind::Account))
+            }
+            (
+                "account" | "acct" | "wallet" | "call" | "cell" | "mail" | "login" | "mobile"
+                | "tax" | "visa" | "bank" | "callback",
+                _,
+            ) if !matches!(
+                (word, next),
+                ("tax" | "mobile", _) | ("mail", "") | ("login", "")
+            ) =>
+            {
+                None
+            }
+            ("card", "number" | "no" | "num") => Some((5, Kind::Card)),
+            ("card" | "session" | "consent", "id" | "guid") if word == "card" => None,
+            ("card", _) => None,
+            ("key" | "keys", "id" | "name") => None,
+            ("key" | "keys", _) if matches!(before, "public" | "idempotency" | "primary") => None,
+            ("auth", "context" | "type" | "method") => None,
+            ("sort", "code") | ("bank", "code") => Some((5, Kind::Routing)),
+            ("email" | "mail", _) => Some((6, Kind::Email)),
+            ("phone" | "telephone" | "mobile" | "msisdn" | "cellphone" | "fax", _) => {
+                Some((6, Kind::Phone))
+            }
+            ("ip", _) => Some((6, Kind::Ip)),
+            ("name" | "names", "") => (!matches!(
+                before,
+                "short"
+                    | "operation"
+                    | "event"
+                    | "view"
+                    | "role"
+                    | "field"
+                    | "network"
+                    | "function"
+                    | "service"
+                    | "host"
+                    | "file"
+                    | "table"
+                    | "method"
+                    | "class"
+                    | "app"
+                    | "product"
+                    | "scheme"
+                    | "queue"
+                    | "topic"
+                    | "bucket"
+                    | "region"
+                    | "metric"
+                    | "header"
+                    | "permission"
+                    | "provider"
+                    | "job"
+                    | "policy"
+                    | "rule"
+                    | "stage"
+            ))
+            .then_some((3, Kind::Name)),
+            ("username", _) | ("user", "name") => Some((5, Kind::Username)),
+            (
+                "address" | "addresses" | "residence" | "street" | "postal" | "postcode" | "zip",
+                _,
+            ) => Some((4, Kind::Address)),
+            (
+                "national" | "government" | "govt" | "tax" | "personal" | "resident",
+                "id" | "identifier" | "number" | "identity" | "identification" | "reference",
+            ) => Some((5, Kind::NationalId)),
+            ("identification", "number" | "numbers") => Some((5, Kind::NationalId)),
+            ("tax" | "national" | "identification", _) => None,
+            ("pin", _) if matches!(next, "" | "code" | "reset" | "number") => Some((4, Kind::Pin)),
+            ("pin", _) => None,
+            ("swift", "") | ("swift", "code" | "bic") => Some((4, Kind::Bic)),
+            ("swift", _) => None,
+            ("passport" | "licence" | "license", _) => Some((
+                6,
+                if word == "passport" {
+                    Kind::Passport
+                } else {
+                    Kind::Licence
+                },
+            )),
+            ("social", "security") => Some((6, Kind::Ssn)),
+            ("social", _) => None,
+            ("oauth", "token" | "signature" | "nonce" | "verifier" | "secret") => {
+                Some((7, Kind::OAuth1))
+            }
+            ("signature" | "signed" | "sign" | "sig", _) => Some((4, Kind::Signature)),
+            ("security", "answer" | "question" | "code") => Some((5, Kind::Pin)),
+            (
+                "gender" | "citizenship" | "nationality" | "occupation" | "employer" | "biometric"
+                | "maiden" | "income",
+                _,
+            ) => Some((4, Kind::Personal)),
+            ("birth" | "dob" | "birthday" | "birthdate", _) => Some((6, Kind::DateOfBirth)),
+            _ => words::word(word.as_bytes()).label().map(|kind| {
+                let rank = match kind {
+                    Kind::Authorization | Kind::Session | Kind::ApiKey | Kind::Consent => 2,
+                    Kind::Address
+                    | Kind::Username
+                    | Kind::Bitcoin
+                    | Kind::Ethereum
+                    | Kind::Chain => 1,
+                    _ => 3,
+                };
+                (rank, kind)
+            }),
+        };
+        if let Some((rank, kind)) = hit
+            && found.is_none_or(|(best, _)| rank > best)
+        {
+            found = Some((rank, kind));
+        }
+    }
+    found.map(|(_, kind)| kind)
+}
+
+/// What the last word says when nothing is sensitive.
+fn by_last_word(split: &Split) -> Class {
+    let (last, before) = (
+        split.word(split.count - 1),
+        split.word(split.count.saturating_sub(2)),
+    );
+    match last {
+        "id" | "ids" | "guid" | "guids" | "uuid" | "uuids" | "identifier" | "reference" | "ref"
+        | "cursor" | "srn" => Class::Safe(
+            if split.has(&[
+                "account", "accounts", "acct", "card", "cards", "bank", "customer", "person",
+                "holder",
+            ]) {
+                REFERENCE
+            } else {
+                ID
+            },
+        ),
+        "number" | "no" | "num" => match before {
+            "page" | "line" | "sequence" | "version" | "block" | "order" | "invoice" | "batch"
+            | "build" | "item" | "row" | "retry" | "attempt" | "ticket" | "case" => {
+                Class::Safe(INT | ID)
+            }
+            _ => Class::Sensitive(Kind::Account),
+        },
+        "amount" | "amounts" | "balance" | "balances" | "price" | "fee" | "fees" | "rate"
+        | "cost" | "quantity" | "volume" | "spread" | "minimum" | "maximum" | "value"
+            if last != "value" =>
+        {
+            Class::Safe(AMOUNT | INT)
+        }
+        "url" | "uri" | "href" | "link" | "links" | "endpoint" | "path" | "urls" | "uris" => {
+            Class::Url
+        }
+        "asset" | "symbol" | "ccy" | "assets" | "symbols" => Class::Safe(ASSET | WORD),
+        "code" | "codes" => Class::Safe(CODE | WORD | SHORT_INT),
+        "message" | "description" | "reason" | "error" | "text" | "detail" | "agent" => Class::Text,
+        "hash" | "digest" | "checksum" | "sha" | "commit" | "etag" | "revision" => {
+            Class::Safe(HASH | ID)
+        }
+        "host" | "hostname" | "domain" => Class::Safe(HOST | WORDY),
+        "name" | "names" => Class::Safe(WORDY | SCOPE),
+        "scope" | "scopes" | "role" | "roles" | "permissions" => Class::Safe(SCOPE | WORDY),
+        "ms" | "ns" | "us" | "count" | "seconds" | "bytes" | "port" => Class::Safe(INT | AMOUNT),
+        "flag" | "enabled" | "active" | "required" => Class::Safe(BOOLISH),
+        _ => Class::Unknown,
+    }
+}
+
+/// Whether a *value* is itself a field name ("individualSsn"), and what it announces.
+pub(crate) fn as_pair_name(value: &[u8]) -> Option<Class> {
+    if value.is_empty()
+        || value.len() > 64
+        || !value
+            .iter()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b' ' | b'/'))
+    {
+        return None;
+    }
+    let (class, printable) = super::surface::memo::read_name(value);
+    match class {
+        Class::Sensitive(_) => Some(class),
+        class if printable && !matches!(class, Class::Unknown) => Some(class),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_in_any_spelling() {
+        for name in [
+            "date_of_birth",
+            "dateOfBirth",
+            "DATE-OF-BIRTH",
+            "individualDateOfBirth",
+            "DateOfBirth",
+            "dob",
+        ] {
+            assert_eq!(
+                classify(name.as_bytes()),
+                Class::Sensitive(Kind::DateOfBirth),
+                "{name}"
+            );
+        }
+        for (name, kind) in [
+            ("individualSsn", Kind::Ssn),
+            ("client_secret", Kind::Secret),
+            ("X-Api-Key", Kind::ApiKey),
+            ("access_token", Kind::Token),
+            ("individualLegalName", Kind::Name),
+            ("individualEmail", Kind::Email),
+            ("individualCellphoneNumber", Kind::Phone),
+            ("accountNumber", Kind::Account),
+            ("routing_number", Kind::Routing),
+            ("identification_number", Kind::NationalId),
+            ("CB-ACCESS-PASSPHRASE", Kind::Password),
+            ("CB-ACCESS-SIGN", Kind::Signature),
+            ("mobile_phone_number", Kind::Phone),
+            ("secretKey", Kind::Secret),
+            ("postal_code", Kind::Address),
+            ("oauth_token", Kind::OAuth1),
+            ("X-Amz-Signature", Kind::Signature),
+            ("consent_id", Kind::Consent),
+            ("signing_key", Kind::Signature),
+            ("tax_number", Kind::NationalId),
+        ] {
+            assert_eq!(classify(name.as_bytes()), Class::Sensitive(kind), "{name}");
+        }
+    }
+
+    #[test]
+    fn names_about_sensitive_things_are_judged_by_shape() {
+        for name in [
+            "password_changed_at",
+            "token_type",
+            "card_type",
+            "has_ssn",
+            "email_verified",
+            "phone_type",
+            "token_count",
+            "ssn_last4",
+            "expires_in",
+        ] {
+            assert!(
+                matches!(classify(name.as_bytes()), Class::Safe(_)),
+                "{name}: {:?}",
+                classify(name.as_bytes())
+            );
+        }
+    }
+
+    #[test]
+    fn useful_names_are_known() {
+        for name in [
+            "guid",
+            "customer_guid",
+            "request_id",
+            "bank_guid",
+            "created_at",
+            "deliver_amount",
+            "state",
+            "message_code",
+            "errorCode",
+            "external_bank_account_guid",
+            "X-Request-ID",
+        ] {
+            assert!(
+                matches!(classify(name.as_bytes()), Class::Safe(_)),
+                "{name}: {:?}",
+                classify(name.as_bytes())
+            );
+        }
+    }
+
+    #[test]
+    fn secrets_are_not_names() {
+        for name in [
+            "sk_live_4eC39HqLyjWDarjtT1zdp7dc",
+            "john@example.com",
+            "4111111111111111",
+            "989-41-7730",
+            "Zyxanthe Quillfeather",
+        ] {
+            assert!(!is_printable(name.as_bytes()), "{name}");
+        }
+        for name in [
+            "created_at",
+            "customerGuid",
+            "X-Request-ID",
+            "line_1",
+            "accountId",
+            "swift_bic",
+        ] {
+            assert!(is_printable(name.as_bytes()), "{name}");
+        }
+    }
+}

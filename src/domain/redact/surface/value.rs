@@ -1,0 +1,116 @@
+//! One value under a name: kept, masked, or read further.
+
+use super::super::Core;
+use super::super::kind::Kind;
+use super::super::names::{self, Class};
+use super::super::recognise;
+use super::super::shape;
+use super::super::sink::{Sink, Why};
+use super::super::text::{self, TextState};
+use super::super::words::KNOWN;
+use super::{json, target};
+
+/// Longest value that is read; a longer one is masked. 256 KiB holds every message and most
+/// bodies that are quoted in another.
+pub(crate) const VALUE_MAX: usize = 256 * 1024;
+
+/// What happens to a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Written as it is.
+    Keep,
+    /// Replaced.
+    Mask(Kind, Why),
+    /// Read as free text, strictly.
+    Text,
+    /// Read as a URL.
+    Url,
+    /// Read as JSON.
+    Nested,
+}
+
+/// Judges a decoded value.
+pub(crate) fn judge(core: &Core, class: Class, value: &[u8]) -> Verdict {
+    let trimmed = value.trim_ascii();
+    if trimmed.is_empty() || core.masks.is_mask(trimmed) {
+        return Verdict::Keep;
+    }
+    if let Class::Sensitive(kind) = class {
+        return Verdict::Mask(kind, Why::Name);
+    }
+    if let Some(kind) = core.user.pattern_in(value) {
+        return Verdict::Mask(kind, Why::UserRule);
+    }
+    let unknown = || {
+        Verdict::Mask(
+            recognise::whole(trimmed).unwrap_or(Kind::Unknown),
+            Why::Shape,
+        )
+    };
+    let further = || {
+        if json::looks_nested(trimmed) {
+            Verdict::Nested
+        } else if target::looks_like_url(trimmed) {
+            Verdict::Url
+        } else {
+            unknown()
+        }
+    };
+    match class {
+        Class::Safe(shapes) if shape::matches(shapes, trimmed) => Verdict::Keep,
+        Class::Text => {
+            if json::looks_nested(trimmed) {
+                Verdict::Nested
+            } else {
+                Verdict::Text
+            }
+        }
+        _ if shape::is_harmless(trimmed) => Verdict::Keep,
+        Class::Url => {
+            if trimmed.starts_with(b"/") || target::looks_like_url(trimmed) {
+                Verdict::Url
+            } else if shape::is_wordy(trimmed, KNOWN) || shape::matches(shape::HOST, trimmed) {
+                Verdict::Keep
+            } else {
+                further()
+            }
+        }
+        Class::PairName if names::as_pair_name(trimmed).is_some() => Verdict::Keep,
+        Class::Safe(_) | Class::PairName | Class::Unknown | Class::Sensitive(_) => further(),
+    }
+}
+
+/// Redacts a decoded value by its verdict. `None`: it stands as it was. Otherwise the new value,
+/// still without the escapes of its surface, is in the nested sink.
+pub(crate) fn rewrite<'r>(
+    core: &'r Core,
+    verdict: Verdict,
+    value: &[u8],
+    sink: &Sink<'r>,
+    depth: u8,
+) -> Option<Sink<'r>> {
+    if verdict == Verdict::Keep && value.len() <= VALUE_MAX {
+        return None;
+    }
+    let mut inner = sink.nested();
+    if value.len() > VALUE_MAX {
+        inner.mask(Kind::Oversize, Why::Shape, value);
+        return Some(inner);
+    }
+    match verdict {
+        Verdict::Keep => return None,
+        Verdict::Mask(kind, why) => inner.mask(kind, why, value),
+        _ if depth >= json::NESTING_MAX => inner.mask(Kind::Encoded, Why::Shape, value),
+        Verdict::Text => text::redact(
+            core,
+            value,
+            &mut inner,
+            true,
+            depth + 1,
+            &mut TextState::default(),
+        ),
+        Verdict::Url => target::redact_url(core, value, &mut inner, depth + 1),
+        Verdict::Nested => json::redact_whole(core, value, &mut inner, depth + 1),
+    }
+    (inner.counts.total() > 0 || inner.out != value).then_some(inner)
+}

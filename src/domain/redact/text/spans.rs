@@ -1,0 +1,426 @@
+//! Where things end in text: tokens, values after a key, dates in words, street addresses.
+
+use super::super::kind::Kind;
+use super::super::words::{self, KNOWN, STREET};
+
+/// Bytes that end a token.
+pub(super) const DELIMITER: u8 = 1;
+/// Letters, among them every byte of a character outside ASCII.
+pub(super) const LETTER: u8 = 2;
+pub(super) const DIGIT: u8 = 4;
+/// White space.
+pub(super) const SPACE: u8 = 8;
+/// May stand in a key.
+pub(super) const IDENT: u8 = 16;
+
+/// What each byte is.
+pub(super) static CLASS: [u8; 256] = {
+    let mut table = [0_u8; 256];
+    let mut b = 0_usize;
+    while b < 256 {
+        let c = b as u8;
+        table[b] = match c {
+            b'A'..=b'Z' | b'a'..=b'z' => LETTER | IDENT,
+            0x80..=0xff => LETTER,
+            b'0'..=b'9' => DIGIT | IDENT,
+            b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c => SPACE | DELIMITER,
+            b'"'
+            | b'\''
+            | b'`'
+            | b'<'
+            | b'>'
+            | b'('
+            | b')'
+            | b'['
+            | b']'
+            | b'{'
+            | b'}'
+            | b','
+            | b';'
+            | b'|'
+            | 0..0x20
+            | 0x7f => DELIMITER,
+            b'_' | b'-' | b'.' => IDENT,
+            _ => 0,
+        };
+        b += 1;
+    }
+    table
+};
+
+#[inline]
+pub(super) fn class(text: &[u8], at: usize) -> u8 {
+    text.get(at)
+        .map_or(SPACE | DELIMITER, |b| CLASS[usize::from(*b)])
+}
+
+/// End of the token at `at`. A backslash ends it unless it begins `\u` or `\x`.
+pub(super) fn token_end(text: &[u8], at: usize) -> usize {
+    let mut end = at;
+    while let Some(b) = text.get(end) {
+        if CLASS[usize::from(*b)] & DELIMITER != 0
+            || (*b == b'\\' && !matches!(text.get(end + 1), Some(b'u' | b'x')))
+        {
+            break;
+        }
+        end += 1;
+    }
+    end
+}
+
+/// Without the sentence's punctuation at the end.
+pub(super) fn trim_end(text: &[u8], at: usize, end: usize) -> usize {
+    let mut end = end;
+    while end > at && matches!(text[end - 1], b'.' | b',' | b':' | b'!' | b'?' | b'*') {
+        end -= 1;
+    }
+    end
+}
+
+/// A value after a key.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct After {
+    /// Where the value starts, behind an opening quote.
+    pub start: usize,
+    /// The opening quote; 0 if there is none.
+    pub quote: u8,
+    /// Whether the quote is escaped.
+    pub escaped: bool,
+    /// `key: value` as in prose, not `key=value`.
+    pub prose: bool,
+}
+
+/// Most signs between a key and its value.
+const GAP_MAX: usize = 12;
+
+/// Looks for `=`, `:`, `=>` behind a key that ends at `end`, over quotes and backslashes.
+pub(super) fn value_after(text: &[u8], end: usize) -> Option<After> {
+    let mut at = end;
+    let limit = text.len().min(end + GAP_MAX);
+    while at < limit
+        && matches!(
+            text[at],
+            b'"' | b'\'' | b'\\' | b'`' | b']' | b' ' | b'\t' | b'*'
+        )
+    {
+        at += 1;
+    }
+    let sign = *text.get(at).filter(|_| at < limit)?;
+    if sign != b'=' && sign != b':' {
+        return None;
+    }
+    // `scheme://` is no key, `a == b` and `a::b` are no values.
+    if sign == b':' && matches!(text.get(at + 1), Some(b'/' | b':')) {
+        return None;
+    }
+    at += 1;
+    if matches!(text.get(at), Some(b'=' | b'>')) {
+        at += 1;
+    }
+    let spaces = at;
+    while at < text.len() && at - end < GAP_MAX + 8 && matches!(text[at], b' ' | b'\t') {
+        at += 1;
+    }
+    let prose = sign == b':' && at > spaces;
+    let slashes = words::run(text, at, |b| b == b'\\');
+    if let Some(quote @ (b'"' | b'\'' | b'`')) = text.get(slashes) {
+        return Some(After {
+            start: slashes + 1,
+            quote: *quote,
+            escaped: slashes > at,
+            prose,
+        });
+    }
+    Some(After {
+        start: at,
+        quote: 0,
+        escaped: false,
+        prose,
+    })
+}
+
+/// End of a quoted value: the next quote of its kind that is not itself escaped, else the end.
+fn quoted_end(text: &[u8], after: After) -> usize {
+    let mut at = after.start;
+    while let Some(n) = text
+        .get(at..)
+        .and_then(|rest| memchr::memchr2(after.quote, b'\n', rest))
+    {
+        at += n;
+        if text[at] == b'\n' {
+            return at;
+        }
+        let slashes = text[after.start..at]
+            .iter()
+            .rev()
+            .take_while(|b| **b == b'\\')
+            .count();
+        if after.escaped || slashes % 2 == 0 {
+            return at - if after.escaped { slashes } else { 0 };
+        }
+        at += 1;
+    }
+    text.len()
+}
+
+/// Longest value of several words that is taken after a key without quotes.
+const WORDS_MAX: usize = 160;
+
+/// Whether a key stands at `at`: an identifier and `=` or `:` directly behind it.
+fn is_key(text: &[u8], at: usize) -> bool {
+    let end = text.len().min(at + 40);
+    let stop = words::run(&text[..end], at, |b| CLASS[usize::from(b)] & IDENT != 0);
+    stop > at
+        && CLASS[usize::from(text[at])] & LETTER != 0
+        && matches!(text.get(stop), Some(b'=' | b':'))
+}
+
+/// End of the value of a sensitive key.
+pub(super) fn value_end(text: &[u8], after: After, kind: Kind) -> usize {
+    if after.quote != 0 {
+        return quoted_end(text, after);
+    }
+    let many_words = matches!(
+        kind,
+        Kind::Name | Kind::Address | Kind::Personal | Kind::Text | Kind::Mnemonic
+    ) || matches!(
+        kind,
+        Kind::Cookie
+            | Kind::Authorization
+            | Kind::OAuth1
+            | Kind::DirectLogin
+            | Kind::GatewayLogin
+            | Kind::Bearer
+    );
+    let header = matches!(
+        kind,
+        Kind::Cookie | Kind::Authorization | Kind::OAuth1 | Kind::DirectLogin | Kind::GatewayLogin
+    );
+    let mut at = after.start;
+    let limit = if header && after.prose {
+        text.len()
+    } else {
+        text.len().min(
+            at + if many_words {
+                WORDS_MAX
+            } else {
+                usize::MAX / 2
+            },
+        )
+    };
+    while at < limit {
+        match text[at] {
+            b'\n' | b'\r' => break,
+            b'"' | b'<' | b'>' if !header => break,
+            b'}' | b']' | b')'
+                if !header
+                    && CLASS
+                        .get(usize::from(*text.get(at + 1).unwrap_or(&b' ')))
+                        .is_some_and(|c| c & DELIMITER != 0) =>
+            {
+                break;
+            }
+            b'&' | b';' if !header && is_key(text, at + 1) => break,
+            b'|' if !header => break,
+            b'\\' if matches!(text.get(at + 1), Some(b'n' | b'r' | b'"')) => break,
+            b',' if !header
+                && kind != Kind::Address
+                && text.get(at + 1).is_none_or(|b| *b == b' ' || *b == b'"') =>
+            {
+                break;
+            }
+            b',' if !header && is_key(text, at + 1) => break,
+            b';' if many_words && !header => break,
+            b' ' | b'\t' => {
+                if header && after.prose {
+                    at += 1;
+                    continue;
+                }
+                if !many_words || is_key(text, at + 1) {
+                    break;
+                }
+                // A lower-case word of the lexicon ends a name.
+                let next = at + 1;
+                let stop = words::run(text, next, |b| CLASS[usize::from(b)] & LETTER != 0);
+                if matches!(kind, Kind::Name | Kind::Address)
+                    && stop > next
+                    && text[next].is_ascii_lowercase()
+                    && stop - next < 20
+                    && words::word(&text[next..stop]).is(KNOWN)
+                    && kind == Kind::Name
+                {
+                    break;
+                }
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    while at > after.start && matches!(text[at - 1], b' ' | b',' | b'\t') {
+        at -= 1;
+    }
+    at
+}
+
+fn is_month(word: &[u8]) -> bool {
+    const MONTHS: [&str; 12] = [
+        "january",
+        "february",
+        "march",
+        "april",
+        "may",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
+    ];
+    word.len() >= 3
+        && MONTHS.iter().any(|m| {
+            m.len() >= word.len()
+                && m.as_bytes()[..word.len()].eq_ignore_ascii_case(word)
+                && (word.len() == 3 || word.len() == m.len() || word.len() == 4)
+        })
+}
+
+/// A date in words: `21 March 1987`, `March 21st, 1987`. At most five words, a month among them.
+pub(super) fn date_phrase(text: &[u8], at: usize) -> Option<usize> {
+    let (mut here, mut month, mut end) = (at, false, None);
+    for _ in 0..5 {
+        let stop = words::run(text, here, |b| b.is_ascii_alphanumeric());
+        let word = text.get(here..stop)?;
+        if word.is_empty() {
+            break;
+        }
+        let digits = words::run(word, 0, |b| b.is_ascii_digit());
+        if digits > 0
+            && digits <= 4
+            && matches!(&word[digits..], b"" | b"st" | b"nd" | b"rd" | b"th")
+        {
+            end = Some(stop);
+        } else if is_month(word) {
+            month = true;
+        } else if word != b"of" {
+            break;
+        }
+        here = words::run(text, stop, |b| {
+            matches!(b, b' ' | b',' | b'.' | b'-' | b'/')
+        });
+        if here == stop || here > stop + 2 {
+            break;
+        }
+    }
+    end.filter(|_| month)
+}
+
+/// A postal address: house number, words with capitals, a street word, then the parts that may
+/// follow (flat, place, state, code).
+pub(super) fn street_address(text: &[u8], at: usize) -> Option<usize> {
+    let number = words::run(text, at, |b| b.is_ascii_digit());
+    if !(1..=6).contains(&(number - at)) {
+        return None;
+    }
+    let mut here = number + usize::from(text.get(number).is_some_and(u8::is_ascii_alphabetic));
+    let mut street = None;
+    for _ in 0..6 {
+        if text.get(here) != Some(&b' ') {
+            break;
+        }
+        let stop = words::run(text, here + 1, |b| {
+            b.is_ascii_alphanumeric() || b == b'\'' || b >= 0x80
+        });
+        let word = &text[here + 1..stop];
+        if !word
+            .first()
+            .is_some_and(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || *b >= 0x80)
+        {
+            break;
+        }
+        here = stop;
+        if words::word(word).is(STREET) {
+            street = Some(stop);
+        }
+    }
+    let mut end = street?;
+    // `Lane, Brackenford, ON ZZ9 4QX`: capitals and numbers, until a small letter.
+    for _ in 0..10 {
+        let next = words::run(text, end, |b| matches!(b, b' ' | b',' | b'.' | b'#'));
+        if next == end || next > end + 3 {
+            break;
+        }
+        let stop = words::run(text, next, |b| {
+            b.is_ascii_alphanumeric() || b == b'-' || b == b'\'' || b >= 0x80
+        });
+        let word = &text[next..stop];
+        let fits = word
+            .first()
+            .is_some_and(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
+        let sentence = memchr::memchr(b'.', &text[end..next]).is_some()
+            && word.len() > 1
+            && word.first().is_some_and(u8::is_ascii_uppercase)
+            && words::word(word).is(KNOWN);
+        if !fits
+            || word.len() > 20
+            || sentence
+            || super::super::shape::starts_with_date(&text[next..])
+        {
+            break;
+        }
+        end = stop;
+    }
+    Some(end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_and_addresses_end_where_they_should() {
+        let cut = |text: &str, end: Option<usize>| end.map(|e| text[..e].to_owned());
+        let t = "21 March 1987 in";
+        assert_eq!(
+            cut(t, date_phrase(t.as_bytes(), 0)).as_deref(),
+            Some("21 March 1987")
+        );
+        let t = "March 21st, 1987.";
+        assert_eq!(
+            cut(t, date_phrase(t.as_bytes(), 0)).as_deref(),
+            Some("March 21st, 1987")
+        );
+        assert_eq!(date_phrase(b"12 items", 0), None);
+        let t = "417 Nonesuch Lane, Brackenford, ON ZZ9 4QX was";
+        assert_eq!(
+            cut(t, street_address(t.as_bytes(), 0)).as_deref(),
+            Some("417 Nonesuch Lane, Brackenford, ON ZZ9 4QX")
+        );
+        assert_eq!(street_address(b"417 records in the lane", 0), None);
+    }
+
+    #[test]
+    fn values_end_at_quotes_signs_and_keys() {
+        let value = |text: &str, key: usize, kind| {
+            let after = value_after(text.as_bytes(), key).unwrap();
+            text[after.start..value_end(text.as_bytes(), after, kind)].to_owned()
+        };
+        assert_eq!(
+            value("password=Tr0ub4dor&3 next", 8, Kind::Password),
+            "Tr0ub4dor&3"
+        );
+        assert_eq!(value("password=abc&page=2", 8, Kind::Password), "abc");
+        assert_eq!(
+            value(r#"ssn\":\"989-41-7730\",\"a\":1"#, 3, Kind::Ssn),
+            "989-41-7730"
+        );
+        assert_eq!(
+            value(r#"pw": "a\"b c", "d""#, 2, Kind::Password),
+            r#"a\"b c"#
+        );
+        assert_eq!(
+            value("name=John Smith status=ok", 4, Kind::Name),
+            "John Smith"
+        );
+    }
+}

@@ -1,0 +1,43 @@
+use crate::domain::redact::{Context, Redactor, Surface};
+
+fn text(input: &str) -> String {
+    let out = Redactor::default().redact(Surface::Text, input.as_bytes(), Context::default());
+    String::from_utf8(out.bytes.into_inner()).unwrap()
+}
+
+#[test]
+fn pem_blocks_go_as_a_whole() {
+    let block = "-----BEGIN RSA PRIVATE KEY-----\nMIIBOgIBAAJBAKj34GkxFhD90vcNLYLInFEX6Ppy1tPf\nAoGBAK\n-----END RSA PRIVATE KEY-----";
+    assert_eq!(
+        text(&format!("key:\n{block}\ndone")),
+        "key:\n[redacted:private_key]\ndone"
+    );
+    assert_eq!(
+        text("x -----BEGIN PRIVATE KEY-----\nMIIBOgIB\nAoGBAK"),
+        "x [redacted:private_key]"
+    );
+}
+
+#[test]
+fn a_label_at_the_end_of_a_line_reaches_into_the_next() {
+    assert_eq!(
+        text("password:\nhunter2x\n"),
+        "password:\n[redacted:password]\n"
+    );
+}
+
+#[test]
+fn useful_text_stands() {
+    for line in [
+        "ERROR OBP-20001: User not logged in. Authentication is required!",
+        "upstream bank.sandbox.cybrid.app:443 answered 429, retry after 300 s",
+        "commit 3e60cc4f0a1b2c3d4e5f60718293a4b5c6d7e8f9 deployed to us-east-1",
+        "trace_id=4bf92f3577b34da6a3ce929d0e0e4736 span_id=00f067aa0ba902b7 duration_ms=12.5",
+        "OBPv4.0.0-grantUserAccessToView returned 403 (version v5.1.0)",
+        "token expired for customer 0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e",
+        "order 1234567812345678 shipped",
+        "quoted 1,234.56 USD at 2026-11-22",
+    ] {
+        assert_eq!(text(line), line);
+    }
+}

@@ -1,0 +1,616 @@
+//! Tokens that are not plain words: numbers, keys with values, URLs, addresses, random strings.
+
+use super::super::kind::Kind;
+use super::super::names::Class;
+use super::super::recognise::{self, contact, encoded, iban, number, vendor};
+use super::super::shape;
+use super::super::sink::Why;
+use super::super::surface::{json, memo, target};
+use super::super::words::{self, API, KNOWN, LABEL, NOUN};
+use super::spans::{self, CLASS, DIGIT, IDENT, LETTER, class};
+use super::{Scan, TextState, is_secret};
+
+/// Longest token that is judged as such; a longer one is masked. What is found inside a token is
+/// masked piece by piece and the rest is read again, so this bounds the work for each byte.
+const TOKEN_MAX: usize = 2_048;
+/// Longest URL that is read: filters of guids have 4,096 characters each.
+const URL_MAX: usize = 16_384;
+
+impl Scan<'_, '_, '_> {
+    /// A token that starts at `at` and is more than a word.
+    pub(super) fn other(&mut self, at: usize) -> usize {
+        let text = self.text;
+        // The rest of a token whose end is known is not measured again.
+        let end = if at > self.token.0 && at < self.token.1 {
+            self.token.1
+        } else {
+            spans::token_end(text, at)
+        };
+        if end == at {
+            return at + 1;
+        }
+        self.token = (at, end);
+        self.other_within(at, end)
+    }
+
+    fn other_within(&mut self, at: usize, end: usize) -> usize {
+        let text = self.text;
+        let first = CLASS[usize::from(text[at])];
+        if matches!(
+            text[at],
+            b'&' | b'?' | b'=' | b'#' | b'*' | b'^' | b'@' | b':' | b'!'
+        ) {
+            return at + 1;
+        }
+        // `curl -u user:password`.
+        if matches!(&text[at..end], b"-u" | b"--user" | b"-U" | b"--proxy-user") {
+            self.label = Some((Kind::Password, end + super::LABEL_REACH));
+            return end;
+        }
+        if first & LETTER != 0 || text[at] == b'_' || text[at] == b'$' {
+            let ident = words::run(&text[..end], at, |b| {
+                CLASS[usize::from(b)] & IDENT != 0 || b == b'$'
+            });
+            // A sign directly behind it, or behind a quote.
+            if matches!(text.get(ident), Some(b'=' | b':' | b'"' | b'\'' | b'\\')) || ident == end {
+                if text.get(ident) == Some(&b':')
+                    && matches!(text.get(ident + 1), Some(b'/'))
+                    && text.get(ident + 2) == Some(&b'/')
+                {
+                    return self.url(at);
+                }
+                let key = spans::trim_end(text, at, ident);
+                if key > at
+                    && key - at <= super::super::names::NAME_MAX
+                    && ident - key <= 1
+                    && let Some(next) = self.key(at, key)
+                {
+                    return next.max(at + 1);
+                }
+            }
+            if let Some((stop, kind)) = iban::find(text, at) {
+                return self.mask(at, stop, kind, Why::Recogniser);
+            }
+            // `client_secret is ...`: the name announces a value, and may be one itself.
+            if ident == end || trimmed_names(&text[ident..end]) {
+                let next = self.token(at, end);
+                self.announce(at, ident);
+                return next;
+            }
+        } else if first & DIGIT != 0 {
+            return self.numeric(at);
+        }
+        self.token(at, end)
+    }
+
+    /// A token that starts with a digit, `+` or `(`.
+    pub(super) fn numeric(&mut self, at: usize) -> usize {
+        let text = self.text;
+        let label = self.label_at(at);
+        if label.is_none() {
+            // Most numbers are short and stand alone.
+            let end = words::run(&text[..text.len().min(at + 6)], at, |b| b.is_ascii_digit());
+            let alone = match text.get(end) {
+                None | Some(b',' | b'\n' | b'\r' | b'"' | b']' | b'}' | b';') => true,
+                Some(b' ') => !text.get(end + 1).is_some_and(|b| {
+                    b.is_ascii_digit() || b.is_ascii_uppercase() || matches!(b, b'-' | b'(')
+                }),
+                Some(_) => false,
+            };
+            if alone && end - at < 6 && end > at {
+                return end;
+            }
+        }
+        if label != Some(Kind::DateOfBirth)
+            && let Some(len) = shape::timestamp_len(&text[at..text.len().min(at + 48)])
+        {
+            return at + len;
+        }
+        if let Some((end, kind)) = number::find(text, at, label) {
+            let why = if label == Some(kind) {
+                Why::Label
+            } else {
+                Why::Recogniser
+            };
+            // Letters that hang on belong to it: `4111111111111111x`.
+            let token = spans::token_end(text, end);
+            let end = if class(text, end) & (LETTER | DIGIT) != 0 && token - end <= 8 {
+                token
+            } else {
+                end
+            };
+            return self.mask(at, end, kind, why);
+        }
+        if label == Some(Kind::DateOfBirth)
+            && let Some(end) = spans::date_phrase(text, at)
+        {
+            return self.mask(at, end, Kind::DateOfBirth, Why::Label);
+        }
+        if text[at].is_ascii_digit()
+            && let Some(end) = spans::street_address(text, at)
+        {
+            return self.mask(at, end, Kind::Address, Why::Recogniser);
+        }
+        let end = spans::token_end(text, at);
+        if end == at {
+            return at + 1;
+        }
+        self.token(at, end)
+    }
+
+    /// A URL: redacted part by part.
+    pub(super) fn url(&mut self, at: usize) -> usize {
+        let text = self.text;
+        let mut end = at;
+        let (mut depth, mut square) = (0_i32, 0_i32);
+        while let Some(b) = text.get(end) {
+            match b {
+                b' ' | b'\t' | b'\n' | b'\r' | b'"' | b'<' | b'>' | b'`' | b'\'' | b'|' | b'\\'
+                | b'{' | b'}' | 0 => break,
+                b'(' => depth += 1,
+                b')' if depth == 0 => break,
+                b')' => depth -= 1,
+                b'[' => square += 1,
+                b']' if square == 0 => break,
+                b']' => square -= 1,
+                b',' if class(text, end + 1) & spans::SPACE != 0 => break,
+                _ => {}
+            }
+            end += 1;
+            if end - at > URL_MAX {
+                break;
+            }
+        }
+        let end = spans::trim_end(text, at, end);
+        if end - at > URL_MAX {
+            let end = words::run(text, end, |b| b > b' ');
+            return self.mask(at, end, Kind::Oversize, Why::Shape);
+        }
+        // `://4111 1111 ...`: a number in groups only begins there.
+        let groups = text[at..end]
+            .iter()
+            .rposition(|b| !b.is_ascii_digit())
+            .map_or(at, |n| at + n + 1);
+        let number = (groups < end
+            && class(text, end) & spans::SPACE != 0
+            && class(text, end + 1) & DIGIT != 0)
+            .then(|| number::find(text, groups, self.label_at(at)))
+            .flatten()
+            .filter(|(to, _)| *to > end);
+        let url = if number.is_some() { groups } else { end };
+        self.flush(at);
+        target::redact_url(self.core, &text[at..url], self.sink, self.depth + 1);
+        self.done = url;
+        match number {
+            Some((to, kind)) => self.mask(groups, to, kind, Why::Recogniser),
+            None => end,
+        }
+    }
+
+    /// Judges `text[at..end]`, which holds no delimiter.
+    pub(super) fn token(&mut self, at: usize, end: usize) -> usize {
+        let text = self.text;
+        let end = spans::trim_end(text, at, end).max(at + 1);
+        let token = &text[at..end];
+        if let Some(n) = memchr::memmem::find(&token[..token.len().min(TOKEN_MAX)], b"://") {
+            let scheme = token[..n]
+                .iter()
+                .rposition(|b| !b.is_ascii_alphanumeric() && !matches!(b, b'+' | b'-' | b'.'))
+                .map_or(0, |p| p + 1);
+            if scheme == 0 && n > 0 {
+                return self.url(at);
+            }
+            if scheme > 0 && scheme < n {
+                self.token(at, at + scheme);
+                return self.url(at + scheme);
+            }
+        }
+        if token.len() > TOKEN_MAX {
+            self.blob = text[end..].iter().take(64).all(u8::is_ascii_whitespace);
+            return self.mask(
+                at,
+                end,
+                vendor::key(token).unwrap_or(Kind::Opaque),
+                Why::Shape,
+            );
+        }
+        if let Some(n) = memchr::memchr(b'@', token)
+            && let Some((from, to)) = contact::email_around(text, at + n, self.done.max(at))
+        {
+            if from > at {
+                self.token(at, from);
+            }
+            self.mask(from, to, Kind::Email, Why::Recogniser);
+            return to.max(at + 1);
+        }
+        if token.contains(&b'%') && encoded::has_percent(token)
+            || memchr::memchr(b'\\', token).is_some()
+        {
+            return self.decoded(at, end);
+        }
+        if token.len() < 4 {
+            return end;
+        }
+        if token[0] == b'/' && token[1].is_ascii_alphabetic() {
+            let segment = token[1..]
+                .split(|b| matches!(b, b'/' | b'?'))
+                .next()
+                .unwrap_or(b"");
+            if self.strict || shape::is_wordy(segment, API) {
+                self.flush(at);
+                target::redact_url(self.core, token, self.sink, self.depth + 1);
+                self.done = end;
+                return end;
+            }
+        }
+        if let Some(kind) = self.label_at(at)
+            && let Some(next) = self.labelled(at, end, kind)
+        {
+            return next;
+        }
+        if let Some((kind, why)) = self.judge(token, at) {
+            if kind == Kind::Opaque && token.len() >= 60 {
+                self.blob = text[end..].iter().all(u8::is_ascii_whitespace);
+            }
+            // Padding and a cut tail belong to it.
+            return self.mask(at, end, kind, why);
+        }
+        if self.strict && shape::is_old_written_date(token) {
+            return self.mask(at, end, Kind::DateOfBirth, Why::Shape);
+        }
+        if token.iter().any(|b| {
+            matches!(
+                b,
+                b'/' | b':' | b'=' | b'&' | b'?' | b'#' | b'@' | b'+' | b'~' | b'^'
+            )
+        }) && !shape::is_timestamp(token)
+        {
+            return self.parts(at, end);
+        }
+        if self.strict && !strict_token(token, self.noun >= at) {
+            return self.mask(at, end, Kind::Text, Why::Shape);
+        }
+        if self.person >= at && is_login(token) {
+            return self.mask(at, end, Kind::Username, Why::Label);
+        }
+        // Groups of digits inside: `x-4111-1111-1111-1111`.
+        let mut here = at;
+        while here < end {
+            if text[here].is_ascii_digit() && (here == at || !text[here - 1].is_ascii_digit()) {
+                if here > at {
+                    // `acct-12345678`: the word before the number announces it.
+                    let before = words::run(&text[..here], at, |b| b.is_ascii_alphabetic());
+                    let label = if before < here && !text[before].is_ascii_alphanumeric() {
+                        words::word(&text[at..before]).label()
+                    } else {
+                        None
+                    };
+                    let found = number::find(text, here, label);
+                    if let Some((to, kind)) = found.filter(|(_, kind)| {
+                        label.is_some() || matches!(kind, Kind::Card | Kind::Ssn | Kind::NationalId)
+                    }) {
+                        return self.mask(here, to, kind, Why::Recogniser);
+                    }
+                }
+                here = words::run(text, here, |b| b.is_ascii_digit());
+            } else {
+                here += 1;
+            }
+        }
+        end
+    }
+
+    /// A name of several words (`clientSecret`, `X-Api-Key`) announces a value like a label.
+    pub(super) fn announce(&mut self, at: usize, end: usize) {
+        let end = spans::trim_end(self.text, at, end);
+        if end - at >= 3
+            && end - at <= 40
+            && self.text[at..end]
+                .iter()
+                .filter(|b| b.is_ascii_digit())
+                .count()
+                <= 2
+            && let (Class::Sensitive(kind), true) = memo::read_name(&self.text[at..end])
+        {
+            self.label = Some((kind, end + super::LABEL_REACH));
+        }
+    }
+
+    /// A token with signs inside that is not one thing: its parts.
+    fn parts(&mut self, at: usize, end: usize) -> usize {
+        let text = self.text;
+        let mut here = at;
+        while here < end {
+            let stop = words::run(&text[..end], here, |b| {
+                !matches!(
+                    b,
+                    b'/' | b':' | b'=' | b'&' | b'?' | b'#' | b'@' | b'+' | b'~' | b'^'
+                )
+            });
+            let part = &text[here..stop];
+            // The segment before names the one behind it: `/customers/<id>`.
+            if !part.is_empty() {
+                let word = words::word(part);
+                if word.is(NOUN) {
+                    self.noun = stop + 4;
+                }
+                if let Some(kind) = word.label() {
+                    self.label = Some((kind, stop + super::LABEL_REACH));
+                }
+                if part[0].is_ascii_digit() {
+                    let from = if here > at && text[here - 1] == b'+' {
+                        here - 1
+                    } else {
+                        here
+                    };
+                    if let Some((to, kind)) = number::find(text, from, self.label_at(here)) {
+                        here = from;
+                        here = self.mask(here, to, kind, Why::Recogniser);
+                        continue;
+                    }
+                }
+                if let Some((kind, why)) = self.judge(part, here) {
+                    self.mask(here, stop, kind, why);
+                } else if self.strict && !strict_token(part, self.noun >= here) {
+                    self.mask(here, stop, Kind::Text, Why::Shape);
+                }
+                if matches!(text.get(stop), Some(b'=' | b':'))
+                    && stop + 1 < end
+                    && let Some(next) = self.key(here, stop)
+                    && next > stop + 1
+                {
+                    here = next;
+                    continue;
+                }
+            }
+            here = stop + 1;
+        }
+        here.max(end)
+    }
+
+    /// A token after a label.
+    fn labelled(&mut self, at: usize, end: usize, kind: Kind) -> Option<usize> {
+        let token = &self.text[at..end];
+        let hash = matches!(token.len(), 40 | 64) && token.iter().all(u8::is_ascii_hexdigit);
+        if self.noun >= at
+            && (shape::is_uuid(token) || shape::is_hex32(token) || shape::is_wyre_id(token) || hash)
+            && (!is_secret(kind) || kind == Kind::Username)
+        {
+            return None;
+        }
+        let digits = token.iter().filter(|b| b.is_ascii_digit()).count();
+        let hit = match kind {
+            Kind::Ip => is_ip(token),
+            Kind::Passport
+            | Kind::Licence
+            | Kind::NationalId
+            | Kind::Account
+            | Kind::Iban
+            | Kind::Bic
+            | Kind::Ssn => {
+                token.len() >= 5
+                    && digits >= 3
+                    && !shape::starts_with_date(token)
+                    && !shape::is_code(token)
+                    && !shape::is_wyre_id(token)
+            }
+            Kind::Bitcoin | Kind::Ethereum | Kind::Chain => {
+                token.len() >= 20 && recognise::is_opaque(token)
+            }
+            kind if is_secret(kind) => {
+                token.len() >= 4
+                    && !shape::is_wordy(token, KNOWN | LABEL | NOUN)
+                    && !shape::is_timestamp(token)
+                    && !shape::is_code(token)
+                    && !shape::is_decimal(token)
+            }
+            _ => false,
+        };
+        if !hit {
+            return None;
+        }
+        if is_secret(kind) {
+            self.label = None;
+        }
+        Some(self.mask(at, end, kind, Why::Label))
+    }
+
+    /// What a token without delimiters is, if it may not stand.
+    fn judge(&self, token: &[u8], at: usize) -> Option<(Kind, Why)> {
+        if token.len() < 8 {
+            return None;
+        }
+        let known_id = self.noun >= at
+            && (shape::is_uuid(token)
+                || shape::is_id(token)
+                || (matches!(token.len(), 40 | 64) && token.iter().all(u8::is_ascii_hexdigit)));
+        match recognise::token(token) {
+            Some(Kind::Opaque) => {
+                if known_id
+                    || is_joined(token, self.strict)
+                    || shape::is_wordy(token, KNOWN | LABEL | NOUN)
+                    || is_plain(token)
+                {
+                    return None;
+                }
+                Some((Kind::Opaque, Why::Recogniser))
+            }
+            Some(kind) => Some((kind, Why::Recogniser)),
+            None if encoded::hides_text(token)
+                && !known_id
+                && !shape::is_wordy(token, KNOWN | LABEL | NOUN)
+                && !is_plain(token) =>
+            {
+                Some((Kind::Encoded, Why::Decoded))
+            }
+            None => None,
+        }
+    }
+
+    /// A token with percent encoding or escapes: decoded, and masked as a whole if that shows
+    /// anything.
+    fn decoded(&mut self, at: usize, end: usize) -> usize {
+        let token = &self.text[at..end];
+        if self.depth >= json::NESTING_MAX {
+            return self.mask(at, end, Kind::Encoded, Why::Decoded);
+        }
+        let plain = if token.contains(&b'%') {
+            encoded::percent(token, false)
+        } else {
+            Some(encoded::unescape(token))
+        };
+        let Some(plain) = plain else {
+            return self.mask(at, end, Kind::Encoded, Why::Decoded);
+        };
+        if *plain == *token {
+            return end;
+        }
+        let mut inner = self.sink.nested();
+        let mut state = TextState {
+            label: self.label_at(at).map(|kind| (kind, super::LABEL_REACH)),
+            ..TextState::default()
+        };
+        super::redact(
+            self.core,
+            &plain,
+            &mut inner,
+            self.strict,
+            self.depth + 1,
+            &mut state,
+        );
+        let kind = inner.counts.iter().next().map(|(kind, _)| kind);
+        match kind {
+            Some(kind) => self.mask(at, end, kind, Why::Decoded),
+            None => end,
+        }
+    }
+
+    /// A line that goes on with the encoded block of the line before.
+    pub(super) fn continue_blob(&mut self) -> usize {
+        let text = self.text;
+        let at = words::run(text, 0, |b| matches!(b, b' ' | b'\t' | b'>' | b'|'));
+        let end = words::run(text, at, |b| {
+            b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=' | b'-' | b'_')
+        });
+        let rest = text[end..].trim_ascii();
+        if end == at || !rest.is_empty() || (end - at < 16 && words::word(&text[at..end]).is(KNOWN))
+        {
+            return 0;
+        }
+        self.blob = end - at >= 60;
+        self.mask(at, end, Kind::Opaque, Why::Recogniser)
+    }
+
+    /// Where the PEM block that goes on at `at` ends: behind the line of its end mark.
+    pub(super) fn pem_end(&self, at: usize) -> Option<usize> {
+        let rest = self.text.get(at..)?;
+        let mark = memchr::memmem::find(rest, b"-----END")
+            .or_else(|| memchr::memmem::find(rest, b"---- END"))?;
+        let tail = at + mark + 8;
+        let close =
+            memchr::memmem::find(&self.text[tail..], b"----").map_or(self.text.len(), |n| tail + n);
+        Some(words::run(self.text, close, |b| b == b'-'))
+    }
+}
+
+/// A path or a list of plain pieces: `src/edge/proxy/mod.rs:142:17`.
+fn is_joined(token: &[u8], strict: bool) -> bool {
+    let sign = |b: &u8| {
+        matches!(
+            b,
+            b'/' | b':' | b'=' | b'&' | b'?' | b'#' | b'+' | b'~' | b'@'
+        )
+    };
+    token.iter().any(sign)
+        && token.split(sign).all(|part| {
+            part.len() <= 4
+                || shape::is_wordy(part, KNOWN | LABEL | NOUN)
+                || (!strict
+                    && part.len() <= 24
+                    && part
+                        .iter()
+                        .all(|b| b.is_ascii_lowercase() || matches!(b, b'_' | b'-' | b'.')))
+        })
+}
+
+/// Only the sentence's punctuation.
+fn trimmed_names(rest: &[u8]) -> bool {
+    rest.iter()
+        .all(|b| matches!(b, b'.' | b',' | b':' | b'!' | b'?' | b'#'))
+}
+
+/// Tokens of program text: host names, versions, paths of modules.
+fn is_plain(token: &[u8]) -> bool {
+    shape::is_version(token)
+        || shape::is_decimal(token)
+        || shape::is_traceparent(token)
+        || shape::is_timestamp(token)
+        || shape::is_http_date(token)
+        || shape::is_epoch(token)
+        || (token.contains(&b'.') && shape::is_host(token))
+        || is_ip(token)
+        || is_product(token)
+}
+
+/// An address of either version, with a port or not.
+fn is_ip(token: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(token) else {
+        return false;
+    };
+    token.len() <= 50
+        && (text.parse::<std::net::IpAddr>().is_ok()
+            || text.parse::<std::net::SocketAddr>().is_ok()
+            || text
+                .split_once('/')
+                .is_some_and(|(ip, _)| ip.parse::<std::net::IpAddr>().is_ok()))
+}
+
+/// `dora.demo`, `jdoe42`: what follows the word `user` and is neither a word nor an id.
+fn is_login(token: &[u8]) -> bool {
+    token.len() <= 32
+        && token[0].is_ascii_alphabetic()
+        && token
+            .iter()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+        && token
+            .iter()
+            .any(|b| b.is_ascii_digit() || matches!(b, b'.' | b'_'))
+        && !shape::is_wordy(token, KNOWN | LABEL | NOUN)
+        && !shape::is_id(token)
+        && !shape::is_hex32(token)
+}
+
+/// What may stand in strict text.
+fn strict_token(token: &[u8], after_noun: bool) -> bool {
+    // A date long ago is a date of birth.
+    if shape::is_old_written_date(token) {
+        return false;
+    }
+    if shape::starts_with_date(token) {
+        return shape::is_recent_date(token) || shape::is_timestamp(token);
+    }
+    shape::is_harmless(token)
+        || is_product(token)
+        || shape::is_wordy(token, KNOWN | LABEL | NOUN)
+        || shape::is_code(token)
+        || shape::is_version(token)
+        || (after_noun && shape::is_id(token))
+        || (token.contains(&b'.') && shape::is_host(token))
+        || (shape::is_amount(token)
+            && token.iter().any(|b| matches!(b, b'.' | b','))
+            && token.len() <= 16)
+        || !token
+            .iter()
+            .any(|b| b.is_ascii_alphanumeric() || *b >= 0x80)
+}
+
+/// `AppleWebKit/537.36`, `okhttp/4.12.0`: a name of letters and a version.
+fn is_product(token: &[u8]) -> bool {
+    let Some(at) = memchr::memchr(b'/', token) else {
+        return false;
+    };
+    let (name, version) = (&token[..at], &token[at + 1..]);
+    name.len() <= 20
+        && name.iter().all(|b| b.is_ascii_alphabetic() || *b == b'-')
+        && shape::is_version(version)
+}

@@ -1,0 +1,524 @@
+//! The lexicon: which words are known, and what they announce.
+//!
+//! Three lists with one bit each. *Interface* words come from the operation catalogs (field
+//! names, states, error codes, scopes, path segments). *Text* words are those that documentation
+//! uses. *BIP-39* words form recovery phrases. A secret is rarely made of interface words only,
+//! so a value made of them may stand; text words may stand where free text is wanted.
+
+use std::sync::LazyLock;
+
+use super::kind::Kind;
+
+/// Word of an API: may stand as a value.
+pub(crate) const API: u8 = 1;
+/// Word of documentation: may stand in a sentence.
+pub(crate) const TEXT: u8 = 2;
+/// Word of a recovery phrase.
+pub(crate) const BIP39: u8 = 4;
+/// A first name.
+pub(crate) const FIRST_NAME: u8 = 8;
+/// Announces a value ("password", "iban").
+pub(crate) const LABEL: u8 = 16;
+/// Names a resource, so that an id after it may stand ("customer", "trace").
+pub(crate) const NOUN: u8 = 32;
+/// Last word of a street ("lane").
+pub(crate) const STREET: u8 = 64;
+/// Comes before the name of a person ("Mr", "beneficiary").
+pub(crate) const PERSON: u8 = 128;
+
+/// Either list of known words.
+pub(crate) const KNOWN: u8 = API | TEXT;
+
+/// Words that announce a secret or a personal value, in field names and in sentences.
+pub(crate) const LABELS: &[(&str, Kind)] = &[
+    ("password", Kind::Password),
+    ("passwords", Kind::Password),
+    ("passwd", Kind::Password),
+    ("pwd", Kind::Password),
+    ("passphrase", Kind::Password),
+    ("passcode", Kind::Password),
+    ("pass", Kind::Password),
+    ("pw", Kind::Password),
+    ("contrasena", Kind::Password),
+    ("passwort", Kind::Password),
+    ("kennwort", Kind::Password),
+    ("secret", Kind::Secret),
+    ("secrets", Kind::Secret),
+    ("credential", Kind::Secret),
+    ("credentials", Kind::Secret),
+    ("creds", Kind::Secret),
+    ("cred", Kind::Secret),
+    ("token", Kind::Token),
+    ("tokens", Kind::Token),
+    ("tok", Kind::Token),
+    ("authtoken", Kind::Token),
+    ("accesstoken", Kind::Token),
+    ("refreshtoken", Kind::Token),
+    ("idtoken", Kind::Token),
+    ("jwt", Kind::Jwt),
+    ("jws", Kind::Jwt),
+    ("apikey", Kind::ApiKey),
+    ("key", Kind::ApiKey),
+    ("keys", Kind::ApiKey),
+    ("secretkey", Kind::Secret),
+    ("privatekey", Kind::PrivateKey),
+    ("bearer", Kind::Bearer),
+    ("authorization", Kind::Authorization),
+    ("auth", Kind::Authorization),
+    ("directlogin", Kind::DirectLogin),
+    ("gatewaylogin", Kind::GatewayLogin),
+    ("dauth", Kind::DAuth),
+    ("consent", Kind::Consent),
+    ("cookie", Kind::Cookie),
+    ("cookies", Kind::Cookie),
+    ("session", Kind::Session),
+    ("sessionid", Kind::Session),
+    ("jsessionid", Kind::Session),
+    ("phpsessid", Kind::Session),
+    ("sid", Kind::Session),
+    ("csrf", Kind::Token),
+    ("xsrf", Kind::Token),
+    ("signature", Kind::Signature),
+    ("sig", Kind::Signature),
+    ("hmac", Kind::Signature),
+    ("signing", Kind::Signature),
+    ("nonce", Kind::Signature),
+    ("salt", Kind::Secret),
+    ("pin", Kind::Pin),
+    ("otp", Kind::Pin),
+    ("totp", Kind::Pin),
+    ("mfa", Kind::Pin),
+    ("tan", Kind::Pin),
+    ("cvv", Kind::CardCode),
+    ("cvc", Kind::CardCode),
+    ("cvn", Kind::CardCode),
+    ("csc", Kind::CardCode),
+    ("card", Kind::Card),
+    ("pan", Kind::Card),
+    ("cardnumber", Kind::Card),
+    ("ccn", Kind::Card),
+    ("ccnum", Kind::Card),
+    ("visa", Kind::Card),
+    ("mastercard", Kind::Card),
+    ("amex", Kind::Card),
+    ("iban", Kind::Iban),
+    ("bban", Kind::Account),
+    ("bic", Kind::Bic),
+    ("swift", Kind::Bic),
+    ("account", Kind::Account),
+    ("acct", Kind::Account),
+    ("accountnumber", Kind::Account),
+    ("acc", Kind::Account),
+    ("routing", Kind::Routing),
+    ("aba", Kind::Routing),
+    ("rtn", Kind::Routing),
+    ("sortcode", Kind::Routing),
+    ("clabe", Kind::Account),
+    ("ifsc", Kind::Routing),
+    ("bsb", Kind::Routing),
+    ("micr", Kind::Account),
+    ("ssn", Kind::Ssn),
+    ("social", Kind::Ssn),
+    ("ssns", Kind::Ssn),
+    ("itin", Kind::Itin),
+    ("ein", Kind::Ein),
+    ("fein", Kind::Ein),
+    ("sin", Kind::NationalId),
+    ("nino", Kind::NationalId),
+    ("nin", Kind::NationalId),
+    ("tin", Kind::NationalId),
+    ("taxpayer", Kind::NationalId),
+    ("tax", Kind::NationalId),
+    ("aadhaar", Kind::NationalId),
+    ("aadhar", Kind::NationalId),
+    ("cpf", Kind::NationalId),
+    ("cnpj", Kind::NationalId),
+    ("dni", Kind::NationalId),
+    ("nie", Kind::NationalId),
+    ("nif", Kind::NationalId),
+    ("curp", Kind::NationalId),
+    ("rfc", Kind::NationalId),
+    ("pesel", Kind::NationalId),
+    ("bsn", Kind::NationalId),
+    ("tfn", Kind::NationalId),
+    ("nric", Kind::NationalId),
+    ("fiscale", Kind::NationalId),
+    ("nhs", Kind::NationalId),
+    ("national", Kind::NationalId),
+    ("medicare", Kind::NationalId),
+    ("vat", Kind::NationalId),
+    ("insee", Kind::NationalId),
+    ("nir", Kind::NationalId),
+    ("steuer", Kind::NationalId),
+    ("hkid", Kind::NationalId),
+    ("personnummer", Kind::NationalId),
+    ("cpr", Kind::NationalId),
+    ("hetu", Kind::NationalId),
+    ("rut", Kind::NationalId),
+    ("cuit", Kind::NationalId),
+    ("siren", Kind::NationalId),
+    ("rrn", Kind::NationalId),
+    ("abn", Kind::NationalId),
+    ("identification", Kind::NationalId),
+    ("govid", Kind::NationalId),
+    ("passport", Kind::Passport),
+    ("licence", Kind::Licence),
+    ("license", Kind::Licence),
+    ("dl", Kind::Licence),
+    ("dob", Kind::DateOfBirth),
+    ("born", Kind::DateOfBirth),
+    ("birth", Kind::DateOfBirth),
+    ("birthday", Kind::DateOfBirth),
+    ("birthdate", Kind::DateOfBirth),
+    ("dateofbirth", Kind::DateOfBirth),
+    ("email", Kind::Email),
+    ("mail", Kind::Email),
+    ("emails", Kind::Email),
+    ("phone", Kind::Phone),
+    ("telephone", Kind::Phone),
+    ("tel", Kind::Phone),
+    ("mobile", Kind::Phone),
+    ("cellphone", Kind::Phone),
+    ("cell", Kind::Phone),
+    ("fax", Kind::Phone),
+    ("msisdn", Kind::Phone),
+    ("whatsapp", Kind::Phone),
+    ("sms", Kind::Phone),
+    ("call", Kind::Phone),
+    ("called", Kind::Phone),
+    ("dial", Kind::Phone),
+    ("dialed", Kind::Phone),
+    ("texted", Kind::Phone),
+    ("landline", Kind::Phone),
+    ("callback", Kind::Phone),
+    ("mnemonic", Kind::Mnemonic),
+    ("seed", Kind::Mnemonic),
+    ("wallet", Kind::Chain),
+    ("bitcoin", Kind::Bitcoin),
+    ("btc", Kind::Bitcoin),
+    ("ethereum", Kind::Ethereum),
+    ("address", Kind::Address),
+    ("street", Kind::Address),
+    ("residence", Kind::Address),
+    ("username", Kind::Username),
+    ("userid", Kind::Username),
+    ("login", Kind::Username),
+    ("ip", Kind::Ip),
+];
+
+/// Words for things that have ids.
+const NOUNS: &str = "customer customers account accounts trade trades transfer transfers quote quotes bank banks \
+organization request correlation trace span transaction txn payment payout order invoice workflow verification \
+identity counterparty counterparties execution plan subscription event webhook delivery guid uuid id ids operation job batch run \
+message resource object user reservation entitlement view charge refund commit revision sha build digest hash \
+block tx etag wallet external deposit file document entity record tenant exchange call external_wallet settlement deployment instance parent child \
+userid viewid accountid bankid customerid consumerid transactionid";
+
+/// Last words of a street line.
+const STREETS: &str = "street avenue ave lane road rd drive boulevard blvd court terrace close crescent square \
+parkway highway hwy strasse platz allee rue calle via ln dr ct way st place pl trail circle gardens grove mews";
+
+/// Words before the name of a person.
+const PERSONS: &str = "mr mrs ms miss dr dear hello hi name named beneficiary cardholder holder customer client \
+user recipient payee payer sender applicant owner signatory director sincerely regards contact employee patient \
+borrower guarantor nominee spouse mother father attn debtor creditor";
+
+/// Words that people write but documentation and catalogs rarely do.
+const MORE_TEXT: &str = "a an i is was were be been the this that of to in on at by or and for from with without not no redacted";
+
+struct Entry {
+    word: &'static str,
+    flags: u8,
+    label: u8,
+}
+
+/// What is known of a word.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Word {
+    pub flags: u8,
+    label: u8,
+}
+
+impl Word {
+    #[inline]
+    pub(crate) const fn is(self, flags: u8) -> bool {
+        self.flags & flags != 0
+    }
+
+    /// The kind that the word announces.
+    pub(crate) fn label(self) -> Option<Kind> {
+        LABELS
+            .get(usize::from(self.label).wrapping_sub(1))
+            .map(|(_, kind)| *kind)
+    }
+}
+
+/// Open addressing over word indices: 64 KiB for the index, so that it stays in the second cache.
+pub(crate) struct Lexicon {
+    entries: Vec<Entry>,
+    slots: Vec<u16>,
+    /// One bit for each hash of a word that is more than a known word: 8 KiB, so that ordinary
+    /// words are passed over without leaving the first cache.
+    special: Vec<u64>,
+}
+
+const SLOTS: usize = 1 << 15;
+
+/// The hash of a word in any case: Fx over pieces of eight bytes, folded to lower case.
+fn hash_of(word: &[u8]) -> u64 {
+    word.chunks(8).fold(0, |hash, chunk| {
+        let mut piece = [0; 8];
+        piece[..chunk.len()].copy_from_slice(chunk);
+        mix(hash, u64::from_le_bytes(piece), chunk.len())
+    })
+}
+
+const fn mix(hash: u64, piece: u64, len: usize) -> u64 {
+    let mask = if len >= 8 {
+        u64::MAX
+    } else {
+        (1 << (len * 8)) - 1
+    };
+    (hash.rotate_left(5) ^ ((piece | 0x2020_2020_2020_2020) & mask))
+        .wrapping_mul(0x517c_c1b7_2722_0a95)
+}
+
+/// The same for `text[at..end]`, without copying where eight more bytes follow.
+#[inline]
+pub(crate) fn hash_in(text: &[u8], at: usize, end: usize) -> u64 {
+    let mut hash = 0;
+    let mut here = at;
+    while here < end {
+        let Some(piece) = text
+            .get(here..here + 8)
+            .and_then(|piece| <[u8; 8]>::try_from(piece).ok())
+        else {
+            return if here == at {
+                hash_of(&text[at..end])
+            } else {
+                hash_rest(hash, &text[here..end])
+            };
+        };
+        hash = mix(hash, u64::from_le_bytes(piece), end - here);
+        here += 8;
+    }
+    hash
+}
+
+fn hash_rest(hash: u64, rest: &[u8]) -> u64 {
+    rest.chunks(8).fold(hash, |hash, chunk| {
+        let mut piece = [0; 8];
+        piece[..chunk.len()].copy_from_slice(chunk);
+        mix(hash, u64::from_le_bytes(piece), chunk.len())
+    })
+}
+
+const fn bit(hash: u64) -> usize {
+    (hash >> 32) as usize & 0xffff
+}
+
+const fn slot(hash: u64) -> usize {
+    (hash >> 40) as usize & (SLOTS - 1)
+}
+
+impl Lexicon {
+    fn build() -> Self {
+        let mut lexicon = Self {
+            entries: Vec::with_capacity(12_000),
+            slots: vec![0; SLOTS],
+            special: vec![0; 1 << 10],
+        };
+        let lists: [(&'static str, u8); 8] = [
+            (include_str!("data/api_words.txt"), API),
+            (include_str!("data/text_words.txt"), TEXT),
+            (MORE_TEXT, TEXT),
+            (include_str!("data/bip39_english.txt"), BIP39),
+            (include_str!("data/first_names.txt"), FIRST_NAME),
+            (NOUNS, NOUN),
+            (STREETS, STREET),
+            (PERSONS, PERSON),
+        ];
+        for (list, flag) in lists {
+            for word in list.split_ascii_whitespace() {
+                lexicon.add(word, flag, 0);
+            }
+        }
+        for (at, (word, _)) in LABELS.iter().enumerate() {
+            lexicon.add(word, LABEL, u8::try_from(at + 1).unwrap_or(0));
+        }
+        // `code` is judged by the word before it.
+        for word in lexicon
+            .entries
+            .iter()
+            .filter(|entry| entry.flags & !KNOWN != 0)
+            .map(|entry| entry.word)
+            .chain(["code"])
+        {
+            let bit = bit(hash_of(word.as_bytes()));
+            lexicon.special[bit / 64] |= 1 << (bit % 64);
+        }
+        lexicon
+    }
+
+    fn add(&mut self, word: &'static str, flags: u8, label: u8) {
+        let mut at = slot(hash_of(word.as_bytes()));
+        loop {
+            match self.slots[at] {
+                0 => break,
+                n => {
+                    let entry = &mut self.entries[usize::from(n) - 1];
+                    if entry.word == word {
+                        entry.flags |= flags;
+                        entry.label = entry.label.max(label);
+                        return;
+                    }
+                }
+            }
+            at = (at + 1) & (SLOTS - 1);
+        }
+        let Ok(number) = u16::try_from(self.entries.len() + 1) else {
+            return;
+        };
+        self.entries.push(Entry { word, flags, label });
+        self.slots[at] = number;
+    }
+
+    /// Whether a word with this hash may be more than a known word.
+    #[inline]
+    pub(crate) fn is_special(&self, hash: u64) -> bool {
+        let bit = bit(hash);
+        self.special[bit / 64] >> (bit % 64) & 1 == 1
+    }
+
+    /// Looks a word up, in any case. `hash` is its [`hash_in`].
+    #[inline]
+    pub(crate) fn get_hashed(&self, word: &[u8], hash: u64) -> Word {
+        let mut at = slot(hash);
+        loop {
+            match self.slots[at] {
+                0 => return Word::default(),
+                n => {
+                    let entry = &self.entries[usize::from(n) - 1];
+                    if entry.word.len() == word.len()
+                        && entry.word.as_bytes().eq_ignore_ascii_case(word)
+                    {
+                        return Word {
+                            flags: entry.flags,
+                            label: entry.label,
+                        };
+                    }
+                }
+            }
+            at = (at + 1) & (SLOTS - 1);
+        }
+    }
+
+    pub(crate) fn get(&self, word: &[u8]) -> Word {
+        if word.len() > 24 {
+            return Word::default();
+        }
+        self.get_hashed(word, hash_of(word))
+    }
+}
+
+static LEXICON: LazyLock<Lexicon> = LazyLock::new(Lexicon::build);
+
+/// The lexicon, built at first use.
+#[inline]
+pub(crate) fn lexicon() -> &'static Lexicon {
+    &LEXICON
+}
+
+/// Looks a word up, in any case.
+pub(crate) fn word(bytes: &[u8]) -> Word {
+    LEXICON.get(bytes)
+}
+
+/// Splits an identifier into its words: at `_`, `-`, `.`, other signs, between digits and
+/// letters, and at the humps of `camelCase` and `HTTPServer`. Calls `each` with every piece and
+/// stops when it answers false.
+pub(crate) fn split_words(text: &[u8], mut each: impl FnMut(&[u8]) -> bool) -> bool {
+    let mut at = 0;
+    while at < text.len() {
+        let b = text[at];
+        if b.is_ascii_digit() {
+            let end = run(text, at, |b| b.is_ascii_digit());
+            if !each(&text[at..end]) {
+                return false;
+            }
+            at = end;
+        } else if b.is_ascii_uppercase() {
+            let caps = run(text, at, |b| b.is_ascii_uppercase());
+            let mut end = run(text, caps, |b| b.is_ascii_lowercase());
+            if caps - at > 1 && end > caps {
+                // `HTTPServer`: the last capital begins the next word; `IBANs`: it does not.
+                end = if end - caps == 1 && text[caps] == b's' {
+                    end
+                } else {
+                    caps - 1
+                };
+            }
+            if !each(&text[at..end]) {
+                return false;
+            }
+            at = end;
+        } else if b.is_ascii_lowercase() {
+            let end = run(text, at, |b| b.is_ascii_lowercase());
+            if !each(&text[at..end]) {
+                return false;
+            }
+            at = end;
+        } else if b < 0x80 {
+            at += 1;
+        } else {
+            let end = run(text, at, |b| b >= 0x80);
+            if !each(&text[at..end]) {
+                return false;
+            }
+            at = end;
+        }
+    }
+    true
+}
+
+/// End of the run of bytes from `at` for which `is` holds.
+#[inline]
+pub(crate) fn run(text: &[u8], at: usize, is: impl Fn(u8) -> bool) -> usize {
+    text.get(at..).map_or(text.len(), |rest| {
+        at + rest.iter().position(|b| !is(*b)).unwrap_or(rest.len())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn split(text: &str) -> Vec<String> {
+        let mut words = Vec::new();
+        split_words(text.as_bytes(), |w| {
+            words.push(String::from_utf8_lossy(w).into_owned());
+            true
+        });
+        words
+    }
+
+    #[test]
+    fn identifiers_split_at_signs_humps_and_digits() {
+        assert_eq!(split("dateOfBirth"), ["date", "Of", "Birth"]);
+        assert_eq!(split("X-API-Key"), ["X", "API", "Key"]);
+        assert_eq!(split("HTTPServer2"), ["HTTP", "Server", "2"]);
+        assert_eq!(split("individualSsn"), ["individual", "Ssn"]);
+        assert_eq!(split("IBANs"), ["IBANs"]);
+    }
+
+    #[test]
+    fn words_are_found_in_any_case() {
+        assert!(word(b"Completed").is(API));
+        assert!(word(b"although").is(TEXT));
+        assert!(word(b"abandon").is(BIP39));
+        assert_eq!(word(b"PASSWORD").label(), Some(Kind::Password));
+        assert!(!word(b"zyxanthe").is(KNOWN));
+        let bip = include_str!("data/bip39_english.txt").lines().count();
+        assert_eq!(bip, 2048);
+    }
+}
