@@ -8,6 +8,7 @@ pub mod evidence;
 pub mod field_rules;
 pub mod http;
 pub mod identity;
+pub mod journal;
 pub mod keyring;
 pub mod observe;
 pub mod policy;

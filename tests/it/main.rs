@@ -12,6 +12,7 @@ mod canary;
 mod cli_demo;
 mod clients;
 mod commands;
+mod crash;
 mod evidence;
 mod harness;
 mod headers;
