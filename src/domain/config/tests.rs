@@ -98,9 +98,7 @@ fn the_example_shows_true_defaults() {
                 "field_bytes",
                 "fields = 128",
                 "connections",
-                "segment_size",
-                "max_bytes = \"16GiB",
-                "sync_interval",
+                "max_unwritten",
                 "format",
                 "filter",
                 "workers",
@@ -118,7 +116,7 @@ fn the_example_shows_true_defaults() {
             format!("{line}\n")
         })
         .collect();
-    assert!(text.contains("\nsegment_size = \"64MiB\""));
+    assert!(text.contains("\nmax_unwritten = 65536"));
     let mut shown = read(&text, &Machine::default()).unwrap();
     let silent = read(
         include_str!("../../../config/egret.toml"),

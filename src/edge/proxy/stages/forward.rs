@@ -1,7 +1,5 @@
 //! The way to the bank.
 
-use std::borrow::Cow;
-
 use pingora_core::protocols::Digest;
 use pingora_core::upstreams::peer::HttpPeer;
 use pingora_proxy::Session;
@@ -44,7 +42,7 @@ pub fn connected(exchange: &mut Exchange, peer: &HttpPeer, digest: Option<&Diges
         });
     exchange.note(|record| {
         record.traffic.upstream = address;
-        record.traffic.tls_version = version.map(Cow::Borrowed);
+        record.traffic.tls_version = version;
     });
 }
 
@@ -75,9 +73,5 @@ pub fn may_retry(session: &Session, exchange: &Exchange) -> bool {
         .as_ref()
         .and_then(|route| route.operation.as_ref())
         .is_some_and(|operation| operation.effect == Effect::Read);
-    // An answer that could not be recorded is not asked for again.
-    exchange.problem.is_none()
-        && is_read
-        && session.req_header().method.is_safe()
-        && !session.as_ref().retry_buffer_truncated()
+    is_read && session.req_header().method.is_safe() && !session.as_ref().retry_buffer_truncated()
 }
