@@ -460,6 +460,11 @@ fn is_token(bytes: &[u8]) -> bool {
     bytes.iter().all(|&byte| TOKEN[usize::from(byte)])
 }
 
+/// Whether a byte may stand in a token, such as a header name (RFC 9110, 5.6.2).
+pub fn is_token_byte(byte: u8) -> bool {
+    TOKEN[usize::from(byte)]
+}
+
 /// The characters of a token (RFC 9110, 5.6.2).
 pub(super) static TOKEN: [bool; 256] = {
     let mut table = [false; 256];

@@ -13,7 +13,9 @@ pub mod refusal;
 pub mod target;
 pub mod traceparent;
 
-pub use head::{BodyFraming, HeadLimits, HeadScanner, HeadSummary, HttpVersion, Progress};
+pub use head::{
+    BodyFraming, HeadLimits, HeadScanner, HeadSummary, HttpVersion, Progress, is_token_byte,
+};
 pub use headers::{FieldRole, nominated, role as field_role};
 pub use query::{ParameterRule, parameters, redact_query};
 pub use refusal::Refusal;

@@ -9,6 +9,7 @@ use super::super::text::{self, TextState, is_secret};
 use super::super::words::{self, KNOWN};
 use super::value::{self, Verdict};
 use super::{memo, target};
+use crate::domain::http::is_token_byte;
 
 /// Longest line that is read.
 pub(crate) const LINE_MAX: usize = 64 * 1024;
@@ -187,7 +188,7 @@ pub(crate) fn redact_line<'r>(
             && *at <= names::NAME_MAX
             && line[usize::from(line[0] == b':')..*at]
                 .iter()
-                .all(|b| is_token_char(*b))
+                .all(|b| is_token_byte(*b))
     });
     let Some(colon) = name_end else {
         return text::redact(core, line, sink, true, 1, &mut TextState::default());
@@ -211,27 +212,6 @@ pub(crate) fn redact_line<'r>(
     sink.keep(&line[colon + 1..start]);
     state.folded = Some(class);
     redact_value(core, class, &line[start..], sink);
-}
-
-fn is_token_char(b: u8) -> bool {
-    b.is_ascii_alphanumeric()
-        || matches!(
-            b,
-            b'!' | b'#'
-                | b'$'
-                | b'%'
-                | b'&'
-                | b'\''
-                | b'*'
-                | b'+'
-                | b'-'
-                | b'.'
-                | b'^'
-                | b'_'
-                | b'`'
-                | b'|'
-                | b'~'
-        )
 }
 
 fn redact_value<'r>(core: &'r Core, class: Class, value: &[u8], sink: &mut Sink<'r>) {
