@@ -1,7 +1,7 @@
-//! The cost of a record: handing it over, and writing it durably.
+//! The cost of a row: feeding it from the journal, and writing it durably.
 //!
-//! `cargo bench --bench ledger`. First a steady load goes through the recorder, and the CPU time of
-//! its two threads and the bytes written are told per row (`EGRET_BENCH_ROWS_PER_SECOND`, default
+//! `cargo bench --bench ledger`. First a steady load goes through the journal, and the CPU time of
+//! the ledger's two threads and the bytes written are told per row (`EGRET_BENCH_ROWS_PER_SECOND`, default
 //! 15,000; `EGRET_BENCH_ROWS`, default 150,000; `EGRET_BENCH_TOKENS`, default 64). Then come the timings of single steps. The rows
 //! are on disk (write-ahead log, `synchronous=FULL`) when a write returns, so the small batches
 //! show the disk as much as the program.
@@ -18,10 +18,13 @@ use std::time::{Duration, Instant};
 
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
+use egret::adapters::journal::{Journal, JournalSettings};
 use egret::adapters::ledger::detail::write_detail;
-use egret::adapters::ledger::{LedgerRecorder, RecordStore, RecorderSettings, SqliteStore};
+use egret::adapters::ledger::{LedgerFeed, RecordStore, SqliteStore};
+use egret::domain::journal::Source;
 use egret::domain::record::{
-    CallRecord, CallerVia, Fact, Fingerprint, Gateway, Pseudonym, Recorder, Subject, SubjectRole,
+    CallRecord, CallerVia, Fact, Fingerprint, Gateway, Pseudonym, Recorder, Step, Subject,
+    SubjectRole, Wait,
 };
 use egret::types::{
     CallId, Decision, Effect, Environment, Micros, Outcome, PiiClass, TokenType, TraceId,
@@ -58,7 +61,7 @@ impl Shared {
             tokens: setting("EGRET_BENCH_TOKENS", TOKENS).max(1),
             gateway: Arc::new(Gateway {
                 node: "gateway-1".into(),
-                version: "0.1.0",
+                version: "0.1.0".into(),
                 config_hash: "00112233aabbccdd".into(),
             }),
             callers: ["billing", "payouts", "onboarding"].map(Arc::from),
@@ -174,7 +177,7 @@ impl Shared {
         record.traffic.request_bytes = 412;
         record.traffic.response_bytes = 1_290 + (mixed >> 60);
         record.traffic.upstream = "203.0.113.7:443".parse().ok();
-        record.traffic.tls_version = Some("TLSv1.3");
+        record.traffic.tls_version = Some("TLSv1.3".into());
         let mut trace = [7; 16];
         trace[..8].copy_from_slice(&mixed.to_be_bytes());
         record.trace_id = TraceId::from_bytes(trace);
@@ -217,7 +220,7 @@ fn bytes_written() -> std::io::Result<u64> {
     Ok(line.and_then(|bytes| bytes.parse().ok()).unwrap_or(0))
 }
 
-/// Sends rows at a steady rate through the recorder and tells what they cost.
+/// Sends rows at a steady rate through the journal and tells what they cost the ledger.
 fn steady_load() -> Result<(), Box<dyn std::error::Error>> {
     let rate = setting("EGRET_BENCH_ROWS_PER_SECOND", 15_000).max(1);
     let rows = setting("EGRET_BENCH_ROWS", 150_000).max(1);
@@ -225,31 +228,35 @@ fn steady_load() -> Result<(), Box<dyn std::error::Error>> {
     let path = directory.path().join("egret.db");
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let store = runtime.block_on(SqliteStore::open(&path))?;
-    let settings = RecorderSettings {
-        capacity: 1_000_000,
-        ..RecorderSettings::default()
-    };
-    let recorder = LedgerRecorder::start(store, settings)?;
     let shared = Shared::new();
+    let settings = JournalSettings {
+        directory: directory.path().join("journal"),
+        segment_size: 64 << 20,
+        max_bytes: u64::MAX,
+        sync_interval: Duration::from_millis(100),
+    };
+    let journal = Journal::open(settings, &shared.gateway, |_| 0)?;
+    let mut reader = journal.reader();
+    reader.seek(None)?;
+    let feed = LedgerFeed::start(reader, store)?;
     let before = (cpu("egret-ledger")?, cpu("egret-sqlite")?, bytes_written()?);
     let start = Instant::now();
     let mut sent = 0;
     while sent < rows {
         let due = (start.elapsed().as_micros() as u64 * rate / 1_000_000).min(rows);
         for n in sent..due {
-            recorder.reserve()?;
-            recorder.submit(Box::new(shared.record(n)));
+            journal.append(Step::Completion, true, &shared.record(n), Wait::Nothing)?;
         }
         sent = due;
         thread::sleep(Duration::from_millis(2));
     }
-    while recorder.stats().written < rows {
+    while feed.stats().written < rows {
         thread::sleep(Duration::from_millis(10));
     }
     let ledger = cpu("egret-ledger")? - before.0;
     let sqlite = cpu("egret-sqlite")? - before.1;
     let written = bytes_written()? - before.2;
-    recorder.shutdown(Duration::from_secs(30))?;
+    feed.shutdown(Duration::from_secs(30))?;
     let micros = |nanos: u64| nanos as f64 / rows as f64 / 1_000.0;
     let each = |bytes: u64| bytes / rows;
     println!("{rows} rows at {rate} a second; per row:");
@@ -276,34 +283,6 @@ fn assemble_detail(bencher: Bencher) {
         write_detail(&mut out, black_box(&record));
         out.len()
     });
-}
-
-/// What the thread of a call pays: reserving a place and handing the record over.
-#[divan::bench]
-fn reserve_and_submit(bencher: Bencher) {
-    struct Nowhere;
-    impl RecordStore for Nowhere {
-        type Error = &'static str;
-        async fn write(&mut self, records: &[Box<CallRecord>]) -> Result<usize, Self::Error> {
-            Ok(records.len())
-        }
-    }
-    let settings = RecorderSettings {
-        capacity: usize::MAX,
-        ..RecorderSettings::default()
-    };
-    let recorder = LedgerRecorder::start(Nowhere, settings).ok();
-    let shared = Shared::new();
-    bencher
-        .counter(ItemsCount::new(1_u32))
-        .with_inputs(|| Box::new(shared.record(1)))
-        .bench_local_values(|record| {
-            if let Some(recorder) = &recorder
-                && recorder.reserve().is_ok()
-            {
-                recorder.submit(record);
-            }
-        });
 }
 
 #[divan::bench(args = [1, 8, 64, 512], max_time = Duration::from_secs(3))]

@@ -190,7 +190,7 @@ fn tap_a_trade_answer(bencher: Bencher) {
 fn record() -> CallRecord {
     let gateway = Gateway {
         node: "edge-1".into(),
-        version: "0.1.0",
+        version: "0.1.0".into(),
         config_hash: "0123456789abcdef".into(),
     };
     CallRecord::new(

@@ -14,13 +14,13 @@ use tokio::sync::oneshot;
 
 use crate::adapters::callers_file::{CallersFile, CallersFileError, Poll};
 use crate::adapters::capture::Captures;
+use crate::adapters::journal::{Journal, JournalError, JournalSettings, ReadError};
 use crate::adapters::key_file::{self, KeyError};
-use crate::adapters::ledger::{
-    LedgerError, LedgerRecorder, RecorderSettings, SqliteStore, Unwritten,
-};
+use crate::adapters::ledger::{LedgerError, LedgerFeed, RecordStore, SqliteStore, Undrained};
 use crate::adapters::machine::{self, Machine};
 use crate::domain::catalog::{self, BaseUrl, Catalog, Provider};
 use crate::domain::config::{self, Config, Faults};
+use crate::domain::journal::Source;
 use crate::domain::keyring::Keyring;
 use crate::domain::record::{self, Recorder};
 use crate::domain::redact::{Redactor, RedactorBuilder, RuleError};
@@ -33,7 +33,8 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// How often the callers file is looked at for changes.
 const CALLERS_POLL: Duration = Duration::from_secs(1);
 
-/// How long a stop waits for the ledger, beyond the time for calls in flight.
+/// How long a stop waits for the journal, and then for the ledger, beyond the time for calls in
+/// flight.
 const FLUSH_TIME: Duration = Duration::from_secs(10);
 
 /// Why the gateway does not start.
@@ -68,6 +69,12 @@ pub enum StartError {
     /// The ledger cannot be opened.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// The journal cannot be opened.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The journal cannot be read where the ledger needs it.
+    #[error(transparent)]
+    Read(#[from] ReadError),
     /// The captures cannot be kept.
     #[error("cannot keep captures in {path}: {cause}")]
     Captures {
@@ -220,7 +227,8 @@ pub fn build_redactor(builder: RedactorBuilder) -> Result<Redactor, StartError> 
 /// The running gateway with everything around it.
 pub struct Running {
     server: Server,
-    recorder: Arc<LedgerRecorder>,
+    journal: Arc<Journal>,
+    feed: LedgerFeed,
     captures: Option<Arc<Captures>>,
     background: Background,
     drain: Duration,
@@ -231,8 +239,10 @@ pub struct Running {
 pub struct Stopped {
     /// The calls.
     pub calls: StopReport,
-    /// The records.
-    pub records: Result<(), Unwritten>,
+    /// How many records did not reach the journal.
+    pub unwritten: u64,
+    /// What the ledger lacks.
+    pub ledger: Result<(), Undrained>,
 }
 
 impl Running {
@@ -249,24 +259,31 @@ impl Running {
         let routes = Routes::new(catalog, &config)?;
         let servers = routes.servers();
         let runtime = runtime()?;
-        let store = runtime.block_on(SqliteStore::open(&config.ledger.path))?;
-        let settings = RecorderSettings {
-            capacity: config.ledger.max_unwritten,
-            ..RecorderSettings::default()
-        };
-        let recorder =
-            Arc::new(LedgerRecorder::start(store, settings).map_err(StartError::Thread)?);
+        let mut store = runtime.block_on(SqliteStore::open(&config.ledger.path))?;
+        let cursors = runtime.block_on(store.cursors())?;
+        let identity = Arc::new(record::Gateway {
+            node: config.node.as_ref().into(),
+            version: VERSION.into(),
+            config_hash: config.config_hash.clone(),
+        });
+        let known = |id| cursors.iter().copied().find(|cursor| cursor.journal == id);
+        let journal = Arc::new(Journal::open(
+            journal_settings(&config.journal),
+            &identity,
+            |id| known(id).map_or(0, |cursor| cursor.done_to),
+        )?);
+        let mut reader = journal.reader();
+        reader.seek(known(journal.id()))?;
+        let feed = LedgerFeed::start(reader, store).map_err(StartError::Thread)?;
         let gateway = Gateway::new(Parts {
-            identity: Arc::new(record::Gateway {
-                node: config.node.as_ref().into(),
-                version: VERSION,
-                config_hash: config.config_hash.clone(),
-            }),
+            identity,
             routes,
             keyring,
             callers: Arc::clone(&callers),
             caller_rules: config.callers.clone(),
-            recorder: Arc::clone(&recorder) as Arc<dyn Recorder>,
+            journal: Arc::clone(&journal),
+            recorder: Arc::clone(&journal) as Arc<dyn Recorder>,
+            loss: config.journal.policies,
             limits: FrontLimits::new(&config),
             captures: captures.clone(),
             in_flight: Arc::new(AtomicUsize::new(0)),
@@ -275,7 +292,8 @@ impl Running {
         let background = Background::start(runtime, servers, callers_file, callers)?;
         Ok(Self {
             server,
-            recorder,
+            journal,
+            feed,
             captures,
             background,
             drain: config.timeouts.drain,
@@ -294,8 +312,22 @@ impl Running {
         if let Some(captures) = &self.captures {
             captures.stop();
         }
-        let records = self.recorder.shutdown(FLUSH_TIME);
-        Stopped { calls, records }
+        let unwritten = self.journal.shutdown(FLUSH_TIME).err().unwrap_or(0);
+        let ledger = self.feed.shutdown(FLUSH_TIME);
+        Stopped {
+            calls,
+            unwritten,
+            ledger,
+        }
+    }
+}
+
+fn journal_settings(journal: &config::Journal) -> JournalSettings {
+    JournalSettings {
+        directory: journal.directory.clone(),
+        segment_size: journal.segment_size,
+        max_bytes: journal.max_bytes,
+        sync_interval: journal.sync_interval,
     }
 }
 

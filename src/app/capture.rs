@@ -110,7 +110,7 @@ pub fn record_reading(
     let call_id = CallId::from_parts(received_at.as_millis(), random);
     let gateway = Arc::new(record::Gateway {
         node: config.node.as_ref().into(),
-        version: VERSION,
+        version: VERSION.into(),
         config_hash: config.config_hash.clone(),
     });
     let mut record = CallRecord::new(call_id, received_at, gateway);

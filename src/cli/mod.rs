@@ -191,6 +191,7 @@ fn run_audit(config: &ConfigArgs, args: &audit::AuditArgs, out: &mut impl Write)
     let setup = Setup::read(&config.config).map_err(Failure::new)?;
     let context = audit::Context {
         now: clock::now(),
+        journal: &setup.config.journal.directory,
         colour: audit::colour_wanted(
             io::stdout().is_terminal(),
             std::env::var_os("NO_COLOR").as_deref(),

@@ -52,12 +52,15 @@ pub fn run(args: &ServeArgs) -> Outcome {
             "calls were cut off at the end of the drain time"
         );
     }
-    match stopped.records {
-        Ok(()) => {
-            tracing::info!("stopped; every record is in the ledger");
-            Ok(())
-        }
-        Err(unwritten) => Err(Failure::new(unwritten)),
+    match stopped.ledger {
+        Ok(()) => tracing::info!("stopped; every record is in the ledger"),
+        Err(undrained) => tracing::warn!("stopped; {undrained}"),
+    }
+    match stopped.unwritten {
+        0 => Ok(()),
+        records => Err(Failure::new(format!(
+            "{records} audit records could not be written to the journal and are lost"
+        ))),
     }
 }
 

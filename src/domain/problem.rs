@@ -121,7 +121,11 @@ problems! {
     /// No room for a record.
     RECORD_UNAVAILABLE = 503 "record_unavailable" Unavailable
         "The call cannot be recorded, so it was not made."
-        "Nothing was sent to the bank. Try again; if it persists, the audit ledger needs attention.";
+        "Nothing was sent to the bank. Try again; if it persists, the audit journal needs attention.";
+    /// The bank has answered, and that cannot be recorded.
+    ANSWER_UNRECORDED = 503 "answer_unrecorded" Forwarded
+        "The bank's answer cannot be recorded, so it is withheld. The call may have taken effect."
+        "Ask the bank for the state of the resource before you send the call again; the audit journal needs attention.";
     /// No connection to the bank.
     UPSTREAM_UNREACHABLE = 502 "upstream_unreachable" Unavailable
         "No connection to the bank could be made, so the call was not made."

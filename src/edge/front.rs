@@ -111,7 +111,7 @@ impl Front {
             let read = match head {
                 Head::Complete(read) => read,
                 Head::Refused(refusal) => {
-                    let answer = self.gateway.refuse_head(refusal, peer);
+                    let answer = self.gateway.refuse_head(refusal, peer).await;
                     send_and_linger(&mut stream, answer).await;
                     return;
                 }

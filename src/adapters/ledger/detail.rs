@@ -53,7 +53,7 @@ pub fn write_detail(out: &mut String, record: &CallRecord) {
     object.text("token_jti", credential.jti.as_deref());
     object.number("token_expires_at", credential.expires_at.map(|at| at.0));
     object.text("token_issuer", credential.issuer.as_deref());
-    object.text("token_fault", credential.fault);
+    object.text("token_fault", credential.fault.as_deref());
     if !subjects.is_empty() {
         object.key("subjects");
         for (index, subject) in subjects.iter().enumerate() {
@@ -82,15 +82,15 @@ pub fn write_detail(out: &mut String, record: &CallRecord) {
         object.text("minted_kind", Some(&mint.kind));
         object.number("minted_expires_at", mint.expires_at.map(|at| at.0));
     }
-    object.text("reason", *reason);
+    object.text("reason", reason.as_deref());
     object.count("attempts", u64::from(traffic.attempts));
     object.count("request_bytes", traffic.request_bytes);
     object.count("response_bytes", traffic.response_bytes);
     object.shown("upstream_address", traffic.upstream);
-    object.text("tls_version", traffic.tls_version);
+    object.text("tls_version", traffic.tls_version.as_deref());
     object.hex("trace_id", trace_id.as_ref().map(TraceId::as_bytes));
     object.text("node", Some(&gateway.node));
-    object.text("gateway_version", Some(gateway.version));
+    object.text("gateway_version", Some(&gateway.version));
     object.text("config_hash", Some(&gateway.config_hash));
     object.close();
 }

@@ -15,7 +15,7 @@ pub const START: Micros = Micros(1_767_323_045_000_000);
 fn gateway() -> Arc<Gateway> {
     Arc::new(Gateway {
         node: "node-1".into(),
-        version: "0.1.0",
+        version: "0.1.0".into(),
         config_hash: "00112233aabbccdd".into(),
     })
 }
@@ -82,7 +82,7 @@ pub fn full(n: u64) -> CallRecord {
     record.credential.jti = Some("0b4b8d7c-2f0e-4f0e-9d5b-0a0a0a0a0a0a".into());
     record.credential.expires_at = Some(Micros(START.0 + 3_600_000_000));
     record.credential.issuer = Some("https://id.sandbox.cybrid.app".into());
-    record.credential.fault = Some("no_signature");
+    record.credential.fault = Some("no_signature".into());
     record.add_subject(Subject {
         kind: "customer".into(),
         role: SubjectRole::Token,
@@ -105,14 +105,14 @@ pub fn full(n: u64) -> CallRecord {
         fingerprint: Some(Fingerprint::from_bytes(bytes(0xdd))),
         expires_at: Some(Micros(START.0 + 1_800_000_000)),
     });
-    record.reason = Some("report_only");
+    record.reason = Some("report_only".into());
     record.outcome = Outcome::Failure;
     record.status = Some(422);
     record.error_code = Some("invalid_parameter".into());
     record.traffic.request_bytes = 120;
     record.traffic.response_bytes = 340;
     record.traffic.upstream = Some("203.0.113.7:443".parse().unwrap());
-    record.traffic.tls_version = Some("TLSv1.3");
+    record.traffic.tls_version = Some("TLSv1.3".into());
     record.trace_id = TraceId::from_bytes(bytes(0xee));
     record
 }

@@ -15,10 +15,10 @@ pub const APPLICATION_ID: i64 = 0x4547_5254;
 
 /// The schema that this program writes (`PRAGMA user_version`): the number of the last file in
 /// `migrations/sqlite`.
-pub const SCHEMA_VERSION: i64 = 1;
+pub const SCHEMA_VERSION: i64 = 2;
 
-/// How long SQLite itself waits for a lock before it reports one. Short enough for the recorder to
-/// notice a stop meanwhile; the recorder tries again anyway.
+/// How long SQLite itself waits for a lock before it reports one. Short enough for the feed to
+/// notice a stop meanwhile; the feed tries again anyway.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Applied to the writer's connection once the file is known to be a ledger.

@@ -9,8 +9,9 @@ use sqlx::sqlite::{SqliteArguments, SqliteConnection};
 use sqlx::{Arguments, AssertSqlSafe, Connection, Executor};
 
 use super::detail::write_rest;
-use super::recorder::RecordStore;
+use super::feed::RecordStore;
 use super::schema::{LedgerError, open_writer};
+use crate::domain::journal::{Batch, Cursor, Gap, JournalId, Leaves};
 use crate::domain::record::{CallRecord, Subject, SubjectRole};
 use crate::types::{Micros, Outcome};
 
@@ -26,8 +27,9 @@ const ROWS_PER_STATEMENT: [usize; 5] = [256, 64, 16, 4, 1];
 /// The stored columns in the order of the bound values.
 const CALL_COLUMNS: &str = "call_id, received_at, forwarded_after, first_byte_after, \
     completed_after, profile_id, credential_id, minted_fingerprint, outcome, status, error_code, \
-    attempts, request_bytes, response_bytes, trace_high, trace_low, detail";
-const CALL_VALUES: usize = 17;
+    attempts, request_bytes, response_bytes, trace_high, trace_low, detail, journal_id, intent_seq, \
+    outcome_seq, completion_seq";
+const CALL_VALUES: usize = 21;
 const SUBJECT_COLUMNS: &str = "subject, call_id";
 const SUBJECT_VALUES: usize = 2;
 
@@ -109,10 +111,36 @@ impl SqliteStore {
 impl RecordStore for SqliteStore {
     type Error = LedgerError;
 
-    /// Writes all records in one durable transaction and says how many were not there before.
     async fn write(&mut self, records: &[Box<CallRecord>]) -> Result<usize, LedgerError> {
+        let rows = records.iter().map(|record| (&**record, Leaves::default()));
+        self.insert(rows.collect(), None).await
+    }
+
+    async fn drain(&mut self, batch: &Batch) -> Result<usize, LedgerError> {
+        let rows = batch.calls.iter().map(|call| (&*call.record, call.leaves));
+        self.insert(rows.collect(), Some(batch)).await
+    }
+
+    async fn cursors(&mut self) -> Result<Vec<Cursor>, LedgerError> {
         let mut open = self.take_connection().await?;
-        match insert(&mut open, &self.statements, records).await {
+        let cursors = read_cursors(&mut open.conn).await;
+        self.conn = Some(open);
+        cursors.map_err(|source| LedgerError::database(&self.path, "read", source))
+    }
+}
+
+/// A record and the events that it was made of.
+type CallRow<'a> = (&'a CallRecord, Leaves);
+
+impl SqliteStore {
+    /// Writes all rows in one durable transaction and says how many were not there before.
+    async fn insert(
+        &mut self,
+        rows: Vec<CallRow<'_>>,
+        batch: Option<&Batch>,
+    ) -> Result<usize, LedgerError> {
+        let mut open = self.take_connection().await?;
+        match insert(&mut open, &self.statements, rows, batch).await {
             Ok(added) => {
                 self.conn = Some(open);
                 Ok(added)
@@ -124,6 +152,73 @@ impl RecordStore for SqliteStore {
             }
         }
     }
+
+    /// Closes the ledger, so that all of it is in its one file.
+    ///
+    /// # Errors
+    /// [`LedgerError::Database`].
+    pub async fn close(mut self) -> Result<(), LedgerError> {
+        if let Some(open) = self.conn.take() {
+            open.conn
+                .close()
+                .await
+                .map_err(|source| LedgerError::database(&self.path, "close", source))?;
+        }
+        Ok(())
+    }
+}
+
+async fn read_cursors(conn: &mut SqliteConnection) -> Result<Vec<Cursor>, sqlx::Error> {
+    let rows: Vec<(Vec<u8>, i64, i64)> =
+        sqlx::query_as("SELECT journal, resume_at, done_to FROM journals")
+            .fetch_all(conn)
+            .await?;
+    let cursors = rows
+        .into_iter()
+        .filter_map(|(journal, resume_at, done_to)| {
+            Some(Cursor {
+                journal: JournalId::from_bytes(journal.try_into().ok()?),
+                resume_at: resume_at.try_into().ok()?,
+                done_to: done_to.try_into().ok()?,
+            })
+        });
+    Ok(cursors.collect())
+}
+
+/// Moves the cursor of a journal; gives the journal's number in this ledger.
+async fn write_cursor(conn: &mut SqliteConnection, cursor: &Cursor) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar(
+        "INSERT INTO journals (journal, resume_at, done_to) VALUES (?, ?, ?) \
+         ON CONFLICT (journal) DO UPDATE SET resume_at = excluded.resume_at, \
+         done_to = excluded.done_to RETURNING id",
+    )
+    .bind(&cursor.journal.as_bytes()[..])
+    .bind(count(cursor.resume_at))
+    .bind(count(cursor.done_to))
+    .fetch_one(conn)
+    .await
+}
+
+async fn write_gap(
+    conn: &mut SqliteConnection,
+    journal_id: i64,
+    seq: u64,
+    gap: &Gap,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO journal_gaps (journal_id, seq, began_at, ended_at, refused, shed, dropped) \
+         VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (journal_id, seq) DO NOTHING",
+    )
+    .bind(journal_id)
+    .bind(count(seq))
+    .bind(gap.from.0)
+    .bind(gap.to.0)
+    .bind(count(gap.refused))
+    .bind(count(gap.shed))
+    .bind(count(gap.dropped))
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
 fn identity(path: &Path) -> Option<(u64, u64)> {
@@ -165,21 +260,34 @@ fn insert_sql(table: &str, columns: &str, values: usize, rows: usize, key: &str)
 async fn insert(
     open: &mut Open,
     statements: &Statements,
-    records: &[Box<CallRecord>],
+    mut records: Vec<CallRow<'_>>,
+    batch: Option<&Batch>,
 ) -> Result<usize, sqlx::Error> {
     // In the order of the unique index, most inserts go where the one before went.
-    let mut records: Vec<&CallRecord> = records.iter().map(|record| &**record).collect();
-    records.sort_unstable_by_key(|record| record.call_id);
+    records.sort_unstable_by_key(|(record, _)| record.call_id);
     // Immediate: a transaction that begins as a reader cannot wait for another writer.
     let mut transaction = open.conn.begin_with("BEGIN IMMEDIATE").await?;
     let mut rows = Vec::with_capacity(records.len());
-    for record in &records {
+    for (record, leaves) in &records {
         let entries = open.dictionaries.resolve(&mut transaction, record).await?;
-        rows.push((*record, entries));
+        rows.push((*record, entries, *leaves));
+    }
+    let mut journal_id = None;
+    if let Some(batch) = batch {
+        let id = write_cursor(&mut transaction, &batch.cursor).await?;
+        for (seq, gap) in &batch.gaps {
+            write_gap(&mut transaction, id, *seq, gap).await?;
+        }
+        journal_id = Some(id);
     }
     let mut added = 0;
     let calls = chunks(&rows, &statements.calls, CALL_VALUES, |row, values| {
-        bind_call(row.0, row.1, values)
+        bind_call(row.0, row.1, values)?;
+        values.add(journal_id)?;
+        for seq in [row.2.intent, row.2.outcome, row.2.completion] {
+            values.add(seq.map(count))?;
+        }
+        Ok(())
     });
     for (sql, values) in calls {
         let query = sqlx::query_with(AssertSqlSafe(sql), values?);
@@ -187,7 +295,7 @@ async fn insert(
     }
     let subjects: Vec<(&CallRecord, &Subject)> = records
         .iter()
-        .flat_map(|record| {
+        .flat_map(|(record, _)| {
             record
                 .subjects
                 .iter()

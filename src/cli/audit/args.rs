@@ -35,7 +35,25 @@ pub enum AuditCommand {
     /// Count calls by operation, status, token type, outcome and caller
     #[command(after_help = STATS_EXAMPLES)]
     Stats(StatsArgs),
+    /// Make the ledger anew from the journal, with the gateway stopped
+    #[command(after_help = REBUILD_EXAMPLES)]
+    Rebuild(RebuildArgs),
 }
+
+/// What to rebuild.
+#[derive(Args, Clone, Debug)]
+pub struct RebuildArgs {
+    /// Go ahead although the journal does not begin at the beginning: the new ledger lacks what
+    /// came before
+    #[arg(long)]
+    pub partial: bool,
+}
+
+const REBUILD_EXAMPLES: &str = "\
+The old ledger is kept beside the new one, with .before-rebuild after its name.
+
+Examples:
+      egret audit rebuild";
 
 const QUERY_EXAMPLES: &str = "\
 Examples:

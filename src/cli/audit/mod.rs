@@ -1,7 +1,9 @@
-//! `egret audit`: reads the ledger for people and programs. It never writes to it.
+//! `egret audit`: reads the ledger for people and programs. It never writes to it, but for
+//! `rebuild`, which makes a new one.
 
 mod args;
 mod moment;
+mod rebuild;
 mod render;
 
 use std::future::Future;
@@ -11,8 +13,8 @@ use std::pin::pin;
 use std::time::Duration;
 
 pub use args::{
-    AuditArgs, AuditCommand, FilterArgs, Format, QueryArgs, RawSubject, ShowArgs, StatsArgs,
-    TailArgs,
+    AuditArgs, AuditCommand, FilterArgs, Format, QueryArgs, RawSubject, RebuildArgs, ShowArgs,
+    StatsArgs, TailArgs,
 };
 pub use moment::{Moment, NotAMoment};
 
@@ -32,6 +34,8 @@ const POLL: Duration = Duration::from_millis(250);
 pub struct Context<'a> {
     /// The present time, for `--from 15m`.
     pub now: Micros,
+    /// Directory of the journal.
+    pub journal: &'a Path,
     /// Colour tables: see [`colour_wanted`].
     pub colour: bool,
     /// Turns the kind and the raw value of an identifier into its pseudonym.
@@ -67,6 +71,9 @@ pub enum AuditError {
     /// Identifiers cannot be hashed without the key.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// The ledger could not be rebuilt.
+    #[error(transparent)]
+    Rebuild(#[from] rebuild::RebuildError),
     /// The result could not be written out.
     #[error("cannot write the result: {0}")]
     Output(#[from] io::Error),
@@ -88,6 +95,7 @@ pub async fn run(
         AuditCommand::Show(args) => run_show(ledger, args, context, out).await,
         AuditCommand::Tail(args) => run_tail(ledger, args, context, out, stop).await,
         AuditCommand::Stats(args) => run_stats(ledger, args, context, out).await,
+        AuditCommand::Rebuild(args) => rebuild::run(ledger, args, context, out).await,
     };
     match done.and_then(|()| Ok(out.flush()?)) {
         Err(AuditError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),

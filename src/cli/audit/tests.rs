@@ -56,6 +56,7 @@ impl Ledger {
     async fn try_run(&self, line: &str, colour: bool) -> Result<String, AuditError> {
         let mut out = Vec::new();
         let context = Context {
+            journal: Path::new(""),
             now: samples::received(60),
             colour,
             pseudonymise: &pseudonymise,
@@ -341,6 +342,7 @@ async fn tail_follows_until_it_is_stopped() {
     let ledger = Ledger::with(vec![samples::plain(1)]).await;
     let mut out = Vec::new();
     let context = Context {
+        journal: Path::new(""),
         now: samples::START,
         colour: false,
         pseudonymise: &pseudonymise,
@@ -376,6 +378,7 @@ async fn a_reader_that_leaves_is_no_error() {
     }
     let ledger = Ledger::with(vec![samples::plain(1)]).await;
     let context = Context {
+        journal: Path::new(""),
         now: samples::START,
         colour: false,
         pseudonymise: &pseudonymise,

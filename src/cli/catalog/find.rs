@@ -110,7 +110,7 @@ fn find<'a>(
     };
     let gateway = Gateway {
         node: "-".into(),
-        version: VERSION,
+        version: VERSION.into(),
         config_hash: "-".into(),
     };
     let mut record = CallRecord::new(CallId::floor(0), Micros(0), Arc::new(gateway));

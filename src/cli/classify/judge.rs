@@ -89,7 +89,7 @@ pub fn judge(court: &Court<'_>, bytes: &[u8], record: CallRecord) -> Verdict {
         Ok(()) => record.decision = Decision::Forwarded,
         Err(problem) => {
             record.decision = problem.decision;
-            record.reason.get_or_insert(problem.code);
+            record.reason.get_or_insert(problem.code.into());
             record.outcome = Outcome::Failure;
             record.status = Some(problem.status);
             verdict.problem = Some(problem);

@@ -124,7 +124,7 @@ fn answer(
     let config = providers.config.as_ref();
     let gateway = Gateway {
         node: config.map_or("-", |config| &*config.node).into(),
-        version: VERSION,
+        version: VERSION.into(),
         config_hash: config.map_or("-", |config| &*config.config_hash).into(),
     };
     let record = CallRecord::new(CallId::floor(now.as_millis()), now, Arc::new(gateway));

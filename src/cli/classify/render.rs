@@ -142,7 +142,11 @@ pub fn text(out: &mut impl Write, verdict: &Verdict) -> io::Result<()> {
             )?;
             writeln!(out, "  {}", problem.title)?;
             writeln!(out, "  {}", problem.detail)?;
-            if let Some(reason) = record.reason.filter(|reason| *reason != problem.code) {
+            if let Some(reason) = record
+                .reason
+                .as_deref()
+                .filter(|reason| *reason != problem.code)
+            {
                 writeln!(out, "  In the record: {reason}")?;
             }
         }

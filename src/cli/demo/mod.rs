@@ -101,7 +101,7 @@ pub fn run(args: &DemoArgs, screen: Screen, out: &mut impl Write) -> Outcome {
     });
     let stopped = running.stop();
     told?;
-    stopped.records.map_err(Failure::new)?;
+    stopped.ledger.map_err(Failure::new)?;
     progress.finish(&score, out)?;
     runtime.block_on(show(&place, &ledger, &score, screen, out))?;
     let surprises = score.surprises.borrow();
@@ -206,6 +206,7 @@ async fn show(
     out: &mut impl Write,
 ) -> Outcome {
     let context = audit::Context {
+        journal: std::path::Path::new(""),
         now: clock::now(),
         colour: screen.colour,
         // No question here names anybody.

@@ -78,7 +78,7 @@ fn in_place(place: &Place, directory: &Path) -> Result<Vec<Finding>, Failure> {
     let stopped = running.stop();
     drop(guard);
     let calls = calls?;
-    stopped.records.map_err(Failure::new)?;
+    stopped.ledger.map_err(Failure::new)?;
 
     let mut sinks = vec![("log at trace level".to_owned(), buffer.take())];
     for file in ["ledger.db", "ledger.db-wal"] {

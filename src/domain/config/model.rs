@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::catalog::HttpVersion;
+use crate::domain::record::LossPolicies;
 use crate::domain::redact::{RedactorBuilder, UserRule};
 use crate::types::Environment;
 
@@ -29,6 +30,8 @@ pub struct Config {
     pub timeouts: Timeouts,
     /// How large things may be.
     pub limits: Limits,
+    /// The journal.
+    pub journal: Journal,
     /// The ledger.
     pub ledger: Ledger,
     /// File of the key that fingerprints and pseudonyms are made with; made on first start.
@@ -299,8 +302,21 @@ pub struct Limits {
 pub struct Ledger {
     /// SQLite file.
     pub path: PathBuf,
-    /// Records that may wait to be written; beyond it calls are refused.
-    pub max_unwritten: usize,
+}
+
+/// The journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Journal {
+    /// Directory of its segments.
+    pub directory: PathBuf,
+    /// Size of a segment, in bytes.
+    pub segment_size: u64,
+    /// Most bytes that are not in the ledger yet; beyond them calls are refused by policy.
+    pub max_bytes: u64,
+    /// Records that nobody waits for are on disk after this long.
+    pub sync_interval: Duration,
+    /// What may be lost of a record, by what the call can do.
+    pub policies: LossPolicies,
 }
 
 /// What is logged.

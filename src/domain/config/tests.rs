@@ -98,7 +98,9 @@ fn the_example_shows_true_defaults() {
                 "field_bytes",
                 "fields = 128",
                 "connections",
-                "max_unwritten",
+                "segment_size",
+                "max_bytes = \"16GiB",
+                "sync_interval",
                 "format",
                 "filter",
                 "workers",
@@ -116,7 +118,7 @@ fn the_example_shows_true_defaults() {
             format!("{line}\n")
         })
         .collect();
-    assert!(text.contains("\nmax_unwritten = 65536"));
+    assert!(text.contains("\nsegment_size = \"64MiB\""));
     let mut shown = read(&text, &Machine::default()).unwrap();
     let silent = read(
         include_str!("../../../config/egret.toml"),

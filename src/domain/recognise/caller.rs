@@ -44,7 +44,7 @@ pub fn caller<'f>(
         }
         Err(denial) => {
             // The record says exactly why; the caller learns no more than it must.
-            record.reason = Some(denial.code());
+            record.reason = Some(denial.code().into());
             Err(if denial.status() == problem::CALLER_UNIDENTIFIED.status {
                 problem::CALLER_UNIDENTIFIED
             } else {

@@ -25,7 +25,7 @@ pub fn credential(
             .material
             .as_ref()
             .map(|material| keyring.fingerprint(material.expose())),
-        fault: found.fault.map(|fault| fault.as_str()),
+        fault: found.fault.map(|fault| fault.as_str().into()),
         ..Credential::default()
     };
     if let Some(claims) = &found.claims {

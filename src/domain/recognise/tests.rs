@@ -20,7 +20,7 @@ fn catalog() -> Catalog {
 fn record() -> CallRecord {
     let gateway = Gateway {
         node: "n".into(),
-        version: "0",
+        version: "0".into(),
         config_hash: "h".into(),
     };
     CallRecord::new(CallId::floor(1), Micros(1_000), Arc::new(gateway))

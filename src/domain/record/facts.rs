@@ -1,5 +1,6 @@
 //! What one call leaves behind.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -72,7 +73,7 @@ pub struct Gateway {
     /// Name of this node, from the configuration.
     pub node: Box<str>,
     /// Version of the program.
-    pub version: &'static str,
+    pub version: Cow<'static, str>,
     /// First 16 hexadecimal digits of the SHA-256 of the effective configuration.
     pub config_hash: Box<str>,
 }
@@ -174,7 +175,7 @@ pub struct Credential {
     /// Issuer as claimed, if the provider file lists it.
     pub issuer: Option<Arc<str>>,
     /// Why the credential is malformed: a stable code.
-    pub fault: Option<&'static str>,
+    pub fault: Option<Cow<'static, str>>,
 }
 
 impl Default for Credential {
@@ -290,7 +291,7 @@ pub struct Mint {
 }
 
 /// Bytes, attempts and addresses.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Traffic {
     /// Tries to reach the bank.
     pub attempts: u32,
@@ -301,7 +302,7 @@ pub struct Traffic {
     /// Address of the bank's server.
     pub upstream: Option<SocketAddr>,
     /// TLS version to the bank, such as `TLSv1.3`.
-    pub tls_version: Option<&'static str>,
+    pub tls_version: Option<Cow<'static, str>>,
 }
 
 /// The record of one call.
@@ -330,7 +331,7 @@ pub struct CallRecord {
     /// What the gateway did.
     pub decision: Decision,
     /// Why, as a stable code; `None` for a plain forward.
-    pub reason: Option<&'static str>,
+    pub reason: Option<Cow<'static, str>>,
     /// How it ended.
     pub outcome: Outcome,
     /// Status that the caller got; `None` if it got none.
@@ -425,7 +426,7 @@ mod tests {
     fn an_identifier_counts_once_whatever_its_roles() {
         let gateway = Gateway {
             node: "n".into(),
-            version: "0",
+            version: "0".into(),
             config_hash: "h".into(),
         };
         let mut record = CallRecord::new(CallId::floor(1), Micros(1), Arc::new(gateway));

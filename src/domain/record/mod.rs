@@ -5,6 +5,7 @@
 //! before it gets here: the types have no place for a raw header, URL or body.
 
 mod facts;
+mod loss;
 mod outcome;
 mod seam;
 
@@ -12,5 +13,6 @@ pub use facts::{
     CallRecord, Caller, CallerVia, Credential, Fact, Fingerprint, Gateway, Mint, PiiSet, Pseudonym,
     Subject, SubjectRole, Target, Times, Traffic,
 };
+pub use loss::{LossPolicies, LossPolicy, OperationClass, Wait};
 pub use outcome::{Answer, judge};
-pub use seam::{OpenRecord, Recorder, RecorderFull};
+pub use seam::{NotRecorded, OpenRecord, Recorder, Step, Ticket};

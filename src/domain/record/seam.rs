@@ -1,44 +1,72 @@
-//! Where the proxy hands over its record.
+//! Where the proxy hands over what it knows of a call, step by step.
 
 use std::sync::Arc;
 
-use super::CallRecord;
+use super::{CallRecord, LossPolicy, Wait};
 
-/// There is no room to keep another record. The call must not go on: nothing proceeds unrecorded.
+/// The record could not be taken, or did not get as far as was waited for. What depends on it
+/// must not go on: nothing proceeds unrecorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no room for another audit record: the writer has fallen behind or failed")]
-pub struct RecorderFull;
+#[error("the audit record cannot be kept: the journal has failed or is full")]
+pub struct NotRecorded;
 
-/// Takes records. Implementations neither block nor fail once a place has been reserved.
-pub trait Recorder: Send + Sync {
-    /// Reserves the place of one record before the call goes on.
-    ///
-    /// # Errors
-    /// [`RecorderFull`] when the stated bound of unwritten records is reached or the writer failed.
-    fn reserve(&self) -> Result<(), RecorderFull>;
-
-    /// Hands over a finished record into its reserved place.
-    fn submit(&self, record: Box<CallRecord>);
+/// What a call has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Step {
+    /// It is about to go to the bank.
+    Intent,
+    /// Its answer is about to go to the caller.
+    Outcome,
+    /// It is over.
+    Completion,
 }
 
-/// A record that has its place and is still being filled. It reaches the recorder exactly once:
-/// by [`OpenRecord::close`], or when it is dropped (the exchange was cut off), as it then stands.
+/// A record that was taken and is on its way to the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ticket {
+    /// Its number in the journal.
+    pub seq: u64,
+    /// How far it must come.
+    pub wait: Wait,
+}
+
+/// Takes records of calls. Implementations do not block.
+pub trait Recorder: Send + Sync {
+    /// Takes what is known at one step. `first` says that the recorder has taken nothing of this
+    /// call before: it must then keep all of the record, and may refuse. Later steps are kept for
+    /// as long as memory allows even while nothing can be written, so that the record is whole
+    /// once that is over.
+    ///
+    /// # Errors
+    /// [`NotRecorded`] when the step does not, or not for now, reach the disk.
+    fn append(
+        &self,
+        step: Step,
+        first: bool,
+        record: &CallRecord,
+        wait: Wait,
+    ) -> Result<Ticket, NotRecorded>;
+}
+
+/// A record that is still being filled. Its last step reaches the recorder exactly once: by
+/// [`OpenRecord::finish`], or when it is dropped (the exchange was cut off), as it then stands.
 pub struct OpenRecord {
     record: Option<Box<CallRecord>>,
     recorder: Arc<dyn Recorder>,
+    policy: LossPolicy,
+    /// The recorder has taken a step.
+    known: bool,
 }
 
 impl OpenRecord {
-    /// Reserves a place and opens the record.
-    ///
-    /// # Errors
-    /// [`RecorderFull`], with nothing recorded.
-    pub fn open(recorder: &Arc<dyn Recorder>, record: CallRecord) -> Result<Self, RecorderFull> {
-        recorder.reserve()?;
-        Ok(Self {
+    /// Opens a record; nothing is handed over yet.
+    pub fn open(recorder: &Arc<dyn Recorder>, record: CallRecord, policy: LossPolicy) -> Self {
+        Self {
             record: Some(Box::new(record)),
             recorder: Arc::clone(recorder),
-        })
+            policy,
+            known: false,
+        }
     }
 
     /// Changes the record, while it is open.
@@ -51,21 +79,46 @@ impl OpenRecord {
         self.record.as_deref()
     }
 
-    /// Hands the record over.
-    pub fn close(mut self) {
-        self.hand_over();
+    /// Hands over the intent or the outcome, if the policy demands it. A ticket must be waited
+    /// for before the call goes on.
+    ///
+    /// # Errors
+    /// [`NotRecorded`]; if nothing was recorded before, then nothing is later either.
+    pub fn step(&mut self, step: Step) -> Result<Option<Ticket>, NotRecorded> {
+        match self.policy.wait() {
+            Wait::Nothing => Ok(None),
+            wait => self.append(step, wait).map(Some),
+        }
     }
 
-    fn hand_over(&mut self) {
-        if let Some(record) = self.record.take() {
-            self.recorder.submit(record);
+    /// Hands the record over for the last time; nobody has to wait.
+    ///
+    /// # Errors
+    /// [`NotRecorded`]: this last step may be missing, what came before is kept.
+    pub fn finish(mut self) -> Result<Ticket, NotRecorded> {
+        let done = self.append(Step::Completion, Wait::Nothing);
+        self.record = None;
+        done
+    }
+
+    fn append(&mut self, step: Step, wait: Wait) -> Result<Ticket, NotRecorded> {
+        let record = self.record.as_deref().ok_or(NotRecorded)?;
+        let first = !self.known;
+        let done = self.recorder.append(step, first, record, wait);
+        if done.is_err() && first {
+            // Refused whole; it has been counted once.
+            self.record = None;
         }
+        self.known = true;
+        done
     }
 }
 
 impl Drop for OpenRecord {
     fn drop(&mut self) {
-        self.hand_over();
+        if self.record.is_some() {
+            let _ = self.append(Step::Completion, Wait::Nothing);
+        }
     }
 }
 
@@ -78,48 +131,81 @@ mod tests {
 
     #[derive(Default)]
     struct Memory {
-        full: bool,
-        records: Mutex<Vec<CallRecord>>,
+        failing: bool,
+        steps: Mutex<Vec<(Step, bool, Outcome, Wait)>>,
     }
 
     impl Recorder for Memory {
-        fn reserve(&self) -> Result<(), RecorderFull> {
-            if self.full { Err(RecorderFull) } else { Ok(()) }
-        }
-        fn submit(&self, record: Box<CallRecord>) {
-            self.records.lock().push(*record);
+        fn append(
+            &self,
+            step: Step,
+            first: bool,
+            record: &CallRecord,
+            wait: Wait,
+        ) -> Result<Ticket, NotRecorded> {
+            self.steps.lock().push((step, first, record.outcome, wait));
+            if self.failing {
+                return Err(NotRecorded);
+            }
+            Ok(Ticket { seq: 0, wait })
         }
     }
 
-    fn record() -> CallRecord {
+    fn open(memory: &Arc<Memory>, policy: LossPolicy) -> OpenRecord {
         let gateway = Gateway {
             node: "n".into(),
-            version: "0",
+            version: "0".into(),
             config_hash: "h".into(),
         };
-        CallRecord::new(CallId::floor(1), Micros(1_000), Arc::new(gateway))
-    }
-
-    #[test]
-    fn a_record_is_handed_over_once_closed_or_dropped() {
-        let memory = Arc::new(Memory::default());
+        let record = CallRecord::new(CallId::floor(1), Micros(1_000), Arc::new(gateway));
         let recorder: Arc<dyn Recorder> = memory.clone();
-        let mut closed = OpenRecord::open(&recorder, record()).unwrap();
-        closed.update(|r| r.outcome = Outcome::Success);
-        closed.close();
-        drop(OpenRecord::open(&recorder, record()).unwrap());
-        let outcomes: Vec<_> = memory.records.lock().iter().map(|r| r.outcome).collect();
-        assert_eq!(outcomes, [Outcome::Success, Outcome::Unknown]);
+        OpenRecord::open(&recorder, record, policy)
     }
 
     #[test]
-    fn a_full_recorder_refuses_before_anything_happens() {
+    fn each_step_is_handed_over_once_and_the_last_also_by_dropping() {
+        let memory = Arc::new(Memory::default());
+        let mut record = open(&memory, LossPolicy::Strict);
+        record.step(Step::Intent).unwrap().unwrap();
+        record.update(|r| r.outcome = Outcome::Success);
+        record.step(Step::Outcome).unwrap().unwrap();
+        record.finish().unwrap();
+        drop(open(&memory, LossPolicy::Strict));
+        assert_eq!(
+            *memory.steps.lock(),
+            [
+                (Step::Intent, true, Outcome::Unknown, Wait::Durable),
+                (Step::Outcome, false, Outcome::Success, Wait::Durable),
+                (Step::Completion, false, Outcome::Success, Wait::Nothing),
+                (Step::Completion, true, Outcome::Unknown, Wait::Nothing),
+            ]
+        );
+    }
+
+    #[test]
+    fn what_may_be_shed_is_recorded_once_at_the_end() {
+        let memory = Arc::new(Memory::default());
+        let mut record = open(&memory, LossPolicy::Shed);
+        assert_eq!(record.step(Step::Intent), Ok(None));
+        assert_eq!(record.step(Step::Outcome), Ok(None));
+        record.finish().unwrap();
+        let steps = memory.steps.lock();
+        assert_eq!(
+            *steps,
+            [(Step::Completion, true, Outcome::Unknown, Wait::Nothing)]
+        );
+    }
+
+    #[test]
+    fn a_call_that_was_refused_for_want_of_a_record_leaves_none() {
         let memory = Arc::new(Memory {
-            full: true,
+            failing: true,
             ..Memory::default()
         });
-        let recorder: Arc<dyn Recorder> = memory.clone();
-        assert!(OpenRecord::open(&recorder, record()).is_err());
-        assert!(memory.records.lock().is_empty());
+        let mut record = open(&memory, LossPolicy::Strict);
+        assert_eq!(record.step(Step::Intent), Err(NotRecorded));
+        assert!(record.get().is_none());
+        drop(record);
+        assert_eq!(memory.steps.lock().len(), 1);
     }
 }

@@ -2,12 +2,12 @@
 //!
 //! ```text
 //! head (front) → target → identify → route → match → classify → authorize → open record
-//!   → equip → forward → tap → respond → close record
+//!   → intent on disk → equip → forward → tap → outcome on disk → respond → close record
 //! ```
 //!
 //! Each stage is a file under `stages/`; this file only calls them in order. A stage returns
 //! `Ok` or the [`Problem`] to answer with; refusals are recorded like successes. Nothing here
-//! blocks, and nothing waits for a sink.
+//! blocks; the only thing that a call waits for is the journal (`stages::gate`).
 
 mod exchange;
 mod fields;
@@ -29,12 +29,13 @@ use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::{FailToProxy, ProxyHttp, Session};
 
 use crate::adapters::capture::Captures;
+use crate::adapters::journal::Journal;
 use crate::domain::config::Config;
 use crate::domain::http::{HeadLimits, Refusal};
 use crate::domain::identity::CallerBook;
 use crate::domain::keyring::Keyring;
 use crate::domain::problem::Problem;
-use crate::domain::record::{self, Recorder};
+use crate::domain::record::{self, LossPolicies, Recorder};
 
 pub use exchange::Exchange;
 pub use routes::{RouteError, Routes};
@@ -68,8 +69,12 @@ pub struct Parts {
     pub callers: Arc<ArcSwap<CallerBook>>,
     /// How callers are told apart without a key.
     pub caller_rules: crate::domain::config::Callers,
-    /// Takes the records.
+    /// Keeps the records.
+    pub journal: Arc<Journal>,
+    /// Takes the records: the same journal.
     pub recorder: Arc<dyn Recorder>,
+    /// What may be lost of them.
+    pub loss: LossPolicies,
     /// Sizes and times before there is a call.
     pub limits: FrontLimits,
     /// Captures calls for debugging, where the configuration asks for it.
@@ -112,12 +117,13 @@ impl Gateway {
     }
 
     /// Records a request whose head was refused, and gives the bytes to answer with.
-    pub fn refuse_head(&self, refusal: Refusal, peer: Option<SocketAddr>) -> Bytes {
-        let exchange = Exchange::begin(&self.0);
+    pub async fn refuse_head(&self, refusal: Refusal, peer: Option<SocketAddr>) -> Bytes {
+        let mut exchange = Exchange::begin(&self.0);
         let problem = Problem::from(refusal);
-        let answer = stages::respond::raw(&problem, exchange.call_id());
-        stages::close::refused_head(&self.0, exchange, &problem, peer);
-        answer
+        stages::close::open_refused_head(&self.0, &mut exchange, &problem, peer);
+        let problem = stages::gate::refusal(&self.0, &mut exchange, problem).await;
+        stages::close::hand_over(&mut exchange);
+        stages::respond::raw(&problem, exchange.call_id())
     }
 }
 
@@ -135,10 +141,14 @@ impl ProxyHttp for Gateway {
 
     /// Receives the request: true when it has been answered here.
     async fn request_filter(&self, session: &mut Session, exchange: &mut Exchange) -> Result<bool> {
-        match stages::receive(&self.0, session, exchange) {
+        let mut received = stages::receive(&self.0, session, exchange);
+        if received.is_ok() {
+            received = stages::gate::intent(&self.0, exchange).await;
+        }
+        match received {
             Ok(()) => Ok(false),
             Err(problem) => {
-                stages::respond::refuse(session, exchange, &problem).await?;
+                stages::respond::refuse(&self.0, session, exchange, problem).await?;
                 Ok(true)
             }
         }
@@ -200,7 +210,17 @@ impl ProxyHttp for Gateway {
         stages::tap::response_head(&self.0, response, exchange);
         stages::capture::response_head(exchange, response);
         stages::map_error::head(response, exchange)?;
-        stages::respond::pass_on(response, exchange)
+        stages::respond::pass_on(response, exchange)?;
+        let status = response.status.as_u16();
+        if status >= 200 {
+            stages::gate::outcome(&self.0, exchange, status)
+                .await
+                .map_err(|problem| {
+                    exchange.fail_with(problem);
+                    Error::new_in(ErrorType::HTTPStatus(problem.status))
+                })?;
+        }
+        Ok(())
     }
 
     fn upstream_response_body_filter(
@@ -263,7 +283,7 @@ impl ProxyHttp for Gateway {
         error: &Error,
         exchange: &mut Exchange,
     ) -> FailToProxy {
-        stages::respond::fail(session, exchange, error).await
+        stages::respond::fail(&self.0, session, exchange, error).await
     }
 
     async fn logging(&self, session: &mut Session, error: Option<&Error>, exchange: &mut Exchange) {

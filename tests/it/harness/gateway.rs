@@ -334,6 +334,13 @@ impl Gateway {
         (ran, std::mem::replace(&mut self.config, fresh))
     }
 
+    /// Kills the process at once, as `kill -9` does; gives what is left to look at.
+    pub fn kill(mut self) -> Config {
+        self.child.kill().expect("kill");
+        self.wait();
+        std::mem::replace(&mut self.config, Config::new())
+    }
+
     /// Waits for the end of the process.
     pub fn wait(&mut self) -> Ran {
         let status = eventually("the gateway has ended", || {

@@ -223,13 +223,13 @@ fn profile_texts(record: &CallRecord) -> [Option<&str>; 20] {
         target.path_template.as_deref(),
         target.accept_version.as_deref(),
         Some(record.credential.token_type.as_str()),
-        record.credential.fault,
+        record.credential.fault.as_deref(),
         record.mint.as_ref().map(|mint| &*mint.kind),
         Some(record.decision.as_str()),
-        record.reason,
-        record.traffic.tls_version,
+        record.reason.as_deref(),
+        record.traffic.tls_version.as_deref(),
         Some(&record.gateway.node),
-        Some(record.gateway.version),
+        Some(&record.gateway.version),
         Some(&record.gateway.config_hash),
     ]
 }

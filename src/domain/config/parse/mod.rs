@@ -160,6 +160,7 @@ fn read(
     providers::check_loops(&providers, &listeners, top);
     let timeouts = sections::read_timeouts(top);
     let limits = sections::read_limits(top);
+    let journal = sections::read_journal(top, &files, &data_dir);
     let ledger = sections::read_ledger(top, &files, &data_dir);
     let (fingerprint_key_file, capture_key_file) = sections::read_keys(top, &files, &data_dir);
     let log = sections::read_log(top, surroundings);
@@ -179,6 +180,7 @@ fn read(
             .collect(),
         timeouts,
         limits,
+        journal,
         ledger,
         fingerprint_key_file,
         log,

@@ -1,4 +1,4 @@
-//! The plain sections: callers, timeouts, limits, ledger, keys and log.
+//! The plain sections: callers, timeouts, limits, journal, ledger, keys and log.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use super::files::Files;
 use super::{CallerName, Surroundings};
-use crate::domain::config::model::{Callers, Ledger, Limits, Log, LogFormat, Timeouts};
+use crate::domain::config::model::{Callers, Journal, Ledger, Limits, Log, LogFormat, Timeouts};
 use crate::domain::config::reader::{DurationIn, IntegerIn, OneOf, Problem, SizeIn, Table, Text};
+use crate::domain::record::{LossPolicies, LossPolicy, OperationClass};
 
 /// Longest time that anything may take: no bank answers later, and a stuck call holds memory
 /// and an open record for as long.
@@ -165,15 +166,81 @@ pub(super) fn read_ledger(top: &Table<'_>, files: &Files<'_>, data_dir: &Path) -
             "ledger.db",
             "SQLite file with one row per call.",
         ),
-        max_unwritten: table
-            .value(
-                "max_unwritten",
-                // A record takes about 1 KB: up to 1 GB.
-                &IntegerIn(64..=1_000_000),
-                65_536,
-                "Records that may wait to be written; beyond it calls are refused.",
-            )
-            .value,
+    }
+}
+
+pub(super) fn read_journal(top: &Table<'_>, files: &Files<'_>, data_dir: &Path) -> Journal {
+    let table = top.table("journal");
+    let directory = files.in_data_dir(
+        &table,
+        "dir",
+        data_dir,
+        "journal",
+        "Directory of the journal; on a local disk. One process has it at a time.",
+    );
+    let segment_size = table.value(
+        "segment_size",
+        // The smallest holds some thousand records; the largest is read in memory at a start.
+        &SizeIn(1 << 20..=1 << 30),
+        64 << 20,
+        "Size of a journal file; its room is taken when it is begun.",
+    );
+    let max_bytes = table.value(
+        "max_bytes",
+        &SizeIn(1 << 20..=1 << 50),
+        16 << 30,
+        "Most that the journal may hold that is not in the ledger yet, as when the ledger is away; \
+         beyond it calls are refused as their policy says.",
+    );
+    let sync_interval = table.value(
+        "sync_interval",
+        &DurationIn(Duration::from_millis(1)..=Duration::from_secs(10)),
+        Duration::from_millis(100),
+        "Records that no answer waits for are on disk after this long.",
+    );
+    let words = OneOf(&[
+        ("strict", LossPolicy::Strict),
+        ("process_safe", LossPolicy::ProcessSafe),
+        ("shed", LossPolicy::Shed),
+    ]);
+    let policies = table.table("policy");
+    let mut found = LossPolicies::default();
+    for (class, meaning) in [
+        (
+            OperationClass::Read,
+            "Reads that show no personal data. `strict`: refused when they cannot be recorded; the \
+             intent is on disk before the bank is asked, the outcome before the caller is \
+             answered. `process_safe`: the same, but both reach the disk within `sync_interval`. \
+             `shed`: go on unrecorded, and are counted.",
+        ),
+        (
+            OperationClass::PersonalRead,
+            "Reads that show personal data.",
+        ),
+        (OperationClass::Write, "What creates or changes a resource."),
+        (OperationClass::Money, "What moves money or commits to it."),
+        (
+            OperationClass::Mint,
+            "What creates a token, a key or another secret.",
+        ),
+        (
+            OperationClass::AccessChange,
+            "What changes who may do or see what.",
+        ),
+        (
+            OperationClass::Unknown,
+            "What the catalog does not know, and refused requests.",
+        ),
+    ] {
+        let policy = policies.value(class.as_str(), &words, found.get(class), meaning);
+        found.set(class, policy.value);
+    }
+    Journal {
+        directory,
+        segment_size: segment_size.value as u64,
+        max_bytes: max_bytes.value as u64,
+        sync_interval: sync_interval.value,
+        policies: found,
     }
 }
 

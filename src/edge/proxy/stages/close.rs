@@ -11,14 +11,17 @@ use crate::adapters::clock;
 use crate::domain::credential::token_claims;
 use crate::domain::observe::Observations;
 use crate::domain::problem::Problem;
-use crate::domain::record::{Answer, CallRecord, Mint, OpenRecord, SubjectRole, judge};
+use crate::domain::record::{
+    Answer, CallRecord, Mint, OpenRecord, OperationClass, SubjectRole, judge,
+};
 use crate::types::{Decision, Micros, Outcome};
 
 /// Completes and closes the record of an exchange that went through Pingora.
 pub fn exchange(session: &mut Session, exchange: &mut Exchange, error: Option<&Error>) {
-    let Some(mut open) = exchange.record.take() else {
-        // Refused for want of room: said in the log, since it cannot be said in the ledger.
-        tracing::error!(
+    let Some(mut open) = exchange.record.take().filter(|open| open.get().is_some()) else {
+        // Refused for want of a record: the journal counts it. Not an error for each of them,
+        // since there may be thousands; the journal has said what is wrong.
+        tracing::debug!(
             call = %exchange.call_id(),
             "a call was refused because it could not be recorded"
         );
@@ -59,7 +62,7 @@ pub fn exchange(session: &mut Session, exchange: &mut Exchange, error: Option<&E
             }
         }
         if let Some(problem) = problem {
-            record.reason.get_or_insert(problem.code);
+            record.reason.get_or_insert(problem.code.into());
             if record.decision == Decision::Forwarded {
                 record.decision = problem.decision;
             }
@@ -73,7 +76,16 @@ pub fn exchange(session: &mut Session, exchange: &mut Exchange, error: Option<&E
             record.pii = Default::default();
         }
     });
-    open.close();
+    exchange.record = Some(open);
+    hand_over(exchange);
+}
+
+/// Hands the record over for the last time.
+pub fn hand_over(exchange: &mut Exchange) {
+    // If it cannot be taken, the journal counts it and says so.
+    if let Some(open) = exchange.record.take() {
+        let _ = open.finish();
+    }
 }
 
 fn exchange_failed(answer: Answer) -> bool {
@@ -112,25 +124,20 @@ fn note_mint(
     });
 }
 
-/// Records a request whose head was refused before Pingora saw it.
-pub fn refused_head(
+/// Opens the record of a request whose head was refused before Pingora saw it.
+pub fn open_refused_head(
     parts: &Parts,
-    exchange: Exchange,
+    exchange: &mut Exchange,
     problem: &Problem,
     peer: Option<SocketAddr>,
 ) {
     let mut record = exchange.new_record(parts);
     record.caller.address = peer;
     record.decision = Decision::Refused;
-    record.reason = Some(problem.code);
+    record.reason = Some(problem.code.into());
     record.outcome = Outcome::Failure;
     record.status = Some(problem.status);
     record.times.completed_at = Some(clock::now());
-    match OpenRecord::open(&parts.recorder, record) {
-        Ok(open) => open.close(),
-        Err(_) => tracing::error!(
-            call = %exchange.call_id(),
-            "a refused request could not be recorded"
-        ),
-    }
+    let policy = parts.loss.get(OperationClass::of(&record));
+    exchange.record = Some(OpenRecord::open(&parts.recorder, record, policy));
 }

@@ -1,5 +1,7 @@
 //! The way to the bank.
 
+use std::borrow::Cow;
+
 use pingora_core::protocols::Digest;
 use pingora_core::upstreams::peer::HttpPeer;
 use pingora_proxy::Session;
@@ -42,7 +44,7 @@ pub fn connected(exchange: &mut Exchange, peer: &HttpPeer, digest: Option<&Diges
         });
     exchange.note(|record| {
         record.traffic.upstream = address;
-        record.traffic.tls_version = version;
+        record.traffic.tls_version = version.map(Cow::Borrowed);
     });
 }
 
@@ -73,5 +75,9 @@ pub fn may_retry(session: &Session, exchange: &Exchange) -> bool {
         .as_ref()
         .and_then(|route| route.operation.as_ref())
         .is_some_and(|operation| operation.effect == Effect::Read);
-    is_read && session.req_header().method.is_safe() && !session.as_ref().retry_buffer_truncated()
+    // An answer that could not be recorded is not asked for again.
+    exchange.problem.is_none()
+        && is_read
+        && session.req_header().method.is_safe()
+        && !session.as_ref().retry_buffer_truncated()
 }

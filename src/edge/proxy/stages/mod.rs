@@ -6,6 +6,7 @@ pub mod classify;
 pub mod close;
 pub mod equip;
 pub mod forward;
+pub mod gate;
 pub mod identify;
 pub mod map_error;
 pub mod recognise;
@@ -19,13 +20,13 @@ use pingora_proxy::Session;
 use super::exchange::Route;
 use super::{Exchange, Parts};
 use crate::domain::http::Target;
-use crate::domain::problem::{self, Problem};
-use crate::domain::record::{CallRecord, OpenRecord};
+use crate::domain::problem::Problem;
+use crate::domain::record::{CallRecord, OpenRecord, OperationClass};
 
 /// Everything from the received request to the open record.
 ///
 /// # Errors
-/// The problem to answer with; it is on record, unless there was no room even for that.
+/// The problem to answer with; the record knows it.
 pub fn receive(
     parts: &Parts,
     session: &mut Session,
@@ -37,11 +38,10 @@ pub fn receive(
     let route = consider(parts, session, &mut record);
     if let Err(problem) = &route {
         record.decision = problem.decision;
-        record.reason.get_or_insert(problem.code);
+        record.reason.get_or_insert(problem.code.into());
     }
-    // A refused request is recorded too; without room for its record the answer says so.
-    let open = OpenRecord::open(&parts.recorder, record);
-    exchange.record = Some(open.map_err(|_| problem::RECORD_UNAVAILABLE)?);
+    let policy = parts.loss.get(OperationClass::of(&record));
+    exchange.record = Some(OpenRecord::open(&parts.recorder, record, policy));
     let route = route?;
     exchange.allow(
         route

@@ -5,8 +5,9 @@ use pingora_error::{Error, ErrorSource, ErrorType, Result};
 use pingora_http::ResponseHeader;
 use pingora_proxy::{FailToProxy, Session};
 
-use super::super::Exchange;
+use super::super::{Exchange, Parts};
 use super::equip::CALL_ID;
+use super::gate;
 use crate::domain::identity::CHALLENGE;
 use crate::domain::problem::{self, MEDIA_TYPE, Problem};
 use crate::types::CallId;
@@ -20,18 +21,25 @@ pub fn pass_on(response: &mut ResponseHeader, exchange: &Exchange) -> Result<()>
 
 /// Answers a request that was not let through.
 pub async fn refuse(
+    parts: &Parts,
     session: &mut Session,
     exchange: &mut Exchange,
-    problem: &Problem,
+    problem: Problem,
 ) -> Result<()> {
-    exchange.fail_with(*problem);
+    let problem = gate::refusal(parts, exchange, problem).await;
+    exchange.fail_with(problem);
     // The caller may still be sending a body that nobody will read.
     session.set_keepalive(None);
-    write(session, exchange.call_id(), problem).await
+    write(session, exchange.call_id(), &problem).await
 }
 
 /// Answers a call that could not be completed.
-pub async fn fail(session: &mut Session, exchange: &mut Exchange, error: &Error) -> FailToProxy {
+pub async fn fail(
+    parts: &Parts,
+    session: &mut Session,
+    exchange: &mut Exchange,
+    error: &Error,
+) -> FailToProxy {
     let caller_is_gone = *error.esource() == ErrorSource::Downstream
         && matches!(
             error.etype(),
@@ -40,7 +48,7 @@ pub async fn fail(session: &mut Session, exchange: &mut Exchange, error: &Error)
                 | ErrorType::ConnectionClosed
                 | ErrorType::WriteTimedout
         );
-    let problem = *exchange
+    let diagnosed = *exchange
         .problem
         .get_or_insert_with(|| diagnose(error, exchange.sent));
     let started = session
@@ -48,6 +56,8 @@ pub async fn fail(session: &mut Session, exchange: &mut Exchange, error: &Error)
         .is_some_and(|header| !header.status.is_informational());
     let mut error_code = 0;
     if !caller_is_gone && !started {
+        let problem = gate::refusal(parts, exchange, diagnosed).await;
+        exchange.fail_with(problem);
         error_code = problem.status;
         session.set_keepalive(None);
         if write(session, exchange.call_id(), &problem).await.is_err() {

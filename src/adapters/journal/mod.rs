@@ -1,0 +1,452 @@
+//! The journal on disk: the record of truth, and the only thing that a call waits for.
+//!
+//! [`Journal::append`] encodes an event, gives it its number and adds it to a buffer; one thread
+//! writes what has gathered there and syncs it once for all (`writer`). [`Journal::settled`] waits
+//! until an event has come as far as its policy demands (`wait`). No lock is held across I/O.
+//! `log` decides what is written where and what is known to be on disk; `files` is the file
+//! system; `reader` reads the journal back for ledgers.
+//!
+//! Nothing here changes or removes an event that is on disk.
+
+mod files;
+mod log;
+mod reader;
+mod wait;
+mod writer;
+
+#[cfg(test)]
+mod memory;
+#[cfg(test)]
+mod tests;
+
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc;
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+
+use crate::adapters::{clock, entropy};
+use crate::domain::journal::{
+    FRAME_HEADER, Gap, JournalId, Kind, MAX_PAYLOAD, PAYLOAD_PREFIX, Start, encode_call,
+    encode_start, push_frame,
+};
+use crate::domain::record::{CallRecord, Gateway, NotRecorded, Recorder, Step, Ticket, Wait};
+use crate::types::Micros;
+
+use files::Files;
+pub use files::{Directory, DirectoryError};
+use log::{Group, Log};
+pub use log::{RecoverError, Recovered};
+pub use reader::{ReadError, Reader};
+use wait::{Lanes, Marks, Settled};
+
+/// Most bytes of events that wait in memory to be written. At 400 bytes each that is 80,000: some
+/// seconds of traffic while the disk does not answer.
+const MAX_WAITING: usize = 32 << 20;
+
+/// How long one write or sync may take before new calls are refused: a disk that does not answer
+/// is as good as none, and callers' own timeouts are longer.
+const STALL: Duration = Duration::from_secs(5);
+
+/// Longest stated interval between syncs, and the default.
+pub const SYNC_INTERVAL: Duration = Duration::from_millis(100);
+
+/// How the journal works.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JournalSettings {
+    /// Directory of the segments.
+    pub directory: PathBuf,
+    /// Size of a segment, in bytes.
+    pub segment_size: u64,
+    /// Most bytes that no ledger has taken yet; beyond them calls are refused by their policy.
+    pub max_bytes: u64,
+    /// Events that nobody waits for are on disk after this long.
+    pub sync_interval: Duration,
+}
+
+/// Why a journal cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// Its directory cannot be used.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+    /// What is in it cannot be used.
+    #[error(transparent)]
+    Recover(#[from] RecoverError),
+    /// No identity could be drawn for it.
+    #[error(transparent)]
+    Entropy(#[from] entropy::NoEntropy),
+    /// Its first event could not be written.
+    #[error("cannot write to the journal {path}: {source}")]
+    Write {
+        /// The directory.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The thread that writes could not be started.
+    #[error("cannot start the journal's thread: {0}")]
+    Thread(std::io::Error),
+}
+
+/// How the journal is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JournalState {
+    /// Since when nothing can be written; `None` while all is well.
+    pub failing_since: Option<Micros>,
+    /// Number of the next event.
+    pub next_seq: u64,
+    /// Number of the first event that is not known to be on disk.
+    pub durable_seq: u64,
+    /// Bytes that wait in memory.
+    pub waiting_bytes: usize,
+    /// Bytes that no ledger has taken yet.
+    pub undrained_bytes: u64,
+    /// Calls refused for want of a record since the start.
+    pub refused: u64,
+    /// Calls that went on unrecorded since the start.
+    pub shed: u64,
+}
+
+impl JournalState {
+    /// Whether calls can be recorded.
+    pub const fn is_healthy(&self) -> bool {
+        self.failing_since.is_none()
+    }
+}
+
+/// Events that wait to be written.
+#[derive(Default)]
+struct Queue {
+    bytes: Vec<u8>,
+    count: u64,
+    next_seq: u64,
+    /// How far somebody waits for them to come.
+    wait: Option<Wait>,
+    /// What could not be taken.
+    gap: Option<Gap>,
+}
+
+/// What the callers and the writer share.
+struct Shared {
+    settings: JournalSettings,
+    queue: Mutex<Queue>,
+    marks: Marks,
+    lanes: Lanes,
+    /// Bytes that the writer has taken and keeps until they are durable.
+    kept: AtomicU64,
+    undrained: AtomicU64,
+    /// When writing began to fail, in microseconds since 1970; 0 while all is well.
+    failing_since: AtomicU64,
+    /// The bound of undrained bytes was reached and said so.
+    full: AtomicBool,
+    refused: AtomicU64,
+    shed: AtomicU64,
+    /// When the I/O that is going on began, in microseconds since `started`, plus one; 0 for none.
+    busy_since: AtomicU64,
+    started: Instant,
+    /// The writer sleeps until it is woken, whatever is in the queue.
+    asleep: AtomicBool,
+    stop: AtomicBool,
+    closed: AtomicBool,
+}
+
+impl Shared {
+    /// Why a call's first step cannot be taken, if so.
+    fn refuses(&self) -> bool {
+        if self.closed.load(Ordering::Acquire) || self.failing_since.load(Ordering::Acquire) != 0 {
+            return true;
+        }
+        let busy = self.busy_since.load(Ordering::Acquire);
+        if busy != 0 {
+            let now = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
+            if now.saturating_sub(busy) > STALL.as_micros() as u64 {
+                return true;
+            }
+        }
+        let full = self.undrained.load(Ordering::Acquire) >= self.settings.max_bytes;
+        if full != self.full.load(Ordering::Relaxed)
+            && full != self.full.swap(full, Ordering::AcqRel)
+        {
+            if full {
+                tracing::error!(
+                    max_bytes = self.settings.max_bytes,
+                    "the journal holds as much as it may that is not in the ledger; calls are \
+                     refused until the ledger has caught up"
+                );
+            } else {
+                tracing::info!("the ledger has caught up with the journal; calls are taken again");
+            }
+        }
+        full
+    }
+
+    fn note_lost(&self, queue: &mut Queue, first: bool, wait: Wait) {
+        let now = clock::now();
+        let gap = queue.gap.get_or_insert_with(|| Gap {
+            from: now,
+            ..Gap::default()
+        });
+        // A clock that went backwards must not make the gap end before it began.
+        gap.to = gap.to.max(gap.from).max(now);
+        match (first, wait) {
+            (false, _) => gap.dropped += 1,
+            (true, Wait::Nothing) => {
+                gap.shed += 1;
+                self.shed.fetch_add(1, Ordering::Relaxed);
+            }
+            (true, _) => {
+                gap.refused += 1;
+                self.refused.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+/// An open journal.
+pub struct Journal {
+    shared: Arc<Shared>,
+    id: JournalId,
+    writer: Thread,
+    /// Says that the writer has ended; taken by the first to wait for it.
+    ended: Mutex<Option<mpsc::Receiver<()>>>,
+}
+
+impl Journal {
+    /// Opens the journal: locks its directory, finds its end, cuts what a crash has torn, and
+    /// records that a process has begun. `at_least` is the number of the first event that no
+    /// ledger knows: numbers before it are not given again, even if segments are missing.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub fn open(
+        settings: JournalSettings,
+        gateway: &Gateway,
+        at_least: impl FnOnce(JournalId) -> u64,
+    ) -> Result<Self, JournalError> {
+        let directory = Directory::open(&settings.directory)?;
+        Self::open_on(directory, settings, gateway, at_least)
+    }
+
+    fn open_on(
+        mut files: impl Files,
+        settings: JournalSettings,
+        gateway: &Gateway,
+        at_least: impl FnOnce(JournalId) -> u64,
+    ) -> Result<Self, JournalError> {
+        let recovered = log::recover(&mut files)?;
+        let id = match recovered.journal {
+            Some(id) => id,
+            None => JournalId::from_bytes(entropy::key_bytes()?),
+        };
+        if recovered.cut_bytes > 0 {
+            tracing::warn!(
+                bytes = recovered.cut_bytes,
+                next = recovered.next_seq,
+                "the last process was cut off while it wrote to the journal; what it had not \
+                 finished writing, and nobody had been told was kept, was cut"
+            );
+        }
+        let next_seq = recovered.next_seq.max(at_least(id));
+        let mut log = Log::new(files, id, next_seq, settings.segment_size);
+        let mut fields = Vec::new();
+        let start = Start {
+            at: clock::now(),
+            node: gateway.node.clone(),
+            version: gateway.version.clone().into_owned().into(),
+            config_hash: gateway.config_hash.clone(),
+            cut_bytes: recovered.cut_bytes,
+        };
+        encode_start(&mut fields, &start);
+        let mut bytes = Vec::new();
+        push_frame(&mut bytes, Kind::Start, next_seq, &fields);
+        log.push(Group {
+            first_seq: next_seq,
+            count: 1,
+            bytes,
+        });
+        // At once, so that a directory that cannot be written is known before the first call.
+        log.write(start.at)
+            .and_then(|()| log.sync())
+            .map_err(|source| JournalError::Write {
+                path: settings.directory.clone(),
+                source,
+            })?;
+        let shared = Arc::new(Shared {
+            settings,
+            queue: Mutex::new(Queue {
+                next_seq: next_seq + 1,
+                ..Queue::default()
+            }),
+            marks: Marks::start(next_seq + 1),
+            lanes: Lanes::default(),
+            kept: AtomicU64::new(0),
+            undrained: AtomicU64::new(0),
+            failing_since: AtomicU64::new(0),
+            full: AtomicBool::new(false),
+            refused: AtomicU64::new(0),
+            shed: AtomicU64::new(0),
+            busy_since: AtomicU64::new(0),
+            started: Instant::now(),
+            asleep: AtomicBool::new(false),
+            stop: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
+        });
+        let (end, ended) = mpsc::channel();
+        let writer = writer::Writer::new(Arc::clone(&shared), log);
+        let thread = thread::Builder::new()
+            .name("egret-journal".to_owned())
+            .spawn(move || {
+                // Dropped last, also when the writer panics.
+                let _end: mpsc::Sender<()> = end;
+                writer.run();
+            })
+            .map_err(JournalError::Thread)?;
+        Ok(Self {
+            shared,
+            id,
+            writer: thread.thread().clone(),
+            ended: Mutex::new(Some(ended)),
+        })
+    }
+
+    /// Its identity.
+    pub fn id(&self) -> JournalId {
+        self.id
+    }
+
+    /// Where its segments are.
+    pub fn directory(&self) -> &Path {
+        &self.shared.settings.directory
+    }
+
+    /// How it is.
+    pub fn state(&self) -> JournalState {
+        let shared = &self.shared;
+        let (next_seq, queued) = {
+            let queue = shared.queue.lock();
+            (queue.next_seq, queue.bytes.len())
+        };
+        let kept = usize::try_from(shared.kept.load(Ordering::Acquire)).unwrap_or(usize::MAX);
+        JournalState {
+            failing_since: match shared.failing_since.load(Ordering::Acquire) {
+                0 => None,
+                at => Some(Micros(i64::try_from(at).unwrap_or(i64::MAX))),
+            },
+            next_seq,
+            durable_seq: shared.marks.durable(),
+            waiting_bytes: queued.saturating_add(kept),
+            undrained_bytes: shared.undrained.load(Ordering::Acquire),
+            refused: shared.refused.load(Ordering::Relaxed),
+            shed: shared.shed.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Waits until an event has come as far as its ticket says.
+    ///
+    /// # Errors
+    /// [`NotRecorded`] as soon as it is known that it will not for now.
+    pub fn settled(&self, ticket: Ticket) -> impl Future<Output = Result<(), NotRecorded>> + '_ {
+        Settled::new(&self.shared.marks, &self.shared.lanes, ticket)
+    }
+
+    /// A reader of what is on disk.
+    pub fn reader(&self) -> Reader {
+        Reader::following(self.id, Arc::clone(&self.shared))
+    }
+
+    /// Takes no more calls and brings everything to the disk, for at most `deadline`. Stop the
+    /// proxy first: its open calls hand over their records as they end.
+    ///
+    /// # Errors
+    /// How many events did not make it.
+    pub fn shutdown(&self, deadline: Duration) -> Result<(), u64> {
+        self.shared.closed.store(true, Ordering::SeqCst);
+        self.shared.stop.store(true, Ordering::SeqCst);
+        self.writer.unpark();
+        if let Some(ended) = self.ended.lock().take() {
+            // Either way it says something: the writer has ended (its sender is gone), or the
+            // time is up while the disk does not answer.
+            let _ = ended.recv_timeout(deadline);
+        }
+        let state = self.state();
+        match state.next_seq - state.durable_seq {
+            0 => Ok(()),
+            missing => Err(missing),
+        }
+    }
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        self.shared.closed.store(true, Ordering::SeqCst);
+        self.shared.stop.store(true, Ordering::SeqCst);
+        self.writer.unpark();
+    }
+}
+
+thread_local! {
+    static FIELDS: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Recorder for Journal {
+    fn append(
+        &self,
+        step: Step,
+        first: bool,
+        record: &CallRecord,
+        wait: Wait,
+    ) -> Result<Ticket, NotRecorded> {
+        let encoded = FIELDS.try_with(|fields| {
+            let mut fields = fields.borrow_mut();
+            fields.clear();
+            encode_call(&mut fields, first, record);
+            self.push(Kind::Call(step), first, &fields, wait)
+        });
+        // While a thread ends its own buffer may be gone already.
+        encoded.unwrap_or_else(|_| {
+            let mut fields = Vec::new();
+            encode_call(&mut fields, first, record);
+            self.push(Kind::Call(step), first, &fields, wait)
+        })
+    }
+}
+
+impl Journal {
+    fn push(
+        &self,
+        kind: Kind,
+        first: bool,
+        fields: &[u8],
+        wait: Wait,
+    ) -> Result<Ticket, NotRecorded> {
+        let shared = &*self.shared;
+        let size = FRAME_HEADER + PAYLOAD_PREFIX + fields.len();
+        let refused = first && shared.refuses();
+        let kept = usize::try_from(shared.kept.load(Ordering::Relaxed)).unwrap_or(usize::MAX);
+        let mut queue = shared.queue.lock();
+        let no_room = queue.bytes.len().saturating_add(kept) >= MAX_WAITING;
+        if refused || no_room || size > MAX_PAYLOAD {
+            shared.note_lost(&mut queue, first, wait);
+            return Err(NotRecorded);
+        }
+        let seq = queue.next_seq;
+        queue.next_seq += 1;
+        queue.count += 1;
+        push_frame(&mut queue.bytes, kind, seq, fields);
+        queue.wait = queue.wait.max(Some(wait));
+        drop(queue);
+        if wait != Wait::Nothing || shared.asleep.load(Ordering::SeqCst) {
+            self.writer.unpark();
+        }
+        if wait != Wait::Nothing && shared.failing_since.load(Ordering::SeqCst) != 0 {
+            // Kept and written once that is over, but nobody waits for it.
+            return Err(NotRecorded);
+        }
+        Ok(Ticket { seq, wait })
+    }
+}

@@ -1,0 +1,492 @@
+//! Reads the journal back, in order, for ledgers.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::Shared;
+use super::files::{list, segment_path};
+use crate::domain::journal::{
+    Assembler, Batch, Cursor, DecodeError, Decoder, FRAME_HEADER, FrameError, JournalId,
+    MAX_PAYLOAD, SEGMENT_HEADER, SegmentHeader, Source, read_frame,
+};
+
+/// Read at a time: some thousand events.
+const PIECE: usize = 256 << 10;
+
+/// The journal cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// There is none.
+    #[error(
+        "there is no journal in {path}: name its directory in the configuration ([journal] dir)"
+    )]
+    Missing {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The system refused.
+    #[error("cannot read the journal's {path}: {source}")]
+    Io {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The segment with an event is not there.
+    #[error("the journal {path} lacks event {seq}: a segment is missing; restore it from a copy")]
+    Gone {
+        /// The directory.
+        path: PathBuf,
+        /// The first event that is missing.
+        seq: u64,
+    },
+    /// A segment of another journal, or none at all.
+    #[error("{path} is not a segment of this journal: move it out of the directory")]
+    Foreign {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// A damaged event.
+    #[error("{path}: event {seq} at offset {offset} is damaged; restore the file from a copy")]
+    Damaged {
+        /// Which file.
+        path: PathBuf,
+        /// The event that should be there.
+        seq: u64,
+        /// Where.
+        offset: u64,
+    },
+    /// A whole event that cannot be understood.
+    #[error("{path}: event {seq} at offset {offset}: {source}")]
+    Event {
+        /// Which file.
+        path: PathBuf,
+        /// Which event.
+        seq: u64,
+        /// Where.
+        offset: u64,
+        /// What is wrong with it.
+        source: DecodeError,
+    },
+}
+
+struct Segment {
+    first_seq: u64,
+    file: File,
+    path: PathBuf,
+    /// Where `buffer` begins in it.
+    at: u64,
+    buffer: Vec<u8>,
+    /// Bytes of the buffer that were read.
+    used: usize,
+}
+
+/// Reads events one after another.
+pub struct Reader {
+    directory: PathBuf,
+    journal: JournalId,
+    /// Tells how far the journal has come; `None` to read whatever is there.
+    following: Option<Arc<Shared>>,
+    segment: Option<Segment>,
+    next_seq: u64,
+    assembler: Assembler,
+    decoder: Decoder,
+}
+
+impl Reader {
+    pub(super) fn following(journal: JournalId, shared: Arc<Shared>) -> Self {
+        let directory = shared.settings.directory.clone();
+        Self::new(directory, journal, Some(shared))
+    }
+
+    fn new(directory: PathBuf, journal: JournalId, following: Option<Arc<Shared>>) -> Self {
+        Self {
+            directory,
+            journal,
+            following,
+            segment: None,
+            next_seq: 0,
+            assembler: Assembler::default(),
+            decoder: Decoder::default(),
+        }
+    }
+
+    /// Reads a journal that no process writes.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn open(directory: &Path) -> Result<Self, ReadError> {
+        let missing = || ReadError::Missing {
+            path: directory.to_owned(),
+        };
+        let first = list(directory)
+            .map_err(|_| missing())?
+            .first()
+            .copied()
+            .ok_or_else(missing)?;
+        let path = segment_path(directory, first);
+        let header = read_header(&path)?;
+        Ok(Self::new(directory.to_owned(), header.journal, None))
+    }
+
+    /// The next event that will be read.
+    pub fn next_seq(&self) -> u64 {
+        self.next_seq
+    }
+
+    /// Calls whose end was not read yet.
+    pub fn open_calls(&self) -> usize {
+        self.assembler.open_calls()
+    }
+
+    /// The first event after those that can be read now.
+    fn end(&self) -> u64 {
+        self.following
+            .as_ref()
+            .map_or(u64::MAX, |shared| shared.marks.durable())
+    }
+
+    /// Opens the segment that holds an event, if that is not the open one.
+    fn locate(&mut self, seq: u64) -> Result<bool, ReadError> {
+        let directory = self.directory.clone();
+        let segments = list(&directory).map_err(|source| ReadError::Io {
+            path: directory.clone(),
+            source,
+        })?;
+        let Some(first) = segments.iter().copied().rfind(|first| *first <= seq) else {
+            return Err(ReadError::Gone {
+                path: directory,
+                seq,
+            });
+        };
+        if self
+            .segment
+            .as_ref()
+            .is_some_and(|open| open.first_seq == first)
+        {
+            return Ok(false);
+        }
+        let path = segment_path(&self.directory, first);
+        let header = read_header(&path)?;
+        if header.journal != self.journal || header.first_seq != first {
+            return Err(ReadError::Foreign { path });
+        }
+        let file = File::open(&path).map_err(|source| ReadError::Io {
+            path: path.clone(),
+            source,
+        })?;
+        self.segment = Some(Segment {
+            first_seq: first,
+            file,
+            path,
+            at: SEGMENT_HEADER as u64,
+            buffer: Vec::new(),
+            used: 0,
+        });
+        self.next_seq = first;
+        Ok(true)
+    }
+
+    /// Calls `each` with the next event; false when there is none yet.
+    fn step(
+        &mut self,
+        mut each: impl FnMut(&mut Assembler, &mut Decoder, u64, &[u8]) -> Result<(), DecodeError>,
+        bytes: &mut u64,
+    ) -> Result<bool, ReadError> {
+        loop {
+            if self.next_seq >= self.end() {
+                return Ok(false);
+            }
+            if self.segment.is_none() {
+                let seq = self.next_seq;
+                match self.locate(seq) {
+                    Err(ReadError::Gone { .. }) => self.skip_missing(seq)?,
+                    located => {
+                        located?;
+                        self.skip_to(seq)?;
+                    }
+                }
+                continue;
+            }
+            let Some(segment) = &mut self.segment else {
+                return Ok(false);
+            };
+            let rest = segment.buffer.get(segment.used..).unwrap_or_default();
+            let found = read_frame(rest);
+            let is_end = found == Err(FrameError::End);
+            match found {
+                Ok(frame) if frame.seq == self.next_seq => {
+                    let length = frame.len();
+                    each(
+                        &mut self.assembler,
+                        &mut self.decoder,
+                        frame.seq,
+                        frame.payload,
+                    )
+                    .map_err(|source| ReadError::Event {
+                        path: segment.path.clone(),
+                        seq: self.next_seq,
+                        offset: segment.at + segment.used as u64,
+                        source,
+                    })?;
+                    segment.used += length;
+                    *bytes += length as u64;
+                    self.next_seq += 1;
+                    return Ok(true);
+                }
+                _ => {
+                    // The bytes at hand may be older than the event.
+                    if segment.refill()? {
+                        continue;
+                    }
+                    let seq = self.next_seq;
+                    // What lies beyond the next segment's first event is void.
+                    if self.locate(seq)? {
+                        if self.next_seq != seq {
+                            self.skip_missing(seq)?;
+                        }
+                        continue;
+                    }
+                    if is_end {
+                        if self.following.is_none() && !self.has_more(seq) {
+                            return Ok(false);
+                        }
+                        self.skip_missing(seq)?;
+                        continue;
+                    }
+                    let Some(segment) = &self.segment else {
+                        return Ok(false);
+                    };
+                    return Err(ReadError::Damaged {
+                        path: segment.path.clone(),
+                        seq,
+                        offset: segment.at + segment.used as u64,
+                    });
+                }
+            }
+        }
+    }
+
+    /// Reads on without looking at the events.
+    fn skip_to(&mut self, seq: u64) -> Result<(), ReadError> {
+        let mut bytes = 0;
+        while self.next_seq < seq {
+            if !self.step(|_, _, _, _| Ok(()), &mut bytes)? {
+                return Err(self.gone(self.next_seq));
+            }
+        }
+        Ok(())
+    }
+
+    fn gone(&self, seq: u64) -> ReadError {
+        ReadError::Gone {
+            path: self.directory.clone(),
+            seq,
+        }
+    }
+
+    fn has_more(&self, seq: u64) -> bool {
+        list(&self.directory).is_ok_and(|all| all.iter().any(|first| *first > seq))
+    }
+
+    /// Goes on with what is there after events that are not. A running gateway must not stop
+    /// feeding its ledger for what nobody can bring back; a rebuild must not pretend.
+    fn skip_missing(&mut self, seq: u64) -> Result<(), ReadError> {
+        let gone = self.gone(seq);
+        if self.following.is_none() {
+            return Err(gone);
+        }
+        let next = list(&self.directory)
+            .ok()
+            .and_then(|all| all.into_iter().find(|first| *first > seq))
+            .ok_or(gone)?;
+        tracing::error!(
+            from = seq,
+            to = next - 1,
+            "events are gone from the journal and will not be in the ledger: were segments removed?"
+        );
+        self.segment = None;
+        self.next_seq = next;
+        Ok(())
+    }
+
+    /// Bytes of events from here to the end, as far as file sizes tell.
+    fn bytes_ahead(&self) -> u64 {
+        let Ok(segments) = list(&self.directory) else {
+            return 0;
+        };
+        let here = self.segment.as_ref().map_or(0, |open| open.first_seq);
+        let sizes = segments
+            .iter()
+            .filter(|first| **first >= here)
+            .map(|first| {
+                std::fs::metadata(segment_path(&self.directory, *first))
+                    .map_or(0, |meta| meta.len())
+            });
+        let read = self
+            .segment
+            .as_ref()
+            .map_or(0, |open| open.at + open.used as u64);
+        // The last one has room for what is to come.
+        let room = self
+            .following
+            .as_ref()
+            .map_or(0, |shared| shared.settings.segment_size);
+        sizes.sum::<u64>().saturating_sub(read).saturating_sub(room)
+    }
+}
+
+fn read_header(path: &Path) -> Result<SegmentHeader, ReadError> {
+    let failed = |source| ReadError::Io {
+        path: path.to_owned(),
+        source,
+    };
+    let mut header = [0; SEGMENT_HEADER];
+    let file = File::open(path).map_err(failed)?;
+    let foreign = || ReadError::Foreign {
+        path: path.to_owned(),
+    };
+    match file.read_exact_at(&mut header, 0) {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Err(foreign()),
+        read => read.map_err(failed)?,
+    }
+    SegmentHeader::decode(&header).ok_or_else(foreign)
+}
+
+impl Segment {
+    /// Reads on in the file, keeping what was not used. False if that brings nothing new.
+    fn refill(&mut self) -> Result<bool, ReadError> {
+        let kept = self.buffer.len() - self.used;
+        // A frame that does not fit into the buffer, by what its header says.
+        let wanted = self
+            .buffer
+            .get(self.used + 4..self.used + 8)
+            .and_then(|length| Some(u32::from_le_bytes(length.try_into().ok()?)))
+            .map_or(0, |length| {
+                (length as usize).min(MAX_PAYLOAD) + FRAME_HEADER
+            });
+        let mut fresh = vec![0; PIECE.max(wanted)];
+        let from = self.at + self.used as u64;
+        let mut read = 0;
+        while read < fresh.len() {
+            let Some(space) = fresh.get_mut(read..) else {
+                break;
+            };
+            match self.file.read_at(space, from + read as u64) {
+                Ok(0) => break,
+                Ok(more) => read += more,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(source) => {
+                    return Err(ReadError::Io {
+                        path: self.path.clone(),
+                        source,
+                    });
+                }
+            }
+        }
+        fresh.truncate(read);
+        let old = self.buffer.get(self.used..).unwrap_or_default();
+        let is_new = read > kept || fresh.get(..kept) != Some(old);
+        self.buffer = fresh;
+        self.at = from;
+        self.used = 0;
+        Ok(is_new)
+    }
+}
+
+impl Source for Reader {
+    type Error = ReadError;
+
+    fn journal(&self) -> JournalId {
+        self.journal
+    }
+
+    fn seek(&mut self, cursor: Option<Cursor>) -> Result<(), ReadError> {
+        self.segment = None;
+        match cursor {
+            Some(cursor) => {
+                self.assembler = Assembler::new(cursor.done_to);
+                self.next_seq = cursor.resume_at;
+            }
+            None => {
+                self.assembler = Assembler::default();
+                // What was pruned is not to be had.
+                let first = list(&self.directory)
+                    .ok()
+                    .and_then(|all| all.first().copied());
+                self.next_seq = first.unwrap_or(0);
+            }
+        }
+        if let Some(shared) = self.following.clone() {
+            let seq = self.next_seq;
+            if seq < self.end() {
+                self.locate(seq)?;
+                self.skip_to(seq)?;
+            }
+            let ahead = self.bytes_ahead();
+            shared.undrained.store(ahead, Ordering::Release);
+        }
+        Ok(())
+    }
+
+    fn next(&mut self, limit: usize) -> Result<Option<Batch>, ReadError> {
+        let before = self.next_seq;
+        let mut bytes = 0;
+        let mut headless = 0_u64;
+        let mut failed = None;
+        while self.assembler.ready() < limit {
+            let more = match self.step(
+                |assembler, decoder, seq, payload| {
+                    let (_, event) = decoder.decode(payload)?;
+                    headless += u64::from(!assembler.push(seq, event));
+                    Ok(())
+                },
+                &mut bytes,
+            ) {
+                Ok(more) => more,
+                Err(error) => {
+                    failed = Some(error);
+                    false
+                }
+            };
+            // A bound on events too, for they may be of calls that do not end.
+            if !more || self.next_seq - before >= 8 * limit as u64 {
+                break;
+            }
+        }
+        if headless > 0 {
+            tracing::warn!(
+                events = headless,
+                "the journal has steps of calls whose first step it does not have"
+            );
+        }
+        if self.next_seq == before {
+            return failed.map_or(Ok(None), Err);
+        }
+        let (calls, gaps) = self.assembler.take();
+        Ok(Some(Batch {
+            calls,
+            gaps,
+            cursor: Cursor {
+                journal: self.journal,
+                resume_at: self.assembler.resume_at(self.next_seq),
+                done_to: self.next_seq,
+            },
+            bytes,
+        }))
+    }
+
+    fn drained(&self, batch: &Batch) {
+        if let Some(shared) = &self.following {
+            let _ = shared
+                .undrained
+                .fetch_update(Ordering::AcqRel, Ordering::Acquire, |bytes| {
+                    Some(bytes.saturating_sub(batch.bytes))
+                });
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! The thread that writes.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::files::Files;
+use super::log::{Group, Log};
+use super::wait::STRAGGLER;
+use super::{Queue, Shared};
+use crate::adapters::clock;
+use crate::domain::journal::{Kind, encode_gap, push_frame};
+use crate::domain::record::Wait;
+
+/// Most bytes that are written without a sync: bounds what is kept in memory for a retry.
+const MAX_UNSYNCED: usize = 4 << 20;
+
+/// The first pause after a failure, doubled each time up to the last.
+const FIRST_RETRY: Duration = Duration::from_millis(20);
+const LAST_RETRY: Duration = Duration::from_secs(1);
+
+/// How often a stop that cannot write tries again; whoever waits for it gives up in the end.
+const STOP_RETRY: Duration = Duration::from_millis(50);
+
+pub(super) struct Writer<F: Files> {
+    shared: Arc<Shared>,
+    log: Log<F>,
+    /// When the oldest event that is not durable was taken.
+    oldest: Option<Instant>,
+    /// Some of a lane have been woken and have yet to wake the others.
+    unsettled: bool,
+    retry: Option<Duration>,
+}
+
+/// Takes no more once the writer has ended, whatever ended it, and lets nobody wait for it.
+struct CloseOnDrop(Arc<Shared>);
+
+impl Drop for CloseOnDrop {
+    fn drop(&mut self) {
+        self.0.closed.store(true, Ordering::SeqCst);
+        let next = self.0.queue.lock().next_seq;
+        self.0.marks.fail(next);
+        self.0.lanes.wake(&self.0.marks);
+    }
+}
+
+impl<F: Files> Writer<F> {
+    pub(super) fn new(shared: Arc<Shared>, log: Log<F>) -> Self {
+        Self {
+            shared,
+            log,
+            oldest: None,
+            unsettled: false,
+            retry: None,
+        }
+    }
+
+    pub(super) fn run(mut self) {
+        let _close = CloseOnDrop(Arc::clone(&self.shared));
+        loop {
+            let stopping = self.shared.stop.load(Ordering::SeqCst);
+            let wait = self.take();
+            if self.oldest.is_none() && self.retry.is_none() {
+                if stopping {
+                    break;
+                }
+                self.sleep();
+                continue;
+            }
+            let interval = self.shared.settings.sync_interval;
+            let due = self.oldest.map_or(Duration::ZERO, |oldest| {
+                interval.saturating_sub(oldest.elapsed())
+            });
+            let must_sync = stopping
+                || wait >= Some(Wait::Durable)
+                || due.is_zero()
+                || self.retry.is_some()
+                || self.log.kept_bytes() > MAX_UNSYNCED;
+            if must_sync || wait.is_some() {
+                self.commit(must_sync);
+            }
+            if let Some(retry) = self.retry {
+                thread::park_timeout(if stopping { STOP_RETRY } else { retry });
+            } else if !must_sync {
+                thread::park_timeout(due);
+            }
+        }
+        self.log.close();
+    }
+
+    /// Takes what has gathered. Gives how far somebody waits for it to come.
+    fn take(&mut self) -> Option<Wait> {
+        let failing = self.retry.is_some();
+        let mut spare = self.log.spare();
+        let (group, wait) = {
+            let mut queue = self.shared.queue.lock();
+            if !failing {
+                note_gap(&mut queue);
+            }
+            std::mem::swap(&mut queue.bytes, &mut spare);
+            let count = std::mem::take(&mut queue.count);
+            let group = Group {
+                first_seq: queue.next_seq - count,
+                count,
+                bytes: spare,
+            };
+            self.shared
+                .kept
+                .fetch_add(group.bytes.len() as u64, Ordering::Relaxed);
+            (group, queue.wait.take())
+        };
+        if group.count > 0 {
+            self.oldest.get_or_insert_with(Instant::now);
+        }
+        self.log.push(group);
+        wait
+    }
+
+    fn commit(&mut self, sync: bool) {
+        let shared = Arc::clone(&self.shared);
+        let began = u64::try_from(shared.started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        shared.busy_since.store(began + 1, Ordering::Release);
+        let before = self.log.kept_bytes();
+        let mut done = self.log.write(clock::now());
+        if done.is_ok() && sync {
+            done = self.log.sync();
+        }
+        shared.busy_since.store(0, Ordering::Release);
+        let kept = self.log.kept_bytes();
+        shared
+            .kept
+            .fetch_sub((before - kept) as u64, Ordering::Relaxed);
+        shared
+            .undrained
+            .fetch_add((before - kept) as u64, Ordering::AcqRel);
+        match done {
+            Ok(()) => {
+                if sync {
+                    self.oldest = None;
+                }
+                if self.retry.take().is_some() {
+                    shared.failing_since.store(0, Ordering::SeqCst);
+                    tracing::info!("the journal can be written again");
+                }
+            }
+            Err(error) => {
+                if self.retry.is_none() {
+                    let now = u64::try_from(clock::now().0).unwrap_or(0).max(1);
+                    shared.failing_since.store(now, Ordering::SeqCst);
+                    tracing::error!(
+                        %error,
+                        directory = %shared.settings.directory.display(),
+                        "the journal cannot be written; calls are refused as their policy says, \
+                         until it can"
+                    );
+                }
+                self.retry = Some(
+                    self.retry
+                        .map_or(FIRST_RETRY, |last| (last * 2).min(LAST_RETRY)),
+                );
+                // After `failing_since`: whoever is numbered later sees that.
+                let next = shared.queue.lock().next_seq;
+                shared.marks.fail(next);
+            }
+        }
+        shared
+            .marks
+            .advance(self.log.written_seq(), self.log.durable_seq());
+        self.unsettled = shared.lanes.wake(&shared.marks);
+    }
+
+    /// Sleeps until there is something to do.
+    fn sleep(&mut self) {
+        let shared = &self.shared;
+        shared.asleep.store(true, Ordering::SeqCst);
+        let nothing = {
+            let queue = shared.queue.lock();
+            queue.count == 0 && queue.gap.is_none()
+        };
+        if nothing && !shared.stop.load(Ordering::SeqCst) {
+            if self.unsettled {
+                thread::park_timeout(STRAGGLER * 2);
+                self.unsettled = shared.lanes.wake(&shared.marks);
+            } else {
+                thread::park();
+            }
+        }
+        shared.asleep.store(false, Ordering::SeqCst);
+    }
+}
+
+/// Says in the journal what is missing in it.
+fn note_gap(queue: &mut Queue) {
+    let Some(gap) = queue.gap.take().filter(|gap| !gap.is_empty()) else {
+        return;
+    };
+    let mut fields = Vec::new();
+    encode_gap(&mut fields, &gap);
+    let seq = queue.next_seq;
+    queue.next_seq += 1;
+    queue.count += 1;
+    push_frame(&mut queue.bytes, Kind::Gap, seq, &fields);
+}

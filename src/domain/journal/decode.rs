@@ -1,0 +1,368 @@
+//! Payloads back into events.
+
+use std::borrow::Cow;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use std::str::FromStr;
+use std::sync::Arc;
+
+use super::encode::{encode_call, encode_gap, encode_start, role_code, tag};
+use super::event::{CallEvent, Event, Gap, Start};
+use super::fields::{Reader, number, signed};
+use super::frame::{Kind, PAYLOAD_PREFIX, VERSION};
+use crate::domain::record::{
+    CallRecord, CallerVia, Fact, Fingerprint, Gateway, Mint, Pseudonym, Step, Subject, SubjectRole,
+};
+use crate::types::{CallId, Micros, TraceId};
+
+/// A payload cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// Made by a newer Egret.
+    #[error(
+        "journal record of format {0}, this egret reads up to {VERSION}: use the newer egret that wrote it"
+    )]
+    Newer(u8),
+    /// Too short or cut off.
+    #[error("journal record that is cut off")]
+    Short,
+    /// A kind that this format does not have.
+    #[error("journal record of unknown kind {0}")]
+    Kind(u8),
+    /// A field that this format does not have, or a value that the field cannot have.
+    #[error("journal record with an unreadable field {0}")]
+    Field(u8),
+    /// Readable, but not as this program writes it.
+    #[error("journal record that is not in canonical form")]
+    NotCanonical,
+}
+
+/// Reads payloads. Remembers what most have in common, to share it.
+#[derive(Debug, Default)]
+pub struct Decoder {
+    gateway: Option<Arc<Gateway>>,
+    again: Vec<u8>,
+}
+
+impl Decoder {
+    /// Reads one payload: its number and its event.
+    ///
+    /// # Errors
+    /// [`DecodeError`]; also when the payload is not in canonical form.
+    pub fn decode(&mut self, payload: &[u8]) -> Result<(u64, Event), DecodeError> {
+        let (prefix, fields) = payload
+            .split_first_chunk::<PAYLOAD_PREFIX>()
+            .ok_or(DecodeError::Short)?;
+        let [version, kind, seq @ ..] = *prefix;
+        if version != VERSION {
+            return Err(DecodeError::Newer(version));
+        }
+        let seq = u64::from_be_bytes(seq);
+        let mut again = std::mem::take(&mut self.again);
+        again.clear();
+        let event = match Kind::from_code(kind).ok_or(DecodeError::Kind(kind))? {
+            Kind::Start => {
+                let start = decode_start(fields)?;
+                encode_start(&mut again, &start);
+                Event::Start(start)
+            }
+            Kind::Gap => {
+                let gap = decode_gap(fields)?;
+                encode_gap(&mut again, &gap);
+                Event::Gap(gap)
+            }
+            Kind::Call(step) => {
+                let (whole, record) = self.decode_call(fields)?;
+                encode_call(&mut again, whole, &record);
+                Event::Call(Box::new(CallEvent {
+                    step,
+                    whole,
+                    record,
+                }))
+            }
+        };
+        let canonical = again == fields;
+        self.again = again;
+        if canonical {
+            Ok((seq, event))
+        } else {
+            Err(DecodeError::NotCanonical)
+        }
+    }
+
+    fn decode_call(&mut self, bytes: &[u8]) -> Result<(bool, CallRecord), DecodeError> {
+        let (id, fields) = bytes.split_first_chunk::<16>().ok_or(DecodeError::Short)?;
+        let mut node = None;
+        let mut version = "";
+        let mut config_hash = "";
+        let gateway = self.gateway.get_or_insert_with(no_gateway);
+        let mut record = CallRecord::new(CallId::from_bytes(*id), Micros(0), Arc::clone(gateway));
+        let mut reader = Reader(fields);
+        while let Some((tag, value)) = reader.next().map_err(|()| DecodeError::Short)? {
+            match tag {
+                tag::NODE => node = text(value),
+                tag::VERSION => version = text(value).unwrap_or_default(),
+                tag::CONFIG_HASH => config_hash = text(value).unwrap_or_default(),
+                tag if tag < tag::FORWARDED_AT => {
+                    read_request(&mut record, tag, value).ok_or(DecodeError::Field(tag))?
+                }
+                _ => read_state(&mut record, tag, value).ok_or(DecodeError::Field(tag))?,
+            }
+        }
+        let Some(node) = node else {
+            return Ok((false, record));
+        };
+        if *gateway.node != *node
+            || gateway.version != version
+            || *gateway.config_hash != *config_hash
+        {
+            *gateway = Arc::new(Gateway {
+                node: node.into(),
+                version: Cow::Owned(version.to_owned()),
+                config_hash: config_hash.into(),
+            });
+        }
+        record.gateway = Arc::clone(gateway);
+        Ok((true, record))
+    }
+}
+
+fn no_gateway() -> Arc<Gateway> {
+    Arc::new(Gateway {
+        node: Box::default(),
+        version: Cow::Borrowed(""),
+        config_hash: Box::default(),
+    })
+}
+
+fn text(value: &[u8]) -> Option<&str> {
+    std::str::from_utf8(value).ok()
+}
+
+fn shared(value: &[u8]) -> Option<Option<Arc<str>>> {
+    Some(Some(text(value)?.into()))
+}
+
+fn owned(value: &[u8]) -> Option<Option<Box<str>>> {
+    Some(Some(text(value)?.into()))
+}
+
+fn code(value: &[u8]) -> Option<Option<Cow<'static, str>>> {
+    Some(Some(Cow::Owned(text(value)?.to_owned())))
+}
+
+fn word<T: FromStr>(value: &[u8]) -> Option<T> {
+    text(value)?.parse().ok()
+}
+
+fn time(value: &[u8]) -> Option<Micros> {
+    signed(value).map(Micros)
+}
+
+fn read_request(record: &mut CallRecord, tag: u8, value: &[u8]) -> Option<()> {
+    let CallRecord {
+        times,
+        caller,
+        target,
+        credential,
+        ..
+    } = record;
+    match tag {
+        tag::RECEIVED_AT => times.received_at = time(value)?,
+        tag::CALLER => caller.name = shared(value)?,
+        tag::CALLER_VIA => caller.via = via(text(value)?)?,
+        tag::CALLER_KEY => caller.key_id = shared(value)?,
+        tag::CALLER_ADDRESS => caller.address = Some(address(value)?),
+        tag::PROVIDER => target.provider = shared(value)?,
+        tag::SERVICE => target.service = shared(value)?,
+        tag::ENVIRONMENT => target.environment = Some(word(value)?),
+        tag::OPERATION => target.operation = shared(value)?,
+        tag::EFFECT => target.effect = Some(word(value)?),
+        tag::METHOD => target.method = method(text(value)?)?,
+        tag::PATH_TEMPLATE => target.path_template = shared(value)?,
+        tag::QUERY => target.query = owned(value)?,
+        tag::ACCEPT_VERSION => target.accept_version = owned(value)?,
+        tag::TOKEN_TYPE => credential.token_type = word(value)?,
+        tag::TOKEN_PRESENT => credential.present.push(word(value)?),
+        tag::TOKEN_SCOPE => credential.scopes.push(text(value)?.into()),
+        tag::TOKEN_SCOPES_UNLISTED => {
+            credential.unlisted_scopes = number(value)?.try_into().ok()?
+        }
+        tag::TOKEN_JTI => credential.jti = owned(value)?,
+        tag::TOKEN_EXPIRES_AT => credential.expires_at = Some(time(value)?),
+        tag::TOKEN_ISSUER => credential.issuer = shared(value)?,
+        tag::TOKEN_FAULT => credential.fault = code(value)?,
+        _ => return None,
+    }
+    Some(())
+}
+
+fn read_state(record: &mut CallRecord, tag: u8, value: &[u8]) -> Option<()> {
+    let traffic = &mut record.traffic;
+    match tag {
+        tag::FORWARDED_AT => record.times.forwarded_at = Some(time(value)?),
+        tag::FIRST_BYTE_AT => record.times.first_byte_at = Some(time(value)?),
+        tag::COMPLETED_AT => record.times.completed_at = Some(time(value)?),
+        tag::TOKEN_FINGERPRINT => {
+            record.credential.fingerprint = Some(Fingerprint::from_bytes(value.try_into().ok()?));
+        }
+        tag::SUBJECT => record.subjects.push(subject(value)?),
+        tag::FACT => record.facts.push(fact(value)?),
+        tag::PII => record.pii.insert(word(value)?),
+        tag::MINT_KIND => {
+            record.mint = Some(Mint {
+                kind: text(value)?.into(),
+                fingerprint: None,
+                expires_at: None,
+            });
+        }
+        tag::MINT_FINGERPRINT => {
+            let fingerprint = Fingerprint::from_bytes(value.try_into().ok()?);
+            record.mint.as_mut()?.fingerprint = Some(fingerprint);
+        }
+        tag::MINT_EXPIRES_AT => record.mint.as_mut()?.expires_at = Some(time(value)?),
+        tag::DECISION => record.decision = word(value)?,
+        tag::REASON => record.reason = code(value)?,
+        tag::OUTCOME => record.outcome = word(value)?,
+        tag::STATUS => record.status = Some(number(value)?.try_into().ok()?),
+        tag::ERROR_CODE => record.error_code = owned(value)?,
+        tag::ATTEMPTS => traffic.attempts = number(value)?.try_into().ok()?,
+        tag::REQUEST_BYTES => traffic.request_bytes = number(value)?,
+        tag::RESPONSE_BYTES => traffic.response_bytes = number(value)?,
+        tag::UPSTREAM => traffic.upstream = Some(address(value)?),
+        tag::TLS_VERSION => traffic.tls_version = code(value)?,
+        tag::TRACE_ID => record.trace_id = Some(TraceId::from_bytes(value.try_into().ok()?)?),
+        _ => return None,
+    }
+    Some(())
+}
+
+fn via(text: &str) -> Option<CallerVia> {
+    [CallerVia::Mtls, CallerVia::Key, CallerVia::Address]
+        .into_iter()
+        .find(|via| via.as_str() == text)
+}
+
+fn method(text: &str) -> Option<&'static str> {
+    const METHODS: [&str; 10] = [
+        "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "CONNECT", "other",
+    ];
+    METHODS.into_iter().find(|method| *method == text)
+}
+
+fn subject(value: &[u8]) -> Option<Subject> {
+    let (pseudonym, rest) = value.split_first_chunk::<16>()?;
+    let (code, kind) = rest.split_first()?;
+    let role = [
+        SubjectRole::Token,
+        SubjectRole::Request,
+        SubjectRole::Response,
+        SubjectRole::OnBehalfOf,
+    ]
+    .into_iter()
+    .find(|role| role_code(*role) == *code)?;
+    Some(Subject {
+        kind: text(kind)?.into(),
+        role,
+        pseudonym: Pseudonym::from_bytes(*pseudonym),
+    })
+}
+
+fn fact(value: &[u8]) -> Option<Fact> {
+    let mut reader = Reader(value);
+    let length = reader.length().ok()?;
+    let name = reader.take(length).ok()?;
+    Some(Fact {
+        name: text(name)?.into(),
+        value: text(reader.0)?.into(),
+    })
+}
+
+fn address(value: &[u8]) -> Option<SocketAddr> {
+    if let Some((ip, port)) = value.split_first_chunk::<4>()
+        && let Ok(port) = port.try_into()
+    {
+        return Some((Ipv4Addr::from(*ip), u16::from_be_bytes(port)).into());
+    }
+    let (ip, rest) = value.split_first_chunk::<16>()?;
+    let (port, rest) = rest.split_first_chunk::<2>()?;
+    let (flow, scope) = match rest {
+        [] => (0, 0),
+        rest => {
+            let (flow, scope) = rest.split_first_chunk::<4>()?;
+            (
+                u32::from_be_bytes(*flow),
+                u32::from_be_bytes(scope.try_into().ok()?),
+            )
+        }
+    };
+    let port = u16::from_be_bytes(*port);
+    Some(SocketAddrV6::new(Ipv6Addr::from(*ip), port, flow, scope).into())
+}
+
+fn decode_start(fields: &[u8]) -> Result<Start, DecodeError> {
+    let mut start = Start {
+        at: Micros(0),
+        node: Box::default(),
+        version: Box::default(),
+        config_hash: Box::default(),
+        cut_bytes: 0,
+    };
+    each(fields, |tag, value| {
+        match tag {
+            tag::NODE => start.node = text(value)?.into(),
+            tag::VERSION => start.version = text(value)?.into(),
+            tag::CONFIG_HASH => start.config_hash = text(value)?.into(),
+            tag::AT => start.at = time(value)?,
+            tag::CUT_BYTES => start.cut_bytes = number(value)?,
+            _ => return None,
+        }
+        Some(())
+    })?;
+    Ok(start)
+}
+
+fn decode_gap(fields: &[u8]) -> Result<Gap, DecodeError> {
+    let mut gap = Gap::default();
+    each(fields, |tag, value| {
+        match tag {
+            tag::AT => gap.from = time(value)?,
+            tag::TO => gap.to = time(value)?,
+            tag::REFUSED => gap.refused = number(value)?,
+            tag::SHED => gap.shed = number(value)?,
+            tag::DROPPED => gap.dropped = number(value)?,
+            _ => return None,
+        }
+        Some(())
+    })?;
+    Ok(gap)
+}
+
+fn each(fields: &[u8], mut read: impl FnMut(u8, &[u8]) -> Option<()>) -> Result<(), DecodeError> {
+    let mut reader = Reader(fields);
+    while let Some((tag, value)) = reader.next().map_err(|()| DecodeError::Short)? {
+        read(tag, value).ok_or(DecodeError::Field(tag))?;
+    }
+    Ok(())
+}
+
+/// A later step on top of what earlier ones have said.
+pub(super) fn merge(earlier: CallRecord, later: CallRecord) -> CallRecord {
+    let fingerprint = later.credential.fingerprint;
+    let mut record = CallRecord {
+        gateway: earlier.gateway,
+        caller: earlier.caller,
+        target: earlier.target,
+        credential: earlier.credential,
+        ..later
+    };
+    record.times.received_at = earlier.times.received_at;
+    record.credential.fingerprint = fingerprint;
+    record
+}
+
+/// Which event a step is.
+impl From<Step> for Kind {
+    fn from(step: Step) -> Self {
+        Self::Call(step)
+    }
+}

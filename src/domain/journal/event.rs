@@ -1,0 +1,64 @@
+//! What is recorded.
+
+use crate::domain::record::{CallRecord, Step};
+use crate::types::Micros;
+
+/// One event of the journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A process has opened the journal. Calls that are open here were cut off.
+    Start(Start),
+    /// A step of a call.
+    Call(Box<CallEvent>),
+    /// Something could not be recorded.
+    Gap(Gap),
+}
+
+/// A process has opened the journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Start {
+    /// When.
+    pub at: Micros,
+    /// Name of the node.
+    pub node: Box<str>,
+    /// Version of the program.
+    pub version: Box<str>,
+    /// Hash of its configuration.
+    pub config_hash: Box<str>,
+    /// Bytes of torn records that were cut from the end of the journal.
+    pub cut_bytes: u64,
+}
+
+/// A step of a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallEvent {
+    /// Which.
+    pub step: Step,
+    /// Whether `record` is all there is. Later steps leave out what cannot change: who called
+    /// what with which credential, and when it came.
+    pub whole: bool,
+    /// What is known.
+    pub record: CallRecord,
+}
+
+/// Something could not be recorded, and this much.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Gap {
+    /// When it began.
+    pub from: Micros,
+    /// When it was over.
+    pub to: Micros,
+    /// Calls that were answered 503 because they could not be recorded; nothing was sent.
+    pub refused: u64,
+    /// Calls that went on unrecorded, as their policy allows.
+    pub shed: u64,
+    /// Later steps of recorded calls for which there was no memory left.
+    pub dropped: u64,
+}
+
+impl Gap {
+    /// Whether anything is missing.
+    pub const fn is_empty(&self) -> bool {
+        self.refused == 0 && self.shed == 0 && self.dropped == 0
+    }
+}
