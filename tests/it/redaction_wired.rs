@@ -429,7 +429,7 @@ fn the_doctor_looks_around_and_plants_secrets_of_its_own() {
     let ran = config.egret(&["doctor", "-c", "egret.toml"]);
     let said = ran.stdout.clone();
     assert!(
-        said.contains("none is in ledger, log or captures"),
+        said.contains("none is in journal, ledger, log or captures"),
         "{said}"
     );
     assert!(said.contains("ok       configuration"), "{said}");

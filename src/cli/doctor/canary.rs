@@ -87,6 +87,13 @@ fn in_place(place: &Place, directory: &Path) -> Result<Vec<Finding>, Failure> {
             sinks.push((file.to_owned(), bytes));
         }
     }
+    for entry in fs::read_dir(&config.journal.directory)? {
+        let bytes = fs::read(entry?.path())?;
+        // The lock is empty.
+        if !bytes.is_empty() {
+            sinks.push(("journal".to_owned(), bytes));
+        }
+    }
     let key = capture::key(&config, false).map_err(Failure::new)?;
     let shelf = Shelf::new(&config.capture_dir);
     let captured = shelf.list()?;
@@ -122,7 +129,7 @@ fn judge(
     }
     if findings.is_empty() {
         findings.push(Finding::good(format!(
-            "self-test: {calls} calls with {} secrets; none is in ledger, log or captures",
+            "self-test: {calls} calls with {} secrets; none is in journal, ledger, log or captures",
             canaries.len()
         )));
     }
