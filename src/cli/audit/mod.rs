@@ -19,7 +19,7 @@ pub use args::{
 pub use moment::{Moment, NotAMoment};
 
 use crate::adapters::key_file::KeyError;
-use crate::adapters::ledger::{LedgerError, Order, Page, Reader, Shown};
+use crate::adapters::ledger::{LedgerError, LedgerPlace, Order, Page, Reader, Shown};
 use crate::domain::record::Pseudonym;
 use crate::types::Micros;
 use render::Rows;
@@ -84,7 +84,7 @@ pub enum AuditError {
 /// # Errors
 /// [`AuditError`]. A reader that went away (as `head` does) is not an error.
 pub async fn run(
-    ledger: &Path,
+    ledger: &LedgerPlace,
     args: &AuditArgs,
     context: &Context<'_>,
     out: &mut impl Write,
@@ -108,7 +108,7 @@ pub async fn run(
 /// # Errors
 /// [`AuditError`].
 pub async fn run_query(
-    ledger: &Path,
+    ledger: &LedgerPlace,
     args: &QueryArgs,
     context: &Context<'_>,
     out: &mut impl Write,
@@ -150,7 +150,7 @@ pub async fn run_query(
 /// # Errors
 /// [`AuditError`].
 pub async fn run_show(
-    ledger: &Path,
+    ledger: &LedgerPlace,
     args: &ShowArgs,
     context: &Context<'_>,
     out: &mut impl Write,
@@ -174,7 +174,7 @@ pub async fn run_show(
 /// # Errors
 /// [`AuditError`].
 pub async fn run_tail(
-    ledger: &Path,
+    ledger: &LedgerPlace,
     args: &TailArgs,
     context: &Context<'_>,
     out: &mut impl Write,
@@ -218,7 +218,7 @@ pub async fn run_tail(
 /// # Errors
 /// [`AuditError`].
 pub async fn run_stats(
-    ledger: &Path,
+    ledger: &LedgerPlace,
     args: &StatsArgs,
     context: &Context<'_>,
     out: &mut impl Write,
