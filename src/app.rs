@@ -16,11 +16,13 @@ use crate::adapters::callers_file::{CallersFile, CallersFileError, Poll};
 use crate::adapters::capture::Captures;
 use crate::adapters::journal::{Journal, JournalError, JournalSettings, ReadError};
 use crate::adapters::key_file::{self, KeyError};
-use crate::adapters::ledger::{LedgerError, LedgerFeed, RecordStore, Store, Undrained};
+use crate::adapters::ledger::{
+    LedgerError, LedgerFeed, LedgerPlace, RecordStore, Store, Undrained,
+};
 use crate::adapters::machine::{self, Machine};
 use crate::domain::catalog::{self, BaseUrl, Catalog, Provider};
 use crate::domain::config::{self, Config, Faults};
-use crate::domain::journal::Source;
+use crate::domain::journal::{Cursor, Source};
 use crate::domain::keyring::Keyring;
 use crate::domain::record::{self, Recorder};
 use crate::domain::redact::{Redactor, RedactorBuilder, RuleError};
@@ -259,13 +261,14 @@ impl Running {
         let routes = Routes::new(catalog, &config)?;
         let servers = routes.servers();
         let runtime = runtime()?;
-        let mut store = runtime.block_on(Store::open(&config.ledger.place))?;
-        let cursors = runtime.block_on(store.cursors())?;
+        let (store, cursors) = runtime.block_on(open_ledger(&config.ledger.place))?;
         let identity = Arc::new(record::Gateway {
             node: config.node.as_ref().into(),
             version: VERSION.into(),
             config_hash: config.config_hash.clone(),
         });
+        let is_away = cursors.is_none();
+        let cursors = cursors.unwrap_or_default();
         let known = |id| cursors.iter().copied().find(|cursor| cursor.journal == id);
         let journal = Arc::new(Journal::open(
             journal_settings(&config.journal),
@@ -273,8 +276,13 @@ impl Running {
             |id| known(id).map_or(0, |cursor| cursor.done_to),
         )?);
         let mut reader = journal.reader();
-        reader.seek(known(journal.id()))?;
-        let feed = LedgerFeed::start(reader, store).map_err(StartError::Thread)?;
+        let feed = if is_away {
+            LedgerFeed::start_away(reader, store)
+        } else {
+            reader.seek(known(journal.id()))?;
+            LedgerFeed::start(reader, store)
+        };
+        let feed = feed.map_err(StartError::Thread)?;
         let gateway = Gateway::new(Parts {
             identity,
             routes,
@@ -320,6 +328,30 @@ impl Running {
             ledger,
         }
     }
+}
+
+/// Opens the ledger and asks how far it has come; `None` for a database that cannot be reached.
+/// Calls are recorded without it: the journal keeps what it lacks.
+async fn open_ledger(place: &LedgerPlace) -> Result<(Store, Option<Vec<Cursor>>), LedgerError> {
+    let mut store = match Store::open(place).await {
+        Ok(store) => store,
+        Err(error @ LedgerError::Unreachable { .. }) => {
+            tracing::error!(
+                target: "egret::ledger",
+                %error,
+                "the gateway starts without its ledger; the journal keeps the records, and the \
+                 ledger is tried again"
+            );
+            return match Store::unopened(place) {
+                Some(store) => Ok((store, None)),
+                None => Err(error),
+            };
+        }
+        Err(error) => return Err(error),
+    };
+    let cursors = store.cursors().await?;
+    store.rest().await;
+    Ok((store, Some(cursors)))
 }
 
 fn journal_settings(journal: &config::Journal) -> JournalSettings {

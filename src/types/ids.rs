@@ -29,6 +29,12 @@ impl CallId {
     pub fn floor(unix_millis: i64) -> Self {
         Self::from_parts(unix_millis, [0; 10])
     }
+
+    /// The time in the id, in milliseconds since 1970.
+    pub fn unix_millis(&self) -> i64 {
+        let [a, b, c, d, e, f, ..] = *self.0.as_bytes();
+        i64::from_be_bytes([0, 0, a, b, c, d, e, f])
+    }
 }
 
 impl fmt::Display for CallId {

@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use sqlx::migrate::MigrateError;
+
 use super::place::LedgerPlace;
 
 /// Why a ledger cannot be opened, read or written.
@@ -87,6 +89,28 @@ pub enum LedgerError {
         /// What the database said.
         source: sqlx::Error,
     },
+    /// A database that others may reach does not answer, or does not let this user in.
+    #[error("cannot reach the ledger {place}: {}", Said(.source))]
+    Unreachable {
+        /// Which ledger.
+        place: LedgerPlace,
+        /// What was said.
+        source: sqlx::Error,
+    },
+    /// The ledger has to be made or changed first, by somebody who may.
+    #[error(
+        "the ledger {place} is not at schema {known}, and this user may not bring it there: {}. Let \
+         `egret audit migrate` do it with the address of the database's owner in EGRET_LEDGER_URL",
+        Said(.source)
+    )]
+    NotTheOwner {
+        /// Which ledger.
+        place: LedgerPlace,
+        /// The schema of this program.
+        known: i64,
+        /// What the database said.
+        source: sqlx::Error,
+    },
     /// The schema could not be brought up to date.
     #[error("cannot bring the ledger {place} to schema {known}: {source}")]
     Migration {
@@ -95,26 +119,53 @@ pub enum LedgerError {
         /// The schema of this program.
         known: i64,
         /// What went wrong.
-        source: sqlx::migrate::MigrateError,
+        source: MigrateError,
     },
 }
 
 /// SQLite's code for a file that is no database.
 const SQLITE_NOTADB: &str = "26";
 
+/// Postgres's code for a right that is lacking.
+const INSUFFICIENT_PRIVILEGE: &str = "42501";
+
+fn has_code(error: &sqlx::Error, wanted: &str) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.as_deref() == Some(wanted)
+}
+
 impl LedgerError {
     /// Wraps an error of a database; a file that is no database at all gets its own answer.
     pub(super) fn database(place: &LedgerPlace, doing: &'static str, source: sqlx::Error) -> Self {
         let place = place.clone();
-        let code = source.as_database_error().and_then(|error| error.code());
-        let is_file = matches!(place, LedgerPlace::Sqlite(_));
-        if is_file && code.as_deref() == Some(SQLITE_NOTADB) {
+        if place.file().is_some() && has_code(&source, SQLITE_NOTADB) {
             return Self::NotALedger { place };
         }
         Self::Database {
             doing,
             place,
             source,
+        }
+    }
+
+    /// Wraps an error of a migration.
+    pub(super) fn migration(place: &LedgerPlace, known: i64, source: MigrateError) -> Self {
+        let place = place.clone();
+        match source {
+            MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _)
+                if has_code(&source, INSUFFICIENT_PRIVILEGE) =>
+            {
+                Self::NotTheOwner {
+                    place,
+                    known,
+                    source,
+                }
+            }
+            source => Self::Migration {
+                place,
+                known,
+                source,
+            },
         }
     }
 

@@ -97,6 +97,19 @@ impl LedgerFeed {
     /// # Errors
     /// The operating system could not start a thread or a runtime in it.
     pub fn start(source: impl Source, store: impl RecordStore) -> io::Result<Self> {
+        Self::start_at(true, source, store)
+    }
+
+    /// Starts the thread although nobody knows yet where the ledger stands: `source` goes there
+    /// once the ledger can be asked.
+    ///
+    /// # Errors
+    /// As [`LedgerFeed::start`].
+    pub fn start_away(source: impl Source, store: impl RecordStore) -> io::Result<Self> {
+        Self::start_at(false, source, store)
+    }
+
+    fn start_at(begun: bool, source: impl Source, store: impl RecordStore) -> io::Result<Self> {
         let shared = Arc::new(Shared {
             next_seq: AtomicU64::new(0),
             written: AtomicU64::new(0),
@@ -108,13 +121,14 @@ impl LedgerFeed {
             deadline: Mutex::new(None),
         });
         let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
+            .enable_all()
             .build()?;
         let (end, ended) = mpsc::channel();
         let feeder = Feeder {
             shared: Arc::clone(&shared),
             source,
             store,
+            begun,
             pending: None,
         };
         thread::Builder::new()
@@ -172,6 +186,8 @@ struct Feeder<S, R> {
     shared: Arc<Shared>,
     source: S,
     store: R,
+    /// The source is where the ledger stands.
+    begun: bool,
     /// Read and not yet known to be written.
     pending: Option<Batch>,
 }
@@ -235,6 +251,9 @@ impl<S: Source, R: RecordStore> Feeder<S, R> {
 
     /// Drains one batch.
     async fn turn(&mut self) -> Result<Turn, String> {
+        if !self.begun {
+            self.begin().await?;
+        }
         let batch = match self.pending.take() {
             Some(batch) => batch,
             None => match self.source.next(BATCH).map_err(|error| error.to_string())? {
@@ -263,6 +282,19 @@ impl<S: Source, R: RecordStore> Feeder<S, R> {
         } else {
             Turn::Some
         })
+    }
+
+    /// Asks the ledger where it stands.
+    async fn begin(&mut self) -> Result<(), String> {
+        let cursors = self.store.cursors().await;
+        let journal = self.source.journal();
+        let known = cursors
+            .map_err(|error| error.to_string())?
+            .into_iter()
+            .find(|cursor| cursor.journal == journal);
+        self.source.seek(known).map_err(|error| error.to_string())?;
+        self.begun = true;
+        Ok(())
     }
 
     fn recovered(&self) {

@@ -2,20 +2,23 @@
 //! read-only connections.
 //!
 //! - [`place`] says where a ledger is, [`store`] and [`query::Reader`] write and read it whichever
-//!   database it is in; [`sqlite`] is what each of them does in its own way.
+//!   database it is in; [`sqlite`] and [`postgres`] are what each does in its own way.
 //! - [`feed`] takes records from the journal and sees to it that each is written exactly once.
-//! - [`detail`] makes JSON of a record.
+//! - `entries` writes what calls have in common once, into dictionaries; [`detail`] makes JSON of
+//!   a record.
 //! - [`filter`] says which calls are meant, [`query`] and [`stats`] read them, [`row`] names the
 //!   fields of a row.
 //!
 //! Nothing here updates or deletes a row of a call.
 
 pub mod detail;
+mod entries;
 mod error;
 pub mod feed;
 pub mod filter;
 mod json;
 pub mod place;
+pub mod postgres;
 pub mod query;
 pub mod row;
 mod sql;
@@ -30,6 +33,7 @@ pub use error::LedgerError;
 pub use feed::{FeedStats, LedgerFeed, RecordStore, Undrained, drain_all};
 pub use filter::{Filter, IdPrefix, StatusFilter};
 pub use place::LedgerPlace;
+pub use postgres::PostgresStore;
 pub use query::{Found, Lineage, Order, Page, Reader, Shown};
 pub use row::{CallRow, Value};
 pub use sqlite::SqliteStore;

@@ -5,7 +5,7 @@ use super::filter::{Filter, IdPrefix, Resolved, push_id};
 use super::place::LedgerPlace;
 use super::row::{COLUMNS, CallRow};
 use super::sql::{Connection, Row, Sql};
-use super::sqlite;
+use super::{postgres, sqlite};
 use crate::domain::record::Fingerprint;
 use crate::types::CallId;
 
@@ -83,6 +83,9 @@ impl Reader {
         let conn = match place {
             LedgerPlace::Sqlite(path) => {
                 Connection::Sqlite(sqlite::schema::open_reader(path).await?)
+            }
+            LedgerPlace::Postgres(at) => {
+                Connection::Postgres(Box::new(postgres::schema::open_reader(at).await?))
             }
         };
         Ok(Self {
@@ -180,7 +183,9 @@ impl Reader {
     /// # Errors
     /// [`LedgerError::Database`].
     pub async fn last(&mut self, filter: &Filter, limit: u32) -> Result<Vec<CallRow>, LedgerError> {
+        let settled = self.last_seq().await?;
         let mut sql = select(&self.resolve(filter).await?);
+        sql.push(" AND seq <= ").push_bind(settled);
         sql.push(" ORDER BY seq DESC LIMIT ")
             .push_bind(i64::from(limit));
         let mut rows = self.fetch(sql).await?;
@@ -199,19 +204,25 @@ impl Reader {
         seq: i64,
         limit: u32,
     ) -> Result<Vec<CallRow>, LedgerError> {
+        let settled = self.last_seq().await?;
         let mut sql = select(&self.resolve(filter).await?);
         sql.push(" AND seq > ").push_bind(seq);
+        sql.push(" AND seq <= ").push_bind(settled);
         sql.push(" ORDER BY seq LIMIT ").push_bind(i64::from(limit));
         self.fetch(sql).await
     }
 
-    /// The number of the last row written; 0 when there is none.
+    /// The number of the last row written; 0 when there is none. No row with a smaller number will
+    /// appear later: where many write at once, the rows after it are not all there yet.
     ///
     /// # Errors
     /// [`LedgerError::Database`].
     pub async fn last_seq(&mut self) -> Result<i64, LedgerError> {
-        self.number(Sql::new("SELECT coalesce(max(seq), 0) FROM records"))
-            .await
+        let sql = match self.conn {
+            Connection::Sqlite(_) => "SELECT coalesce(max(seq), 0) FROM records",
+            Connection::Postgres(_) => "SELECT egret.settled()",
+        };
+        self.number(sql.into()).await
     }
 
     /// Looks up what the filter names by value and the rows name by number.

@@ -3,6 +3,7 @@
 use super::error::LedgerError;
 use super::feed::RecordStore;
 use super::place::LedgerPlace;
+use super::postgres::PostgresStore;
 use super::sqlite::SqliteStore;
 use crate::domain::journal::{Batch, Cursor};
 use crate::domain::record::CallRecord;
@@ -11,6 +12,8 @@ use crate::domain::record::CallRecord;
 pub enum Store {
     /// A SQLite file.
     Sqlite(SqliteStore),
+    /// A database that many gateways share.
+    Postgres(PostgresStore),
 }
 
 impl Store {
@@ -21,6 +24,24 @@ impl Store {
     pub async fn open(place: &LedgerPlace) -> Result<Self, LedgerError> {
         match place {
             LedgerPlace::Sqlite(path) => SqliteStore::open(path).await.map(Self::Sqlite),
+            LedgerPlace::Postgres(at) => PostgresStore::open(at).await.map(Self::Postgres),
+        }
+    }
+
+    /// A store for a ledger that cannot be reached yet; each use tries to open it. `None` for a
+    /// ledger that is a file: what keeps it from being opened does not pass by itself.
+    pub fn unopened(place: &LedgerPlace) -> Option<Self> {
+        match place {
+            LedgerPlace::Sqlite(_) => None,
+            LedgerPlace::Postgres(at) => Some(Self::Postgres(PostgresStore::new(at.clone()))),
+        }
+    }
+
+    /// Lets go of a connection that belongs to the present runtime; the next use opens another.
+    pub async fn rest(&mut self) {
+        match self {
+            Self::Sqlite(_) => {}
+            Self::Postgres(store) => store.rest().await,
         }
     }
 }
@@ -31,18 +52,21 @@ impl RecordStore for Store {
     async fn write(&mut self, records: &[Box<CallRecord>]) -> Result<usize, LedgerError> {
         match self {
             Self::Sqlite(store) => store.write(records).await,
+            Self::Postgres(store) => store.write(records).await,
         }
     }
 
     async fn drain(&mut self, batch: &Batch) -> Result<usize, LedgerError> {
         match self {
             Self::Sqlite(store) => store.drain(batch).await,
+            Self::Postgres(store) => store.drain(batch).await,
         }
     }
 
     async fn cursors(&mut self) -> Result<Vec<Cursor>, LedgerError> {
         match self {
             Self::Sqlite(store) => store.cursors().await,
+            Self::Postgres(store) => store.cursors().await,
         }
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::{AuditError, Context, RebuildArgs};
 use crate::adapters::journal::{Directory, DirectoryError, ReadError, Reader};
-use crate::adapters::ledger::{LedgerPlace, SqliteStore, drain_all};
+use crate::adapters::ledger::{LedgerPlace, PostgresStore, RecordStore, SqliteStore, drain_all};
 use crate::domain::journal::Source;
 
 /// Files that belong to a ledger besides itself.
@@ -24,6 +24,15 @@ pub enum RebuildError {
     /// Rows could not be made of it or written.
     #[error("the ledger was not rebuilt, the old one is as it was: {0}")]
     Drain(String),
+    /// The shared ledger has rows of this journal, and none of its rows is ever removed.
+    #[error(
+        "the ledger {0} has calls of this journal already and is append-only: the gateway goes on \
+         where it stands. To rebuild it, name an empty database"
+    )]
+    NotEmpty(LedgerPlace),
+    /// The rest can be written later.
+    #[error("the ledger lacks a part, the gateway brings it in when it starts: {0}")]
+    Cut(String),
     /// The journal lacks its beginning.
     #[error(
         "the journal begins with event {0}: what came before it cannot be rebuilt. To make a ledger \
@@ -74,7 +83,37 @@ pub(super) async fn run(
     if first > 0 && !args.partial {
         return Err(RebuildError::Pruned(first).into());
     }
-    let LedgerPlace::Sqlite(ledger) = ledger;
+    match ledger {
+        LedgerPlace::Sqlite(path) => into_file(path, &mut reader, out).await?,
+        LedgerPlace::Postgres(place) => {
+            let mut store = PostgresStore::open(place).await?;
+            let cursors = store.cursors().await?;
+            if cursors.iter().any(|at| at.journal == reader.journal()) {
+                return Err(RebuildError::NotEmpty(ledger.clone()).into());
+            }
+            let calls = drain_all(&mut reader, &mut store)
+                .await
+                .map_err(RebuildError::Cut)?;
+            writeln!(out, "{calls} calls are in the ledger {ledger}")?;
+        }
+    }
+    let open = reader.open_calls();
+    if open > 0 {
+        writeln!(
+            out,
+            "{open} calls had not ended when the gateway stopped; they come as `unknown` when it \
+             starts again"
+        )?;
+    }
+    Ok(())
+}
+
+/// A file is made anew beside the old one, which is kept.
+async fn into_file(
+    ledger: &Path,
+    reader: &mut Reader,
+    out: &mut impl Write,
+) -> Result<(), AuditError> {
     let old = with_suffix(ledger, ".before-rebuild");
     if old.exists() {
         return Err(RebuildError::InTheWay(old).into());
@@ -84,7 +123,7 @@ pub(super) async fn run(
         let _ = std::fs::remove_file(with_suffix(&fresh, suffix));
     }
     let mut store = SqliteStore::open(&fresh).await?;
-    let calls = drain_all(&mut reader, &mut store)
+    let calls = drain_all(reader, &mut store)
         .await
         .map_err(RebuildError::Drain)?;
     store.close().await?;
@@ -103,13 +142,5 @@ pub(super) async fn run(
         "{calls} calls are in the new ledger {}",
         ledger.display()
     )?;
-    let open = reader.open_calls();
-    if open > 0 {
-        writeln!(
-            out,
-            "{open} calls had not ended when the gateway stopped; they come as `unknown` when it \
-             starts again"
-        )?;
-    }
     Ok(())
 }

@@ -12,7 +12,7 @@ pub mod reader;
 mod units;
 
 pub use fault::{Fault, Faults, MAX_FAULTS, echo, nearest};
-pub use ledger::LedgerPlace;
+pub use ledger::{BadUrl, LedgerPlace, PostgresPlace};
 pub use model::{
     Callers, CaptureBodies, CaptureRule, Config, ErrorBodies, Journal, Ledger, Limits,
     ListenAddress, Listener, ListenerTls, Log, LogFormat, Provider, Redaction, RedactionRule,

@@ -81,11 +81,7 @@ pub async fn open_writer(path: &Path) -> Result<SqliteConnection, LedgerError> {
     MIGRATIONS
         .run_direct(None, &mut conn, false)
         .await
-        .map_err(|source| LedgerError::Migration {
-            place,
-            known: SCHEMA_VERSION,
-            source,
-        })?;
+        .map_err(|source| LedgerError::migration(&place, SCHEMA_VERSION, source))?;
     Ok(conn)
 }
 

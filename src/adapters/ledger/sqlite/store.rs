@@ -10,6 +10,7 @@ use sqlx::{Arguments, AssertSqlSafe, Connection, Executor};
 
 use super::schema::open_writer;
 use crate::adapters::ledger::detail::write_rest;
+use crate::adapters::ledger::entries::{Entries, Known};
 use crate::adapters::ledger::{LedgerError, RecordStore};
 use crate::domain::journal::{Batch, Cursor, Gap, JournalId, Leaves};
 use crate::domain::record::{CallRecord, Subject, SubjectRole};
@@ -17,7 +18,7 @@ use crate::types::{Micros, Outcome};
 
 mod dictionary;
 
-use dictionary::{Dictionaries, Entries};
+use dictionary::InSqlite;
 
 /// Rows per statement, largest first. Few distinct texts, so that SQLite keeps each prepared; in
 /// powers of four, so that any batch takes few statements, for each is a trip to the thread on which
@@ -48,7 +49,7 @@ pub struct SqliteStore {
 
 struct Open {
     conn: SqliteConnection,
-    dictionaries: Dictionaries,
+    known: Known,
     /// Device and inode: the file that is open, whatever its path leads to by now.
     file: (u64, u64),
 }
@@ -90,7 +91,7 @@ impl SqliteStore {
         })?;
         Ok(Open {
             conn,
-            dictionaries: Dictionaries::default(),
+            known: Known::default(),
             file,
         })
     }
@@ -229,10 +230,13 @@ fn identity(path: &Path) -> Option<(u64, u64)> {
     Some((metadata.dev(), metadata.ino()))
 }
 
-/// The texts of the insert statements, one per count of rows.
+/// The texts of a statement, one per count of rows.
+type Texts = [Arc<str>; ROWS_PER_STATEMENT.len()];
+
+/// The texts of the insert statements.
 struct Statements {
-    calls: [Arc<str>; ROWS_PER_STATEMENT.len()],
-    subjects: [Arc<str>; ROWS_PER_STATEMENT.len()],
+    calls: Texts,
+    subjects: Texts,
 }
 
 impl Statements {
@@ -270,11 +274,16 @@ async fn insert(
     records.sort_unstable_by_key(|(record, _)| record.call_id);
     // Immediate: a transaction that begins as a reader cannot wait for another writer.
     let mut transaction = open.conn.begin_with("BEGIN IMMEDIATE").await?;
-    let mut rows = Vec::with_capacity(records.len());
-    for (record, leaves) in &records {
-        let entries = open.dictionaries.resolve(&mut transaction, record).await?;
-        rows.push((*record, entries, *leaves));
-    }
+    let calls = records.iter().map(|(record, _)| *record);
+    let entries = open
+        .known
+        .resolve(&mut InSqlite(&mut transaction), calls)
+        .await?;
+    let rows: Vec<_> = records
+        .iter()
+        .zip(entries)
+        .map(|((record, leaves), entries)| (*record, entries, *leaves))
+        .collect();
     let mut journal_id = None;
     if let Some(batch) = batch {
         let id = write_cursor(&mut transaction, &batch.cursor).await?;
@@ -330,7 +339,7 @@ type BindError = sqlx::error::BoxDynError;
 /// Cuts rows into pieces of the allowed sizes and binds each piece.
 fn chunks<'a, T>(
     mut rows: &'a [T],
-    statements: &'a [Arc<str>; ROWS_PER_STATEMENT.len()],
+    statements: &'a Texts,
     values_per_row: usize,
     bind: impl Fn(&T, &mut SqliteArguments) -> Result<(), BindError> + 'a,
 ) -> impl Iterator<Item = (Arc<str>, Result<SqliteArguments, sqlx::Error>)> + 'a {

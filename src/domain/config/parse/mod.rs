@@ -2,6 +2,7 @@
 
 mod capture;
 mod files;
+mod ledger;
 mod listeners;
 mod providers;
 mod redaction;
@@ -161,7 +162,7 @@ fn read(
     let timeouts = sections::read_timeouts(top);
     let limits = sections::read_limits(top);
     let journal = sections::read_journal(top, &files, &data_dir);
-    let ledger = sections::read_ledger(top, &files, &data_dir);
+    let ledger = ledger::read(top, &files, &data_dir);
     let (fingerprint_key_file, capture_key_file) = sections::read_keys(top, &files, &data_dir);
     let log = sections::read_log(top, surroundings);
     let redaction = redaction::read(top);

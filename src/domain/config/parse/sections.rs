@@ -1,4 +1,4 @@
-//! The plain sections: callers, timeouts, limits, journal, ledger, keys and log.
+//! The plain sections: callers, timeouts, limits, journal, keys and log.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use super::files::Files;
 use super::{CallerName, Surroundings};
-use crate::domain::config::LedgerPlace;
-use crate::domain::config::model::{Callers, Journal, Ledger, Limits, Log, LogFormat, Timeouts};
+use crate::domain::config::model::{Callers, Journal, Limits, Log, LogFormat, Timeouts};
 use crate::domain::config::reader::{DurationIn, IntegerIn, OneOf, Problem, SizeIn, Table, Text};
 use crate::domain::record::{LossPolicies, LossPolicy, OperationClass};
 
@@ -154,20 +153,6 @@ pub(super) fn read_limits(top: &Table<'_>) -> Limits {
                 "Connections that are open at the same time, over all listeners.",
             )
             .value,
-    }
-}
-
-pub(super) fn read_ledger(top: &Table<'_>, files: &Files<'_>, data_dir: &Path) -> Ledger {
-    let table = top.table("ledger");
-    let path = files.in_data_dir(
-        &table,
-        "path",
-        data_dir,
-        "ledger.db",
-        "SQLite file with one row per call.",
-    );
-    Ledger {
-        place: LedgerPlace::Sqlite(path),
     }
 }
 

@@ -1,0 +1,8 @@
+//! The ledger in Postgres: what a fleet of gateways shares.
+
+mod dictionary;
+pub mod schema;
+pub mod store;
+mod text;
+
+pub use store::PostgresStore;
