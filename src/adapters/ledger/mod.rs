@@ -5,20 +5,22 @@
 //! - [`feed`] takes records from the journal and sees to it that each is written exactly once.
 //! - [`store`] writes a batch, what calls have in common into dictionaries; [`detail`] makes JSON of
 //!   a record.
-//! - [`filter`] says which calls are meant, [`query`] and [`stats`] read them, [`row`] names the
-//!   fields of a row.
+//! - [`filter`] says which calls are meant, [`query`], [`stats`] and [`tally`] read them, [`row`]
+//!   names the fields of a row.
 //!
 //! Nothing here updates or deletes a row of a call.
 
 pub mod detail;
 pub mod feed;
 pub mod filter;
+mod gather;
 mod json;
 pub mod query;
 pub mod row;
 pub mod schema;
 pub mod stats;
 pub mod store;
+pub mod tally;
 
 #[cfg(test)]
 pub(crate) mod samples;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use sqlx::QueryBuilder;
 use sqlx::sqlite::{Sqlite, SqliteConnection};
 
-use super::filter::{Filter, IdPrefix, Resolved, push_id};
+use super::filter::{Filter, IdPrefix, MANY_CREDENTIALS, Over, Path as Way, Resolved, push_id};
 use super::row::{COLUMNS, CallRow};
 use super::schema::{LedgerError, open_reader};
 use crate::domain::record::Fingerprint;
@@ -93,18 +93,40 @@ impl Reader {
     /// # Errors
     /// [`LedgerError::Database`].
     pub async fn query(&mut self, filter: &Filter, page: Page) -> Result<Found, LedgerError> {
-        let mut sql = select(&self.resolve(filter).await?);
+        let resolved = self.resolve(filter).await?;
         let (comparison, direction) = match page.order {
             Order::NewestFirst => ("<", " ORDER BY call_id DESC"),
             Order::OldestFirst => (">", " ORDER BY call_id"),
         };
-        if let Some(after) = page.after {
-            push_id(&mut sql, comparison, after);
-        }
         // One more than wanted tells whether there is a next page.
-        sql.push(direction).push(" LIMIT ");
-        sql.push_bind(i64::from(page.limit) + 1);
-        let mut rows = self.fetch(sql).await?;
+        let wanted = page.limit.saturating_add(1);
+        let mut rows = match resolved.path() {
+            Way::Planned => {
+                let mut sql = select(&resolved);
+                if let Some(after) = page.after {
+                    push_id(&mut sql, comparison, after);
+                }
+                sql.push(direction).push(" LIMIT ");
+                sql.push_bind(i64::from(wanted));
+                self.fetch(sql).await?
+            }
+            way => {
+                let ids = self.gather(&resolved, way, page.order, page.after, wanted);
+                let ids = ids.await?;
+                if ids.is_empty() {
+                    Vec::new()
+                } else {
+                    let mut sql = columns();
+                    sql.push(" WHERE call_id IN (");
+                    let mut list = sql.separated(", ");
+                    for id in ids {
+                        list.push_bind(id);
+                    }
+                    sql.push(")").push(direction);
+                    self.fetch(sql).await?
+                }
+            }
+        };
         let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
         let more = rows.len() > limit;
         rows.truncate(limit);
@@ -166,8 +188,10 @@ impl Reader {
     /// # Errors
     /// [`LedgerError::Database`].
     pub async fn count(&mut self, filter: &Filter) -> Result<u64, LedgerError> {
-        let mut sql = QueryBuilder::new("SELECT count(*) FROM records WHERE 1");
-        self.resolve(filter).await?.push(&mut sql);
+        let resolved = self.resolve(filter).await?;
+        let table = resolved.path().table();
+        let mut sql = QueryBuilder::new(format!("SELECT count(*) FROM {table} WHERE 1"));
+        resolved.push(&mut sql, Over::Records);
         let count: i64 = sql
             .build_query_scalar()
             .fetch_one(&mut self.conn)
@@ -231,9 +255,24 @@ impl Reader {
                 ids.map_err(|source| self.failed(source))?
             }
         };
+        let mut is_wide = Vec::with_capacity(filter.subjects.len());
+        for subject in &filter.subjects {
+            let sql = "SELECT count(*) >= ? FROM \
+                       (SELECT 1 FROM credential_subjects WHERE subject = ? LIMIT ?)";
+            let query = sqlx::query_scalar(sql)
+                .bind(MANY_CREDENTIALS)
+                .bind(subject.as_bytes().to_vec())
+                .bind(MANY_CREDENTIALS);
+            let wide: bool = query
+                .fetch_one(&mut self.conn)
+                .await
+                .map_err(|source| self.failed(source))?;
+            is_wide.push(wide);
+        }
         Ok(Resolved {
             filter,
             credentials,
+            is_wide,
         })
     }
 
@@ -256,10 +295,15 @@ fn page(order: Order, limit: u32) -> Page {
     }
 }
 
-fn select(filter: &Resolved) -> QueryBuilder<Sqlite> {
+fn columns() -> QueryBuilder<Sqlite> {
     let columns: Vec<_> = COLUMNS.iter().map(|column| column.source).collect();
-    let mut sql = QueryBuilder::new(format!("SELECT {} FROM calls WHERE 1", columns.join(", ")));
-    filter.push(&mut sql);
+    QueryBuilder::new(format!("SELECT {} FROM calls", columns.join(", ")))
+}
+
+fn select(filter: &Resolved) -> QueryBuilder<Sqlite> {
+    let mut sql = columns();
+    sql.push(" WHERE 1");
+    filter.push(&mut sql, Over::Calls);
     sql
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use sqlx::QueryBuilder;
 
-use super::filter::{Filter, Resolved};
+use super::filter::{Filter, Over, Resolved};
 use super::query::Reader;
 use super::schema::LedgerError;
 use crate::types::{Micros, Outcome};
@@ -136,7 +136,7 @@ impl Reader {
             "SELECT {}, count(*) FROM calls WHERE 1",
             texts.join(", ")
         ));
-        filter.push(&mut sql);
+        filter.push(&mut sql, Over::Calls);
         sql.push(" GROUP BY 1, 2, 3, 4, 5, 6, 7");
         type Group = (String, String, String, String, String, String, String, i64);
         let groups: Vec<Group> = sql
@@ -156,7 +156,7 @@ impl Reader {
     ) -> Result<(Option<Micros>, Option<Micros>), LedgerError> {
         let mut sql =
             QueryBuilder::new("SELECT min(received_at), max(received_at) FROM records WHERE 1");
-        filter.push(&mut sql);
+        filter.push(&mut sql, Over::Records);
         let (first, last): (Option<i64>, Option<i64>) = sql
             .build_query_as()
             .fetch_one(&mut self.conn)
@@ -169,7 +169,7 @@ impl Reader {
         let mut sql = QueryBuilder::new("SELECT received_at / ");
         sql.push_bind(MINUTE_MICROS)
             .push(" AS minute, count(*) AS calls FROM records WHERE 1");
-        filter.push(&mut sql);
+        filter.push(&mut sql, Over::Records);
         sql.push(" GROUP BY minute ORDER BY calls DESC, minute LIMIT 1");
         let row: Option<(i64, i64)> = sql
             .build_query_as()
@@ -192,7 +192,7 @@ impl Reader {
              row_number() OVER (ORDER BY completed_after) AS rank, \
              count(*) OVER () AS n FROM records WHERE completed_after IS NOT NULL",
         );
-        filter.push(&mut sql);
+        filter.push(&mut sql, Over::Records);
         sql.push(
             ") SELECT us FROM times, (VALUES (50), (95), (99), (100)) AS p \
              WHERE rank = (n * p.column1 + 99) / 100 ORDER BY p.column1",

@@ -424,7 +424,11 @@ async fn questions_use_the_indexes() {
     for (filter, expected) in cases {
         let mut sql = QueryBuilder::new("EXPLAIN QUERY PLAN ");
         sql.push("SELECT caller FROM calls WHERE 1");
-        reader.resolve(&filter).await.unwrap().push(&mut sql);
+        reader
+            .resolve(&filter)
+            .await
+            .unwrap()
+            .push(&mut sql, Over::Calls);
         sql.push(" ORDER BY call_id DESC LIMIT 10");
         let plan = sql.build().fetch_all(&mut reader.conn).await.unwrap();
         let plan: Vec<String> = plan.iter().map(|step| step.get("detail")).collect();

@@ -30,6 +30,7 @@ const KEY_BYTES: usize = 16;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Entries {
     pub(super) profile: i64,
+    pub(super) activity: i64,
     /// `None`: the call carried no token.
     pub(super) credential: Option<i64>,
 }
@@ -37,11 +38,18 @@ pub(super) struct Entries {
 /// The entries known to be in the ledger.
 #[derive(Default)]
 pub(super) struct Dictionaries {
-    profiles: HashMap<Box<[u8]>, i64>,
+    profiles: HashMap<Box<[u8]>, KnownProfile>,
     credentials: HashMap<Option<Fingerprint>, KnownCredential>,
     scope_lists: HashMap<Box<[u8]>, ScopeList>,
     /// Reused to spell a profile.
     spelling: Vec<u8>,
+}
+
+#[derive(Clone, Copy)]
+struct KnownProfile {
+    id: i64,
+    /// A profile belongs to one activity, so this needs no memory of its own.
+    activity: i64,
 }
 
 #[derive(Clone)]
@@ -86,11 +94,14 @@ impl Dictionaries {
         self.spelling.clear();
         spell_profile(&mut self.spelling, record);
         let profile = match self.profiles.get(&*self.spelling) {
-            Some(id) => *id,
+            Some(known) => *known,
             None => {
-                let id = insert_profile(conn, &self.spelling, record).await?;
-                remember(&mut self.profiles, self.spelling.as_slice().into(), id);
-                id
+                let known = KnownProfile {
+                    id: insert_profile(conn, &self.spelling, record).await?,
+                    activity: insert_activity(conn, record).await?,
+                };
+                remember(&mut self.profiles, self.spelling.as_slice().into(), known);
+                known
             }
         };
         let credential = if says_nothing(record) {
@@ -102,7 +113,8 @@ impl Dictionaries {
             }
         };
         Ok(Entries {
-            profile,
+            profile: profile.id,
+            activity: profile.activity,
             credential,
         })
     }
@@ -281,6 +293,40 @@ async fn insert_profile(
     values.add((!record.pii.is_empty()).then_some(pii))?;
     values.add(upstream)?;
     values.insert(conn, INSERT_PROFILE).await
+}
+
+async fn insert_activity(
+    conn: &mut SqliteConnection,
+    record: &CallRecord,
+) -> Result<i64, sqlx::Error> {
+    let target = &record.target;
+    let pii = array(record.pii.iter().map(|class| class.as_str()));
+    let texts = [
+        record.caller.name.as_deref(),
+        target.provider.as_deref(),
+        target.service.as_deref(),
+        target.environment.map(|word| word.as_str()),
+        Some(target.operation.as_deref().unwrap_or("unknown")),
+        target.effect.map(|word| word.as_str()),
+        Some(record.credential.token_type.as_str()),
+        Some(&*pii).filter(|_| !record.pii.is_empty()),
+        record.mint.as_ref().map(|mint| &*mint.kind),
+        Some(record.decision.as_str()),
+        record.reason.as_deref(),
+    ];
+    let mut spelling = Vec::new();
+    for text in texts {
+        spell(&mut spelling, text);
+    }
+    let mut values = Values::of(&spelling);
+    for text in texts {
+        values.add(text)?;
+    }
+    let sql = "INSERT INTO activities (key, caller, provider, service, environment, operation, \
+               effect, token_type, pii, minted_kind, decision, reason) \
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+               ON CONFLICT (key) DO UPDATE SET key = excluded.key RETURNING id";
+    values.insert(conn, sql).await
 }
 
 async fn insert_credential(
