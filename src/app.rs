@@ -16,7 +16,7 @@ use crate::adapters::callers_file::{CallersFile, CallersFileError, Poll};
 use crate::adapters::capture::Captures;
 use crate::adapters::journal::{Journal, JournalError, JournalSettings, ReadError};
 use crate::adapters::key_file::{self, KeyError};
-use crate::adapters::ledger::{LedgerError, LedgerFeed, RecordStore, SqliteStore, Undrained};
+use crate::adapters::ledger::{LedgerError, LedgerFeed, RecordStore, Store, Undrained};
 use crate::adapters::machine::{self, Machine};
 use crate::domain::catalog::{self, BaseUrl, Catalog, Provider};
 use crate::domain::config::{self, Config, Faults};
@@ -259,7 +259,7 @@ impl Running {
         let routes = Routes::new(catalog, &config)?;
         let servers = routes.servers();
         let runtime = runtime()?;
-        let mut store = runtime.block_on(SqliteStore::open(&config.ledger.path))?;
+        let mut store = runtime.block_on(Store::open(&config.ledger.place))?;
         let cursors = runtime.block_on(store.cursors())?;
         let identity = Arc::new(record::Gateway {
             node: config.node.as_ref().into(),

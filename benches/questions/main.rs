@@ -17,7 +17,7 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use egret::adapters::ledger::schema::SCHEMA_VERSION;
+use egret::adapters::ledger::sqlite::schema::SCHEMA_VERSION;
 use egret::adapters::ledger::{Filter, Order, Page, Reader, RecordStore, SqliteStore};
 use egret::types::{Effect, Micros, Outcome, PiiClass};
 use year::{BEGIN, CALLERS, CUSTOMERS, DAY, YEAR, Year, mix};
@@ -279,7 +279,7 @@ fn questions(year: &Year) -> Vec<Question<'_>> {
 }
 
 async fn ask_all(year: &Year, path: &Path, asked: u64) -> Result<(), Box<dyn Error>> {
-    let mut reader = Reader::open(path).await?;
+    let mut reader = Reader::open(&path.into()).await?;
     let page = Page {
         order: Order::NewestFirst,
         limit: PAGE,

@@ -48,7 +48,6 @@ DROP TABLE temp.activity_of;
 
 CREATE INDEX records_by_activity ON records (activity_id, call_id);
 
--- With the activity in it, the index tells who failed at what without a look at the rows.
-DROP INDEX records_not_successful;
-CREATE INDEX records_not_successful ON records (outcome, call_id, activity_id)
+-- Few calls do not end well, so to lead to them apart costs next to nothing.
+CREATE INDEX records_failed_by_activity ON records (activity_id, call_id, outcome)
     WHERE outcome <> 'success';

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{StartError, VERSION, build_redactor, redactor_builder};
 use crate::adapters::capture::{Captures, MAX_TOTAL, Settings};
 use crate::adapters::key_file::{self, CAPTURE_ENV};
-use crate::adapters::ledger::{RecordStore, SqliteStore};
+use crate::adapters::ledger::{RecordStore, Store};
 use crate::adapters::{clock, entropy, machine};
 use crate::domain::capture::envelope::CaptureKey;
 use crate::domain::catalog::Catalog;
@@ -132,7 +132,7 @@ pub fn record_reading(
         });
     }
     super::runtime()?.block_on(async {
-        let mut store = SqliteStore::open(&config.ledger.path).await?;
+        let mut store = Store::open(&config.ledger.place).await?;
         store.write(&[Box::new(record)]).await
     })?;
     Ok(call_id)

@@ -3,15 +3,13 @@
 use std::fmt;
 use std::str::FromStr;
 
-use sqlx::QueryBuilder;
-use sqlx::sqlite::Sqlite;
-
+use super::sql::Sql;
 use crate::domain::record::{Fingerprint, Pseudonym};
 use crate::types::{CallId, Decision, Effect, Environment, Micros, Outcome, PiiClass, TokenType};
 
 /// How far the time inside a call id and the recorded time of reception may lie apart: the two may
 /// come from two looks at the clock. The id narrows a search, the recorded time decides.
-const ID_SLACK_MILLIS: i64 = 1_000;
+pub(super) const ID_SLACK_MILLIS: i64 = 1_000;
 
 /// Conditions on calls; a call must meet all that are set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -104,28 +102,33 @@ pub(super) enum Path {
     Activities,
     /// That of the calls that did not end well, by outcome.
     NotSuccessful,
+    /// That of the calls that did not end well, by activity.
+    FailedActivities,
 }
 
 impl Path {
-    /// What stands after `FROM`.
-    pub(super) const fn table(self) -> &'static str {
+    /// What stands after `FROM`. SQLite is told which index to use; Postgres knows its numbers.
+    pub(super) const fn table(self, is_sqlite: bool) -> &'static str {
         match self {
-            Self::Planned => "records",
-            Self::Activities => "records INDEXED BY records_by_activity",
-            Self::NotSuccessful => "records INDEXED BY records_not_successful",
+            Self::Activities if is_sqlite => "records INDEXED BY records_by_activity",
+            Self::NotSuccessful if is_sqlite => "records INDEXED BY records_not_successful",
+            Self::FailedActivities if is_sqlite => "records INDEXED BY records_failed_by_activity",
+            Self::Planned | Self::Activities | Self::NotSuccessful | Self::FailedActivities => {
+                "records"
+            }
         }
     }
 }
 
 impl Resolved<'_> {
     /// Appends the conditions, each led by ` AND `.
-    pub(super) fn push(&self, sql: &mut QueryBuilder<Sqlite>, over: Over) {
+    pub(super) fn push(&self, sql: &mut Sql, over: Over) {
         self.filter.push_ids(sql);
         self.push_others(sql, over);
     }
 
     /// As [`Resolved::push`], without the bounds of the call id.
-    pub(super) fn push_others(&self, sql: &mut QueryBuilder<Sqlite>, over: Over) {
+    pub(super) fn push_others(&self, sql: &mut Sql, over: Over) {
         let filter = self.filter;
         filter.push_received(sql);
         filter.push_common(sql, over);
@@ -137,9 +140,8 @@ impl Resolved<'_> {
                 }
                 _ => {
                     sql.push(" AND credential_id IN (");
-                    let mut list = sql.separated(", ");
-                    for id in &self.credentials {
-                        list.push_bind(*id);
+                    for (index, id) in self.credentials.iter().enumerate() {
+                        sql.push(if index == 0 { "" } else { ", " }).push_bind(*id);
                     }
                     sql.push(")");
                 }
@@ -176,19 +178,19 @@ impl Resolved<'_> {
             || filter.call_id.is_some()
             || !filter.subjects.is_empty();
         if leads_by_itself {
-            Path::Planned
-        } else if filter.is_not_successful() {
-            Path::NotSuccessful
-        } else if filter.asks_activity() {
-            Path::Activities
-        } else {
-            Path::Planned
+            return Path::Planned;
+        }
+        match (filter.is_not_successful(), filter.asks_activity()) {
+            (true, true) => Path::FailedActivities,
+            (true, false) => Path::NotSuccessful,
+            (false, true) => Path::Activities,
+            (false, false) => Path::Planned,
         }
     }
 }
 
 /// Looks at each call whether it names the subject.
-fn push_wide_subject(sql: &mut QueryBuilder<Sqlite>, over: Over, subject: Pseudonym) {
+fn push_wide_subject(sql: &mut Sql, over: Over, subject: Pseudonym) {
     let name = over.name();
     sql.push(" AND (EXISTS (SELECT 1 FROM credential_subjects AS s WHERE s.subject = ");
     sql.push_bind(subject.as_bytes().to_vec());
@@ -282,7 +284,7 @@ impl Filter {
     }
 
     /// Bounds of the call id.
-    fn push_ids(&self, sql: &mut QueryBuilder<Sqlite>) {
+    fn push_ids(&self, sql: &mut Sql) {
         let (low, high) = self.id_bounds();
         if let Some(low) = low {
             push_id(sql, ">=", low);
@@ -298,7 +300,7 @@ impl Filter {
 
     /// The recorded time decides, but only near the ends of the period: between them the id says
     /// enough, and what an index holds can be counted without a look at the rows.
-    fn push_received(&self, sql: &mut QueryBuilder<Sqlite>) {
+    fn push_received(&self, sql: &mut Sql) {
         if let Some(from) = self.from {
             let inside = from.as_millis().saturating_add(ID_SLACK_MILLIS);
             sql.push(" AND (call_id >= ");
@@ -314,20 +316,20 @@ impl Filter {
     }
 
     /// What calls have in common is asked of a dictionary, which is small, and not of each call.
-    fn push_common(&self, sql: &mut QueryBuilder<Sqlite>, over: Over) {
+    fn push_common(&self, sql: &mut Sql, over: Over) {
         if !self.asks_activity() {
             return;
         }
         sql.push(match over {
-            Over::Calls => " AND profile_id IN (SELECT id FROM profiles WHERE 1",
-            Over::Records => " AND activity_id IN (SELECT id FROM activities WHERE 1",
+            Over::Calls => " AND profile_id IN (SELECT id FROM profiles WHERE true",
+            Over::Records => " AND activity_id IN (SELECT id FROM activities WHERE true",
         });
         self.push_activity(sql);
         sql.push(")");
     }
 
     /// Conditions on a row of `activities`, or of `profiles`, whose columns have the same names.
-    pub(super) fn push_activity(&self, sql: &mut QueryBuilder<Sqlite>) {
+    pub(super) fn push_activity(&self, sql: &mut Sql) {
         for (column, word) in self.words() {
             if let Some(word) = word {
                 sql.push(" AND ").push(column).push(" = ");
@@ -339,10 +341,10 @@ impl Filter {
         }
         if !self.pii.is_empty() {
             // A JSON array of words: a quoted word in it is a member.
-            sql.push(" AND (0");
+            sql.push(" AND (false");
             for class in &self.pii {
-                sql.push(" OR instr(pii, ");
-                sql.push_bind(format!("\"{class}\"")).push(") > 0");
+                sql.push(" OR replace(pii, ");
+                sql.push_bind(format!("\"{class}\"")).push(", '') <> pii");
             }
             sql.push(")");
         }
@@ -352,17 +354,17 @@ impl Filter {
     }
 
     /// How it ended.
-    fn push_ended(&self, sql: &mut QueryBuilder<Sqlite>, over: Over) {
+    fn push_ended(&self, sql: &mut Sql, over: Over) {
         if self.is_not_successful() {
             // In these words the partial index is defined.
             sql.push(" AND outcome <> 'success'");
             if self.outcome.is_none() {
                 // Implied, but said it leads into the index once per outcome.
                 sql.push(" AND outcome IN (");
-                let mut list = sql.separated(", ");
                 let others = Outcome::ALL.iter().filter(|o| **o != Outcome::Success);
-                for outcome in others {
-                    list.push_bind(outcome.as_str());
+                for (index, outcome) in others.enumerate() {
+                    sql.push(if index == 0 { "" } else { ", " });
+                    sql.push_bind(outcome.as_str());
                 }
                 sql.push(")");
             }
@@ -395,7 +397,7 @@ impl Filter {
 }
 
 /// Appends a comparison with the call id.
-pub(super) fn push_id(sql: &mut QueryBuilder<Sqlite>, comparison: &str, id: CallId) {
+pub(super) fn push_id(sql: &mut Sql, comparison: &str, id: CallId) {
     sql.push(" AND call_id ").push(comparison).push(" ");
     sql.push_bind(id.as_bytes().to_vec());
 }

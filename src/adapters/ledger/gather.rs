@@ -7,12 +7,10 @@
 //! before, until the page is full. What is frequent is found in the first window, what is rare is
 //! not much in a long one.
 
-use sqlx::QueryBuilder;
-use sqlx::sqlite::Sqlite;
-
+use super::error::LedgerError;
 use super::filter::{Over, Path, Resolved, push_id};
 use super::query::{Order, Reader};
-use super::schema::LedgerError;
+use super::sql::Sql;
 use crate::types::CallId;
 
 /// How many calls the first window spans; few in tests, so that those have several windows.
@@ -45,13 +43,10 @@ impl Reader {
             if left == 0 {
                 break;
             }
-            let mut sql = search(filter, path, order, window, left);
-            let ids: Ids = sql
-                .build_query_scalar()
-                .fetch_all(&mut self.conn)
-                .await
-                .map_err(|source| self.failed(source))?;
-            found.extend(ids);
+            let table = path.table(self.is_sqlite());
+            let sql = search(filter, table, order, window, left);
+            let ids = self.rows(sql, |row| row.bytes(0)).await?;
+            found.extend(ids.into_iter().flatten());
         }
         Ok(found)
     }
@@ -84,7 +79,7 @@ impl Reader {
         ];
         let mut ids = [None; 3];
         for ((direction, offset), id) in ends.into_iter().zip(&mut ids) {
-            let mut sql = QueryBuilder::new("SELECT call_id FROM records WHERE 1");
+            let mut sql = Sql::new("SELECT call_id FROM records WHERE true");
             if let Some(low) = low {
                 push_id(&mut sql, ">=", low);
             }
@@ -93,11 +88,8 @@ impl Reader {
             }
             sql.push(" ORDER BY call_id ").push(direction);
             sql.push(" LIMIT 1 OFFSET ").push_bind(offset);
-            let bytes: Option<Vec<u8>> = sql
-                .build_query_scalar()
-                .fetch_optional(&mut self.conn)
-                .await
-                .map_err(|source| self.failed(source))?;
+            let rows = self.rows(sql, |row| row.bytes(0)).await?;
+            let bytes = rows.into_iter().next().flatten();
             *id = bytes
                 .and_then(|bytes| bytes.try_into().ok())
                 .map(CallId::from_bytes);
@@ -110,15 +102,8 @@ impl Reader {
 }
 
 /// The question for a window.
-fn search(
-    filter: &Resolved<'_>,
-    path: Path,
-    order: Order,
-    window: Window,
-    limit: usize,
-) -> QueryBuilder<Sqlite> {
-    let table = path.table();
-    let mut sql = QueryBuilder::new(format!("SELECT call_id FROM {table} WHERE 1"));
+fn search(filter: &Resolved<'_>, table: &str, order: Order, window: Window, limit: usize) -> Sql {
+    let mut sql = Sql::new(format!("SELECT call_id FROM {table} WHERE true"));
     push_id(&mut sql, ">=", window.low);
     push_id(&mut sql, "<", window.high);
     filter.push_others(&mut sql, Over::Records);

@@ -1,13 +1,11 @@
 //! Reads calls. The connection is read-only: a question never holds up the writer.
 
-use std::path::{Path, PathBuf};
-
-use sqlx::QueryBuilder;
-use sqlx::sqlite::{Sqlite, SqliteConnection};
-
+use super::error::LedgerError;
 use super::filter::{Filter, IdPrefix, MANY_CREDENTIALS, Over, Path as Way, Resolved, push_id};
+use super::place::LedgerPlace;
 use super::row::{COLUMNS, CallRow};
-use super::schema::{LedgerError, open_reader};
+use super::sql::{Connection, Row, Sql};
+use super::sqlite;
 use crate::domain::record::Fingerprint;
 use crate::types::CallId;
 
@@ -70,21 +68,26 @@ pub enum Shown {
     Several(Vec<CallRow>),
 }
 
-/// The reading end of a SQLite ledger.
+/// The reading end of a ledger.
 pub struct Reader {
-    path: PathBuf,
-    pub(super) conn: SqliteConnection,
+    place: LedgerPlace,
+    conn: Connection,
 }
 
 impl Reader {
     /// Opens the ledger for reading.
     ///
     /// # Errors
-    /// [`LedgerError`], see [`open_reader`].
-    pub async fn open(path: &Path) -> Result<Self, LedgerError> {
+    /// [`LedgerError`]: it is not there, is none, or has another schema.
+    pub async fn open(place: &LedgerPlace) -> Result<Self, LedgerError> {
+        let conn = match place {
+            LedgerPlace::Sqlite(path) => {
+                Connection::Sqlite(sqlite::schema::open_reader(path).await?)
+            }
+        };
         Ok(Self {
-            path: path.into(),
-            conn: open_reader(path).await?,
+            place: place.clone(),
+            conn,
         })
     }
 
@@ -118,9 +121,8 @@ impl Reader {
                 } else {
                     let mut sql = columns();
                     sql.push(" WHERE call_id IN (");
-                    let mut list = sql.separated(", ");
-                    for id in ids {
-                        list.push_bind(id);
+                    for (index, id) in ids.into_iter().enumerate() {
+                        sql.push(if index == 0 { "" } else { ", " }).push_bind(id);
                     }
                     sql.push(")").push(direction);
                     self.fetch(sql).await?
@@ -189,14 +191,10 @@ impl Reader {
     /// [`LedgerError::Database`].
     pub async fn count(&mut self, filter: &Filter) -> Result<u64, LedgerError> {
         let resolved = self.resolve(filter).await?;
-        let table = resolved.path().table();
-        let mut sql = QueryBuilder::new(format!("SELECT count(*) FROM {table} WHERE 1"));
+        let table = resolved.path().table(self.is_sqlite());
+        let mut sql = Sql::new(format!("SELECT count(*) FROM {table} WHERE true"));
         resolved.push(&mut sql, Over::Records);
-        let count: i64 = sql
-            .build_query_scalar()
-            .fetch_one(&mut self.conn)
-            .await
-            .map_err(|source| self.failed(source))?;
+        let count = self.number(sql).await?;
         Ok(u64::try_from(count).unwrap_or(0))
     }
 
@@ -235,10 +233,8 @@ impl Reader {
     /// # Errors
     /// [`LedgerError::Database`].
     pub async fn last_seq(&mut self) -> Result<i64, LedgerError> {
-        sqlx::query_scalar("SELECT coalesce(max(seq), 0) FROM records")
-            .fetch_one(&mut self.conn)
+        self.number(Sql::new("SELECT coalesce(max(seq), 0) FROM records"))
             .await
-            .map_err(|source| self.failed(source))
     }
 
     /// Looks up what the filter names by value and the rows name by number.
@@ -249,25 +245,23 @@ impl Reader {
         let credentials = match filter.fingerprint {
             None => Vec::new(),
             Some(fingerprint) => {
-                let sql = "SELECT id FROM credentials WHERE token_fingerprint = ? ORDER BY id";
-                let query = sqlx::query_scalar(sql).bind(fingerprint.as_bytes().to_vec());
-                let ids = query.fetch_all(&mut self.conn).await;
-                ids.map_err(|source| self.failed(source))?
+                let mut sql = Sql::new("SELECT id FROM credentials WHERE token_fingerprint = ");
+                sql.push_bind(fingerprint.as_bytes().to_vec());
+                sql.push(" ORDER BY id");
+                self.rows(sql, |row| Ok(row.integer(0)?.unwrap_or(0)))
+                    .await?
             }
         };
         let mut is_wide = Vec::with_capacity(filter.subjects.len());
         for subject in &filter.subjects {
-            let sql = "SELECT count(*) >= ? FROM \
-                       (SELECT 1 FROM credential_subjects WHERE subject = ? LIMIT ?)";
-            let query = sqlx::query_scalar(sql)
-                .bind(MANY_CREDENTIALS)
-                .bind(subject.as_bytes().to_vec())
-                .bind(MANY_CREDENTIALS);
-            let wide: bool = query
-                .fetch_one(&mut self.conn)
-                .await
-                .map_err(|source| self.failed(source))?;
-            is_wide.push(wide);
+            let mut sql = Sql::new(
+                "SELECT count(*) FROM (SELECT 1 FROM credential_subjects WHERE subject = ",
+            );
+            sql.push_bind(subject.as_bytes().to_vec());
+            sql.push(" LIMIT ")
+                .push_bind(MANY_CREDENTIALS)
+                .push(") AS named");
+            is_wide.push(self.number(sql).await? >= MANY_CREDENTIALS);
         }
         Ok(Resolved {
             filter,
@@ -276,14 +270,29 @@ impl Reader {
         })
     }
 
-    async fn fetch(&mut self, mut sql: QueryBuilder<Sqlite>) -> Result<Vec<CallRow>, LedgerError> {
-        let rows = sql.build().fetch_all(&mut self.conn).await;
-        rows.and_then(|rows| rows.iter().map(CallRow::read).collect())
-            .map_err(|source| self.failed(source))
+    pub(super) const fn is_sqlite(&self) -> bool {
+        self.conn.is_sqlite()
     }
 
-    pub(super) fn failed(&self, source: sqlx::Error) -> LedgerError {
-        LedgerError::database(&self.path, "read", source)
+    async fn fetch(&mut self, sql: Sql) -> Result<Vec<CallRow>, LedgerError> {
+        self.rows(sql, CallRow::read).await
+    }
+
+    /// Asks and reads every row of the answer.
+    pub(super) async fn rows<T>(
+        &mut self,
+        sql: Sql,
+        read: impl Fn(&Row) -> Result<T, sqlx::Error>,
+    ) -> Result<Vec<T>, LedgerError> {
+        let rows = self.conn.fetch_all(sql).await;
+        rows.and_then(|rows| rows.iter().map(read).collect())
+            .map_err(|source| LedgerError::database(&self.place, "read", source))
+    }
+
+    /// Asks for one number; 0 if there is none.
+    pub(super) async fn number(&mut self, sql: Sql) -> Result<i64, LedgerError> {
+        let rows = self.rows(sql, |row| row.integer(0)).await?;
+        Ok(rows.into_iter().next().flatten().unwrap_or(0))
     }
 }
 
@@ -295,14 +304,14 @@ fn page(order: Order, limit: u32) -> Page {
     }
 }
 
-fn columns() -> QueryBuilder<Sqlite> {
+fn columns() -> Sql {
     let columns: Vec<_> = COLUMNS.iter().map(|column| column.source).collect();
-    QueryBuilder::new(format!("SELECT {} FROM calls", columns.join(", ")))
+    Sql::new(format!("SELECT {} FROM calls", columns.join(", ")))
 }
 
-fn select(filter: &Resolved) -> QueryBuilder<Sqlite> {
+fn select(filter: &Resolved) -> Sql {
     let mut sql = columns();
-    sql.push(" WHERE 1");
+    sql.push(" WHERE true");
     filter.push(&mut sql, Over::Calls);
     sql
 }

@@ -1,11 +1,11 @@
 //! Counts for reports: piece by piece, so that memory stays bounded whatever the period and the
 //! one who waits can be told how far it is.
 
-use sqlx::QueryBuilder;
-
-use super::filter::{Filter, Over, push_id};
+use super::error::LedgerError;
+use super::filter::{Filter, ID_SLACK_MILLIS, Over, push_id};
 use super::query::Reader;
-use super::schema::{LedgerError, SCHEMA_VERSION};
+use super::sql::Sql;
+use super::sqlite::schema::SCHEMA_VERSION;
 use crate::domain::report::{Activity, Counted, Gap, JournalMark, TokenUse};
 use crate::types::{CallId, Micros, Outcome};
 
@@ -29,14 +29,19 @@ impl Reader {
         SCHEMA_VERSION
     }
 
-    /// From now on all answers are of one state of the ledger, until the reader is dropped. The
-    /// write-ahead log grows meanwhile.
+    /// From now on all answers are of one state of the ledger, until the reader is dropped. In
+    /// SQLite the write-ahead log grows meanwhile.
     ///
     /// # Errors
     /// [`LedgerError::Database`].
     pub async fn hold_still(&mut self) -> Result<(), LedgerError> {
-        let begun = sqlx::query("BEGIN").execute(&mut self.conn).await;
-        begun.map(|_| ()).map_err(|source| self.failed(source))
+        let begin = if self.is_sqlite() {
+            "BEGIN"
+        } else {
+            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+        };
+        self.rows(Sql::new(begin), |_| Ok(())).await?;
+        Ok(())
     }
 
     /// The activities that a filter can concern, with their numbers.
@@ -47,47 +52,29 @@ impl Reader {
         &mut self,
         filter: &Filter,
     ) -> Result<Vec<(i64, Activity)>, LedgerError> {
-        let mut sql = QueryBuilder::new(
+        let mut sql = Sql::new(
             "SELECT id, caller, provider, environment, operation, effect, token_type, pii, \
-             minted_kind, decision, reason FROM activities WHERE 1",
+             minted_kind, decision, reason FROM activities WHERE true",
         );
         filter.push_activity(&mut sql);
-        type Text = Option<String>;
-        type Row = (
-            i64,
-            Text,
-            Text,
-            Text,
-            String,
-            Text,
-            String,
-            Text,
-            Text,
-            String,
-            Text,
-        );
-        let rows: Vec<Row> = sql
-            .build_query_as()
-            .fetch_all(&mut self.conn)
-            .await
-            .map_err(|source| self.failed(source))?;
-        let activities = rows.into_iter().map(|row| {
-            let pii = row.7.as_deref().map(serde_json::from_str);
+        self.rows(sql, |row| {
+            let pii = row.text(7)?;
+            let pii = pii.as_deref().map(serde_json::from_str);
             let activity = Activity {
-                caller: row.1,
-                provider: row.2,
-                environment: row.3,
-                operation: row.4,
-                effect: row.5,
-                token_type: row.6,
+                caller: row.text(1)?,
+                provider: row.text(2)?,
+                environment: row.text(3)?,
+                operation: row.text(4)?.unwrap_or_default(),
+                effect: row.text(5)?,
+                token_type: row.text(6)?.unwrap_or_default(),
                 pii: pii.and_then(Result::ok).unwrap_or_default(),
-                minted_kind: row.8,
-                decision: row.9,
-                reason: row.10,
+                minted_kind: row.text(8)?,
+                decision: row.text(9)?.unwrap_or_default(),
+                reason: row.text(10)?,
             };
-            (row.0, activity)
-        });
-        Ok(activities.collect())
+            Ok((row.integer(0)?.unwrap_or_default(), activity))
+        })
+        .await
     }
 
     /// Counts the calls that meet the filter by activity and by how they ended.
@@ -96,43 +83,40 @@ impl Reader {
     /// [`LedgerError::Database`].
     pub async fn tally(&mut self, filter: &Filter) -> Result<Vec<Counted>, LedgerError> {
         let resolved = self.resolve(filter).await?;
-        let table = resolved.path().table();
-        let mut sql = QueryBuilder::new(format!(
-            "SELECT activity_id, outcome, status, error_code, count(*) FROM {table} WHERE 1"
+        let table = resolved.path().table(self.is_sqlite());
+        let mut sql = Sql::new(format!(
+            "SELECT activity_id, outcome, status, error_code, count(*) FROM {table} WHERE true"
         ));
         resolved.push(&mut sql, Over::Records);
         sql.push(" GROUP BY 1, 2, 3, 4");
-        let rows: Vec<(Option<i64>, String, Option<i64>, Option<String>, i64)> = sql
-            .build_query_as()
-            .fetch_all(&mut self.conn)
-            .await
-            .map_err(|source| self.failed(source))?;
-        let counted = rows
-            .into_iter()
-            .map(|(activity, outcome, status, error_code, calls)| Counted {
-                activity: activity.unwrap_or_default(),
-                outcome: outcome_of(&outcome),
+        self.rows(sql, |row| {
+            let status = row.integer(2)?;
+            Ok(Counted {
+                activity: row.integer(0)?.unwrap_or_default(),
+                outcome: outcome_of(row.text(1)?),
                 status: status.and_then(|status| u16::try_from(status).ok()),
-                error_code,
-                calls: unsigned(calls),
-            });
-        Ok(counted.collect())
+                error_code: row.text(3)?,
+                calls: unsigned(row.integer(4)?),
+            })
+        })
+        .await
     }
 
-    /// When the first call was received that came at or after `from`: counting can begin there.
+    /// A time before which, from `from` on, no call was received; `None` if there is none after it
+    /// either. Counting can begin there.
     ///
     /// # Errors
     /// [`LedgerError::Database`].
     pub async fn first_from(&mut self, from: Micros) -> Result<Option<Micros>, LedgerError> {
-        let mut sql = QueryBuilder::new("SELECT received_at FROM records WHERE 1");
-        push_id(&mut sql, ">=", CallId::floor(from.as_millis()));
+        let mut sql = Sql::new("SELECT received_at FROM records WHERE true");
+        let millis = from.as_millis().saturating_sub(ID_SLACK_MILLIS);
+        push_id(&mut sql, ">=", CallId::floor(millis));
         sql.push(" ORDER BY call_id LIMIT 1");
-        let at: Option<i64> = sql
-            .build_query_scalar()
-            .fetch_optional(&mut self.conn)
-            .await
-            .map_err(|source| self.failed(source))?;
-        Ok(at.map(Micros))
+        let rows = self.rows(sql, |row| row.integer(0)).await?;
+        // The time of reception and that in the id may lie apart for this call and for the next.
+        let slack = 2_000 * ID_SLACK_MILLIS;
+        let first = rows.into_iter().next().flatten();
+        Ok(first.map(|at| Micros(at.saturating_sub(slack)).max(from)))
     }
 
     /// The highest number of a token.
@@ -140,10 +124,8 @@ impl Reader {
     /// # Errors
     /// [`LedgerError::Database`].
     pub async fn last_token(&mut self) -> Result<i64, LedgerError> {
-        sqlx::query_scalar("SELECT coalesce(max(id), 0) FROM credentials")
-            .fetch_one(&mut self.conn)
+        self.number(Sql::new("SELECT max(id) FROM credentials"))
             .await
-            .map_err(|source| self.failed(source))
     }
 
     /// How the tokens numbered from `first` to `last` were used in calls that meet the filter, in
@@ -158,52 +140,42 @@ impl Reader {
         last: i64,
     ) -> Result<Vec<TokenUse>, LedgerError> {
         let resolved = self.resolve(filter).await?;
-        let mut sql = QueryBuilder::new(
-            "SELECT u.credential_id, lower(hex(c.token_fingerprint)), a.token_type, a.caller, \
-             u.outcome, c.token_expires_at, EXISTS (SELECT 1 FROM records AS m \
-             WHERE m.minted_fingerprint = c.token_fingerprint), u.calls, u.first, u.last \
-             FROM (SELECT credential_id, activity_id, outcome, count(*) AS calls, \
-             min(received_at) AS first, max(received_at) AS last \
-             FROM records INDEXED BY records_by_credential WHERE credential_id IS NOT NULL \
-             AND credential_id BETWEEN ",
-        );
+        let hint = if self.is_sqlite() {
+            "INDEXED BY records_by_credential"
+        } else {
+            ""
+        };
+        let mut sql = Sql::new(format!(
+            "SELECT u.credential_id, c.token_fingerprint, u.token_type, u.caller, u.outcome, \
+             c.token_expires_at, CAST(CASE WHEN EXISTS (SELECT 1 FROM records AS m \
+             WHERE m.minted_fingerprint = c.token_fingerprint) THEN 1 ELSE 0 END AS BIGINT), \
+             u.calls, u.first_at, u.last_at \
+             FROM (SELECT credential_id, a.token_type, a.caller, outcome, count(*) AS calls, \
+             min(received_at) AS first_at, max(received_at) AS last_at \
+             FROM records {hint} LEFT JOIN activities AS a ON a.id = activity_id \
+             WHERE credential_id IS NOT NULL AND credential_id BETWEEN "
+        ));
         sql.push_bind(first).push(" AND ").push_bind(last);
         resolved.push(&mut sql, Over::Records);
         sql.push(
-            " GROUP BY 1, 2, 3) AS u JOIN credentials AS c ON c.id = u.credential_id \
-             LEFT JOIN activities AS a ON a.id = u.activity_id \
+            " GROUP BY 1, 2, 3, 4) AS u JOIN credentials AS c ON c.id = u.credential_id \
              WHERE c.token_fingerprint IS NOT NULL ORDER BY u.credential_id",
         );
-        type Row = (
-            i64,
-            String,
-            Option<String>,
-            Option<String>,
-            String,
-            Option<i64>,
-            bool,
-            i64,
-            i64,
-            i64,
-        );
-        let rows: Vec<Row> = sql
-            .build_query_as()
-            .fetch_all(&mut self.conn)
-            .await
-            .map_err(|source| self.failed(source))?;
-        let uses = rows.into_iter().map(|row| TokenUse {
-            token: row.0,
-            fingerprint: row.1,
-            token_type: row.2.unwrap_or_default(),
-            caller: row.3,
-            outcome: outcome_of(&row.4),
-            expires_at: row.5.map(Micros),
-            was_minted_here: row.6,
-            calls: unsigned(row.7),
-            first: Micros(row.8),
-            last: Micros(row.9),
-        });
-        Ok(uses.collect())
+        self.rows(sql, |row| {
+            Ok(TokenUse {
+                token: row.integer(0)?.unwrap_or_default(),
+                fingerprint: hex(row.bytes(1)?),
+                token_type: row.text(2)?.unwrap_or_default(),
+                caller: row.text(3)?,
+                outcome: outcome_of(row.text(4)?),
+                expires_at: row.integer(5)?.map(Micros),
+                was_minted_here: row.integer(6)? == Some(1),
+                calls: unsigned(row.integer(7)?),
+                first: Micros(row.integer(8)?.unwrap_or_default()),
+                last: Micros(row.integer(9)?.unwrap_or_default()),
+            })
+        })
+        .await
     }
 
     /// What could not be recorded in a period.
@@ -211,39 +183,39 @@ impl Reader {
     /// # Errors
     /// [`LedgerError::Database`].
     pub async fn gaps(&mut self, from: Micros, to: Micros) -> Result<Gaps, LedgerError> {
-        let rows: Vec<(Option<String>, i64, i64, i64, i64, i64)> = sqlx::query_as(
-            "SELECT lower(hex(j.journal)), g.began_at, g.ended_at, g.refused, g.shed, g.dropped \
+        let mut sql = Sql::new(
+            "SELECT j.journal, g.began_at, g.ended_at, g.refused, g.shed, g.dropped \
              FROM journal_gaps AS g LEFT JOIN journals AS j ON j.id = g.journal_id \
-             WHERE g.began_at < ? AND g.ended_at >= ? ORDER BY g.began_at, g.seq LIMIT ?",
-        )
-        .bind(to.0)
-        .bind(from.0)
-        .bind(GAP_ROWS)
-        .fetch_all(&mut self.conn)
-        .await
-        .map_err(|source| self.failed(source))?;
-        let (all, refused, shed, dropped): (i64, i64, i64, i64) = sqlx::query_as(
-            "SELECT count(*), coalesce(sum(refused), 0), coalesce(sum(shed), 0), \
-             coalesce(sum(dropped), 0) FROM journal_gaps WHERE began_at < ? AND ended_at >= ?",
-        )
-        .bind(to.0)
-        .bind(from.0)
-        .fetch_one(&mut self.conn)
-        .await
-        .map_err(|source| self.failed(source))?;
-        let first = rows.into_iter().map(|row| Gap {
-            journal: row.0.unwrap_or_default(),
-            from: Micros(row.1),
-            to: Micros(row.2),
-            refused: unsigned(row.3),
-            shed: unsigned(row.4),
-            dropped: unsigned(row.5),
+             WHERE g.began_at < ",
+        );
+        sql.push_bind(to.0).push(" AND g.ended_at >= ");
+        sql.push_bind(from.0);
+        sql.push(" ORDER BY g.began_at, g.seq LIMIT ");
+        sql.push_bind(GAP_ROWS);
+        let first = self.rows(sql, |row| {
+            Ok(Gap {
+                journal: hex(row.bytes(0)?),
+                from: Micros(row.integer(1)?.unwrap_or_default()),
+                to: Micros(row.integer(2)?.unwrap_or_default()),
+                refused: unsigned(row.integer(3)?),
+                shed: unsigned(row.integer(4)?),
+                dropped: unsigned(row.integer(5)?),
+            })
         });
-        Ok(Gaps {
-            first: first.collect(),
-            all: unsigned(all),
-            lost: [refused, shed, dropped].map(unsigned),
-        })
+        let first = first.await?;
+        // Sums of whole numbers are of another type in Postgres.
+        let mut sql = Sql::new(
+            "SELECT count(*), CAST(sum(refused) AS BIGINT), CAST(sum(shed) AS BIGINT), \
+             CAST(sum(dropped) AS BIGINT) FROM journal_gaps WHERE began_at < ",
+        );
+        sql.push_bind(to.0).push(" AND ended_at >= ");
+        sql.push_bind(from.0);
+        let sums = self.rows(sql, |row| {
+            let sum = |at| row.integer(at).map(unsigned);
+            Ok((sum(0)?, [sum(1)?, sum(2)?, sum(3)?]))
+        });
+        let (all, lost) = sums.await?.into_iter().next().unwrap_or_default();
+        Ok(Gaps { first, all, lost })
     }
 
     /// How far the ledger has come with each journal.
@@ -251,24 +223,33 @@ impl Reader {
     /// # Errors
     /// [`LedgerError::Database`].
     pub async fn journals(&mut self) -> Result<Vec<JournalMark>, LedgerError> {
-        let rows: Vec<(String, i64)> =
-            sqlx::query_as("SELECT lower(hex(journal)), done_to FROM journals ORDER BY id")
-                .fetch_all(&mut self.conn)
-                .await
-                .map_err(|source| self.failed(source))?;
-        let marks = rows.into_iter().map(|(journal, done_to)| JournalMark {
-            journal,
-            done_to: unsigned(done_to),
-        });
-        Ok(marks.collect())
+        let sql = Sql::new("SELECT journal, done_to FROM journals ORDER BY id");
+        self.rows(sql, |row| {
+            Ok(JournalMark {
+                journal: hex(row.bytes(0)?),
+                done_to: unsigned(row.integer(1)?),
+            })
+        })
+        .await
     }
 }
 
 /// A word that is not known says that nothing is known.
-fn outcome_of(word: &str) -> Outcome {
+fn outcome_of(word: Option<String>) -> Outcome {
+    let word = word.unwrap_or_default();
     word.parse().unwrap_or(Outcome::Unknown)
 }
 
-fn unsigned(count: i64) -> u64 {
-    u64::try_from(count).unwrap_or(0)
+fn unsigned(count: Option<i64>) -> u64 {
+    count.and_then(|count| count.try_into().ok()).unwrap_or(0)
+}
+
+/// As hexadecimal digits; empty if there is nothing.
+fn hex(bytes: Option<Vec<u8>>) -> String {
+    let bytes: Option<[u8; 16]> = bytes.and_then(|bytes| bytes.try_into().ok());
+    let mut out = String::new();
+    if let Some(bytes) = bytes {
+        super::json::push_hex(&mut out, &bytes);
+    }
+    out
 }

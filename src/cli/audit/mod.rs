@@ -21,7 +21,7 @@ pub use moment::{Moment, NotAMoment};
 pub use report::{ReportArgs, ReportError, ReportFormat};
 
 use crate::adapters::key_file::KeyError;
-use crate::adapters::ledger::{LedgerError, Order, Page, Reader, Shown};
+use crate::adapters::ledger::{LedgerError, LedgerPlace, Order, Page, Reader, Shown};
 use crate::domain::record::Pseudonym;
 use crate::types::Micros;
 use render::Rows;
@@ -89,7 +89,7 @@ pub enum AuditError {
 /// # Errors
 /// [`AuditError`]. A reader that went away (as `head` does) is not an error.
 pub async fn run(
-    ledger: &Path,
+    ledger: &LedgerPlace,
     args: &AuditArgs,
     context: &Context<'_>,
     out: &mut impl Write,
@@ -114,7 +114,7 @@ pub async fn run(
 /// # Errors
 /// [`AuditError`].
 pub async fn run_query(
-    ledger: &Path,
+    ledger: &LedgerPlace,
     args: &QueryArgs,
     context: &Context<'_>,
     out: &mut impl Write,
@@ -156,7 +156,7 @@ pub async fn run_query(
 /// # Errors
 /// [`AuditError`].
 pub async fn run_show(
-    ledger: &Path,
+    ledger: &LedgerPlace,
     args: &ShowArgs,
     context: &Context<'_>,
     out: &mut impl Write,
@@ -180,7 +180,7 @@ pub async fn run_show(
 /// # Errors
 /// [`AuditError`].
 pub async fn run_tail(
-    ledger: &Path,
+    ledger: &LedgerPlace,
     args: &TailArgs,
     context: &Context<'_>,
     out: &mut impl Write,
@@ -224,7 +224,7 @@ pub async fn run_tail(
 /// # Errors
 /// [`AuditError`].
 pub async fn run_stats(
-    ledger: &Path,
+    ledger: &LedgerPlace,
     args: &StatsArgs,
     context: &Context<'_>,
     out: &mut impl Write,

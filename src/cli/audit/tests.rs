@@ -1,7 +1,7 @@
 use clap::Parser;
 
 use super::*;
-use crate::adapters::ledger::{RecordStore, SqliteStore, samples};
+use crate::adapters::ledger::{LedgerPlace, RecordStore, SqliteStore, samples};
 use crate::domain::record::CallRecord;
 use crate::types::Outcome;
 
@@ -47,6 +47,10 @@ impl Ledger {
         self.dir.path().join("egret.db")
     }
 
+    fn place(&self) -> LedgerPlace {
+        self.path().as_path().into()
+    }
+
     async fn add(&self, records: Vec<CallRecord>) {
         let mut store = SqliteStore::open(&self.path()).await.unwrap();
         let records: Vec<_> = records.into_iter().map(Box::new).collect();
@@ -63,7 +67,7 @@ impl Ledger {
         };
         let args = parse(line).unwrap();
         run(
-            &self.path(),
+            &self.place(),
             &args,
             &context,
             &mut out,
@@ -354,7 +358,7 @@ async fn tail_follows_until_it_is_stopped() {
         ledger.add(vec![samples::plain(2)]).await;
         tokio::time::sleep(POLL * 3).await;
     };
-    run(&ledger.path(), &args, &context, &mut out, stop)
+    run(&ledger.place(), &args, &context, &mut out, stop)
         .await
         .unwrap();
     let text = String::from_utf8(out).unwrap();
@@ -391,7 +395,7 @@ async fn a_reader_that_leaves_is_no_error() {
     ] {
         let args = parse(line).unwrap();
         run(
-            &ledger.path(),
+            &ledger.place(),
             &args,
             &context,
             &mut Gone,

@@ -80,7 +80,7 @@ pub struct Screen {
 pub fn run(args: &DemoArgs, screen: Screen, out: &mut impl Write) -> Outcome {
     let place = Place::make(args.keep.as_deref())?;
     let setup = Setup::parse_alone(&place.config(), &place.config_text()).map_err(Failure::new)?;
-    let ledger = setup.config.ledger.path.clone();
+    let ledger = setup.config.ledger.place.clone();
     let gateway = place.gateway();
     if !args.quiet {
         introduce(&place, out)?;
@@ -200,7 +200,7 @@ async fn tell(
 /// Shows what is on record.
 async fn show(
     place: &Place,
-    ledger: &std::path::Path,
+    ledger: &crate::adapters::ledger::LedgerPlace,
     score: &Score,
     screen: Screen,
     out: &mut impl Write,

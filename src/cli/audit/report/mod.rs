@@ -19,7 +19,7 @@ use serde_json::Value as Json;
 
 use super::args::{FilterArgs, words};
 use super::{AuditError, Context};
-use crate::adapters::ledger::{CallRow, Filter, Order, Page, Reader};
+use crate::adapters::ledger::{CallRow, Filter, LedgerPlace, Order, Page, Reader};
 use crate::adapters::machine;
 use crate::domain::report::{Asked, Builder, Document, ReportKind, Shown, Source};
 use crate::types::{Effect, Micros, Outcome, PiiClass};
@@ -105,7 +105,7 @@ pub enum ReportError {
 }
 
 pub(super) async fn run(
-    ledger: &Path,
+    ledger: &LedgerPlace,
     args: &ReportArgs,
     context: &Context<'_>,
     out: &mut impl Write,
@@ -228,7 +228,7 @@ fn shown(kind: ReportKind, filter: &Filter) -> Option<(Filter, u32)> {
 /// Reads what the report is made of.
 async fn make(
     reader: &mut Reader,
-    ledger: &Path,
+    ledger: &LedgerPlace,
     kind: ReportKind,
     filter: &Filter,
     asked: Asked,
@@ -241,7 +241,7 @@ async fn make(
         ..Filter::default()
     };
     let source = Source {
-        ledger: ledger.display().to_string(),
+        ledger: ledger.to_string(),
         schema: reader.schema(),
         version: crate::app::VERSION.to_owned(),
         calls: reader.count(&period).await?,
@@ -256,7 +256,7 @@ async fn make(
     while at < to {
         match reader.first_from(at).await? {
             None => break,
-            Some(first) => at = at.max(first),
+            Some(first) => at = first,
         }
         let midnight = Micros(at.0.div_euclid(DAY).saturating_add(1).saturating_mul(DAY));
         let end = midnight.min(to);

@@ -1,7 +1,9 @@
 //! The same document in every form, with names that mean harm.
 
 use super::*;
+use crate::adapters::ledger::{RecordStore, SqliteStore, samples};
 use crate::domain::report::{Activity, Counted, Gap, JournalMark};
+use crate::types::CallId;
 
 /// A name that would be markup, a formula, a terminal's command or a second line.
 const HOSTILE: &str = "=cmd|'/C calc'!A0<script>alert(1)</script>\"'&\u{1b}[2J\n\u{202e}x";
@@ -231,4 +233,73 @@ fn a_file_is_written_whole_and_for_its_owner_alone() {
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     let nowhere = dir.path().join("none/report.html");
     assert!(write_file(&nowhere, ReportFormat::Html, &document(ReportKind::Money)).is_err());
+}
+
+/// The id of a call and its time of reception may come from two looks at the clock.
+#[tokio::test]
+async fn every_call_is_counted_on_its_day_although_its_id_is_of_another() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("egret.db");
+    let mut store = SqliteStore::open(&path).await.unwrap();
+    let first_day = samples::START.0.div_euclid(DAY);
+    let mut records = Vec::new();
+    let mut expected = std::collections::BTreeMap::new();
+    // Two days with an empty month between them, and the midnights around them.
+    for day in [first_day, first_day + 1, first_day + 31] {
+        for offset in [-1_500_000, -1, 0, 1, 900_000, 40_000_000_000] {
+            for skew in [-900_000, 0, 900_000] {
+                let received = Micros(day * DAY + offset);
+                let mut random = [0; 10];
+                random[2..].copy_from_slice(&(records.len() as u64).to_be_bytes());
+                let id = CallId::from_parts((received.0 + skew).div_euclid(1_000), random);
+                let mut record = samples::plain(1);
+                record.call_id = id;
+                record.times.received_at = received;
+                records.push(Box::new(record));
+                *expected.entry(received.0.div_euclid(DAY)).or_insert(0) += 1;
+            }
+        }
+    }
+    let all = records.len() as u64;
+    store.write(&records).await.unwrap();
+    let place = LedgerPlace::from(path.as_path());
+    for (from, to) in [(first_day - 1, first_day + 40), (first_day, first_day + 1)] {
+        let asked = Asked {
+            from: Micros(from * DAY),
+            to: Micros(to * DAY),
+            ..Asked::default()
+        };
+        let filter = Filter {
+            from: Some(asked.from),
+            to: Some(asked.to),
+            ..Filter::default()
+        };
+        let mut reader = Reader::open(&place).await.unwrap();
+        let kind = ReportKind::TokenUse;
+        let document = make(&mut reader, &place, kind, &filter, asked)
+            .await
+            .unwrap();
+        let days: Vec<_> = document
+            .days
+            .iter()
+            .map(|day| (day.number, day.calls))
+            .collect();
+        let wanted: Vec<_> = expected
+            .range(from..to)
+            .map(|(day, calls)| (*day, *calls))
+            .collect();
+        assert_eq!(days, wanted);
+        let total = |key| {
+            document
+                .totals
+                .iter()
+                .find(|total| total.key == key)
+                .unwrap()
+                .value
+        };
+        let sum: u64 = wanted.iter().map(|(_, calls)| calls).sum();
+        assert_eq!((total("calls"), total("all_calls")), (sum, sum));
+        assert!(sum == all || to == first_day + 1);
+        assert_eq!(total("tokens"), 1);
+    }
 }
