@@ -426,7 +426,7 @@ fn gap_table(gaps: &[Gap], all: u64) -> Table {
         ]
     });
     let note = if all == 0 {
-        "None: the journals say that every call of the period was recorded."
+        "Times in which the gateway could not record, as the journal itself says."
     } else {
         "Times in which the gateway could not record, as the journal itself says. Refused calls \
          were not made. Calls made without a record are not in this report."
