@@ -60,6 +60,23 @@ CREATE TABLE egret.profiles (
     upstream_address TEXT
 );
 
+-- Who did what, and no more, so that there are few of them. What auditors ask is about these.
+CREATE TABLE egret.activities (
+    id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    key BYTEA NOT NULL UNIQUE,
+    caller TEXT,
+    provider TEXT,
+    service TEXT,
+    environment TEXT,
+    operation TEXT NOT NULL,
+    effect TEXT,
+    token_type TEXT NOT NULL,
+    pii TEXT,
+    minted_kind TEXT,
+    decision TEXT NOT NULL,
+    reason TEXT
+);
+
 CREATE TABLE egret.scope_lists (
     id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     key BYTEA NOT NULL UNIQUE,
@@ -94,6 +111,7 @@ CREATE TABLE egret.records (
     completed_after BIGINT,
     profile_id BIGINT NOT NULL,
     credential_id BIGINT,
+    activity_id BIGINT,
     status BIGINT,
     attempts BIGINT NOT NULL,
     request_bytes BIGINT NOT NULL,
@@ -120,6 +138,10 @@ CREATE INDEX records_by_credential ON egret.records (credential_id, call_id)
 CREATE INDEX records_by_mint ON egret.records (minted_fingerprint, call_id)
     WHERE minted_fingerprint IS NOT NULL;
 CREATE INDEX records_not_successful ON egret.records (outcome, call_id)
+    WHERE outcome <> 'success';
+CREATE INDEX records_by_activity ON egret.records (activity_id, call_id);
+-- Few calls do not end well, so to lead to them apart costs next to nothing.
+CREATE INDEX records_failed_by_activity ON egret.records (activity_id, call_id, outcome)
     WHERE outcome <> 'success';
 
 CREATE TABLE egret.credential_subjects (
@@ -366,14 +388,14 @@ DO $$
 DECLARE
     of TEXT;
 BEGIN
-    FOREACH of IN ARRAY ARRAY['profiles', 'scope_lists', 'credentials', 'records', 'call_subjects',
+    FOREACH of IN ARRAY ARRAY['profiles', 'activities', 'scope_lists', 'credentials', 'records', 'call_subjects',
         'credential_subjects', 'journal_gaps'] LOOP
         EXECUTE format('CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON egret.%I '
             'FOR EACH ROW EXECUTE FUNCTION egret.refuse()', of);
     END LOOP;
     EXECUTE 'CREATE TRIGGER no_delete BEFORE DELETE ON egret.journals '
         'FOR EACH ROW EXECUTE FUNCTION egret.refuse()';
-    FOREACH of IN ARRAY ARRAY['profiles', 'scope_lists', 'credentials', 'records', 'call_subjects',
+    FOREACH of IN ARRAY ARRAY['profiles', 'activities', 'scope_lists', 'credentials', 'records', 'call_subjects',
         'credential_subjects', 'journal_gaps', 'journals', 'records_default',
         'call_subjects_default'] LOOP
         EXECUTE format('CREATE TRIGGER no_truncate BEFORE TRUNCATE ON egret.%I '
@@ -389,7 +411,7 @@ GRANT SELECT ON ALL TABLES IN SCHEMA egret TO egret_writer, egret_auditor;
 GRANT SELECT ON egret.records_seq TO egret_writer, egret_auditor;
 GRANT EXECUTE ON FUNCTION egret.moment, egret.subjects, egret.settled
     TO egret_writer, egret_auditor;
-GRANT INSERT ON egret.profiles, egret.scope_lists, egret.credentials, egret.records,
+GRANT INSERT ON egret.profiles, egret.activities, egret.scope_lists, egret.credentials, egret.records,
     egret.call_subjects, egret.credential_subjects, egret.journal_gaps TO egret_writer;
 GRANT USAGE ON egret.records_seq TO egret_writer;
 GRANT EXECUTE ON FUNCTION egret.make_partitions, egret.begin_writing, egret.advance

@@ -16,4 +16,5 @@ pub mod problem;
 pub mod recognise;
 pub mod record;
 pub mod redact;
+pub mod report;
 pub mod tap;

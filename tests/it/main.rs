@@ -22,5 +22,6 @@ mod outcomes;
 mod protocols;
 mod redaction;
 mod redaction_wired;
+mod reports;
 mod routing;
 mod streaming;

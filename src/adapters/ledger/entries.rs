@@ -31,6 +31,7 @@ pub(super) type Key = [u8; KEY_BYTES];
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Entries {
     pub(super) profile: i64,
+    pub(super) activity: i64,
     /// `None`: the call carried no token.
     pub(super) credential: Option<i64>,
 }
@@ -77,6 +78,35 @@ impl Profile<'_> {
     }
 }
 
+/// The columns of `activities` after its key, in the order of [`Activity`]'s values.
+pub(super) const ACTIVITY_COLUMNS: [&str; 11] = [
+    "caller",
+    "provider",
+    "service",
+    "environment",
+    "operation",
+    "effect",
+    "token_type",
+    "minted_kind",
+    "decision",
+    "reason",
+    "pii",
+];
+
+/// An entry of `activities`.
+pub(super) struct Activity<'r> {
+    pub(super) key: Key,
+    texts: [Option<&'r str>; 10],
+    pii: Option<String>,
+}
+
+impl Activity<'_> {
+    /// The values of [`ACTIVITY_COLUMNS`].
+    pub(super) fn values(&self) -> impl Iterator<Item = Option<&str>> {
+        self.texts.iter().copied().chain([self.pii.as_deref()])
+    }
+}
+
 /// An entry of `scope_lists`.
 pub(super) struct Scopes {
     pub(super) key: Key,
@@ -110,6 +140,8 @@ impl<'r> Token<'r> {
 pub(super) trait Dictionary {
     async fn add_profiles(&mut self, entries: &[Profile<'_>]) -> Result<Vec<i64>, sqlx::Error>;
 
+    async fn add_activities(&mut self, entries: &[Activity<'_>]) -> Result<Vec<i64>, sqlx::Error>;
+
     async fn add_scopes(&mut self, entries: &[Scopes]) -> Result<Vec<i64>, sqlx::Error>;
 
     /// Also writes whom the tokens name.
@@ -136,11 +168,18 @@ impl Id {
 /// The entries known to be in the ledger.
 #[derive(Default)]
 pub(super) struct Known {
-    profiles: HashMap<Box<[u8]>, Id>,
+    profiles: HashMap<Box<[u8]>, KnownProfile>,
     tokens: HashMap<Option<Fingerprint>, KnownToken>,
     scopes: HashMap<Box<[u8]>, KnownScopes>,
     /// Reused to spell a profile.
     spelling: Vec<u8>,
+}
+
+/// A profile belongs to one activity, so activities need no memory of their own.
+#[derive(Clone, Copy)]
+struct KnownProfile {
+    profile: Id,
+    activity: Id,
 }
 
 #[derive(Clone)]
@@ -178,6 +217,8 @@ impl KnownToken {
 #[derive(Default)]
 struct Missing<'r> {
     profiles: Vec<(Box<[u8]>, Profile<'r>)>,
+    /// The activity of each of the profiles, in their order; several may have the same.
+    activities: Vec<Activity<'r>>,
     scopes: Vec<(Box<[u8]>, Scopes)>,
     /// The scope list of each, if it has one.
     tokens: Vec<(&'r CallRecord, Option<Id>)>,
@@ -192,38 +233,46 @@ impl Known {
         records: impl Iterator<Item = &'r CallRecord>,
     ) -> Result<Vec<Entries>, sqlx::Error> {
         let mut missing = Missing::default();
-        let found: Vec<(Id, Option<Id>)> = records
+        let found: Vec<(KnownProfile, Option<Id>)> = records
             .map(|record| {
                 let profile = self.profile(record, &mut missing);
                 let token = (!says_nothing(record)).then(|| self.token(record, &mut missing));
                 (profile, token)
             })
             .collect();
-        let profiles = self.write_profiles(dictionary, missing.profiles).await?;
+        let (profiles, activities) = self
+            .write_profiles(dictionary, missing.profiles, missing.activities)
+            .await?;
         let scopes = self.write_scopes(dictionary, missing.scopes).await?;
         let tokens = self
             .write_tokens(dictionary, missing.tokens, &scopes)
             .await?;
-        let entries = found.into_iter().map(|(profile, token)| {
+        let entries = found.into_iter().map(|(known, token)| {
             Ok(Entries {
-                profile: profile.among(&profiles)?,
+                profile: known.profile.among(&profiles)?,
+                activity: known.activity.among(&activities)?,
                 credential: token.map(|token| token.among(&tokens)).transpose()?,
             })
         });
         entries.collect()
     }
 
-    fn profile<'r>(&mut self, record: &'r CallRecord, missing: &mut Missing<'r>) -> Id {
+    fn profile<'r>(&mut self, record: &'r CallRecord, missing: &mut Missing<'r>) -> KnownProfile {
         self.spelling.clear();
         spell_profile(&mut self.spelling, record);
-        if let Some(id) = self.profiles.get(&*self.spelling) {
-            return *id;
+        if let Some(known) = self.profiles.get(&*self.spelling) {
+            return *known;
         }
         let id = Id::New(missing.profiles.len());
+        let known = KnownProfile {
+            profile: id,
+            activity: id,
+        };
         let spelling: Box<[u8]> = self.spelling.as_slice().into();
         missing.profiles.push((spelling.clone(), profile(record)));
-        remember(&mut self.profiles, spelling, id);
-        id
+        missing.activities.push(activity(record));
+        remember(&mut self.profiles, spelling, known);
+        known
     }
 
     fn token<'r>(&mut self, record: &'r CallRecord, missing: &mut Missing<'r>) -> Id {
@@ -281,15 +330,21 @@ impl Known {
         &mut self,
         dictionary: &mut impl Dictionary,
         missing: Vec<(Box<[u8]>, Profile<'_>)>,
-    ) -> Result<Vec<i64>, sqlx::Error> {
+        activities: Vec<Activity<'_>>,
+    ) -> Result<(Vec<i64>, Vec<i64>), sqlx::Error> {
         let (spellings, entries): (Vec<_>, Vec<_>) = missing.into_iter().unzip();
-        let ids = some(&entries, dictionary.add_profiles(&entries)).await?;
-        for (spelling, id) in spellings.iter().zip(&ids) {
+        let profiles = some(&entries, dictionary.add_profiles(&entries)).await?;
+        let activities = some(&activities, dictionary.add_activities(&activities)).await?;
+        let ids = profiles.iter().zip(&activities);
+        for (spelling, (profile, activity)) in spellings.iter().zip(ids) {
             if let Some(known) = self.profiles.get_mut(spelling) {
-                *known = Id::Known(*id);
+                *known = KnownProfile {
+                    profile: Id::Known(*profile),
+                    activity: Id::Known(*activity),
+                };
             }
         }
-        Ok(ids)
+        Ok((profiles, activities))
     }
 
     async fn write_scopes(
@@ -430,6 +485,33 @@ fn spell_profile(out: &mut Vec<u8>, record: &CallRecord) {
             std::net::IpAddr::V6(ip) => out.extend_from_slice(&ip.octets()),
         }
         out.extend_from_slice(&upstream.port().to_le_bytes());
+    }
+}
+
+fn activity(record: &CallRecord) -> Activity<'_> {
+    let target = &record.target;
+    let texts = [
+        record.caller.name.as_deref(),
+        target.provider.as_deref(),
+        target.service.as_deref(),
+        target.environment.map(|word| word.as_str()),
+        Some(target.operation.as_deref().unwrap_or("unknown")),
+        target.effect.map(|word| word.as_str()),
+        Some(record.credential.token_type.as_str()),
+        record.mint.as_ref().map(|mint| &*mint.kind),
+        Some(record.decision.as_str()),
+        record.reason.as_deref(),
+    ];
+    let pii = array(record.pii.iter().map(|class| class.as_str()));
+    let mut spelling = Vec::new();
+    for text in texts {
+        spell(&mut spelling, text);
+    }
+    spell(&mut spelling, Some(&pii));
+    Activity {
+        key: key(&spelling),
+        texts,
+        pii: (!record.pii.is_empty()).then_some(pii),
     }
 }
 

@@ -1,14 +1,15 @@
 //! Which calls are meant.
 
+use std::fmt;
 use std::str::FromStr;
 
 use super::sql::Sql;
 use crate::domain::record::{Fingerprint, Pseudonym};
-use crate::types::{CallId, Decision, Effect, Environment, Micros, Outcome, TokenType};
+use crate::types::{CallId, Decision, Effect, Environment, Micros, Outcome, PiiClass, TokenType};
 
 /// How far the time inside a call id and the recorded time of reception may lie apart: the two may
 /// come from two looks at the clock. The id narrows a search, the recorded time decides.
-const ID_SLACK_MILLIS: i64 = 1_000;
+pub(super) const ID_SLACK_MILLIS: i64 = 1_000;
 
 /// Conditions on calls; a call must meet all that are set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,9 +46,24 @@ pub struct Filter {
     pub status: Option<StatusFilter>,
     /// The vendor's error code.
     pub error_code: Option<String>,
+    /// Carried, or may have carried, personal data of one of these classes; empty: no condition.
+    pub pii: Vec<PiiClass>,
+    /// Carried, or may have carried, personal data of any class.
+    pub has_pii: bool,
+    /// Handed out a token or another secret.
+    pub mints: bool,
+    /// Ended otherwise than well: denied, failed, unknown or cancelled.
+    pub failed: bool,
+    /// Denied by the gateway, or answered 401 or 403.
+    pub auth_failed: bool,
     /// Whom it concerns: all of them.
     pub subjects: Vec<Pseudonym>,
 }
+
+/// From how many tokens on that name a subject its calls are looked for in the order of time. A
+/// person is named by a few tokens, a bank by nearly all: to gather their calls first would be to
+/// read the whole ledger. Few in tests.
+pub(super) const MANY_CREDENTIALS: i64 = if cfg!(test) { 10 } else { 1_000 };
 
 /// A filter and what had to be looked up for it.
 pub(super) struct Resolved<'a> {
@@ -55,21 +71,68 @@ pub(super) struct Resolved<'a> {
     /// The entries of the token that was used. Nearly always there is at most one, and to know it
     /// lets SQLite read a token's calls in the order of the index instead of sorting all of them.
     pub(super) credentials: Vec<i64>,
+    /// For each subject, whether [`MANY_CREDENTIALS`] or more name it.
+    pub(super) is_wide: Vec<bool>,
+}
+
+/// What conditions are asked of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Over {
+    /// The view `calls`.
+    Calls,
+    /// The table `records`.
+    Records,
+}
+
+impl Over {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Calls => "calls",
+            Self::Records => "records",
+        }
+    }
+}
+
+/// The index that leads to the calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Path {
+    /// The one that SQLite chooses: of the token, of the subject or of the time.
+    Planned,
+    /// That of the activities. It gives calls by activity, so those of several must be put in order.
+    Activities,
+    /// That of the calls that did not end well, by outcome.
+    NotSuccessful,
+    /// That of the calls that did not end well, by activity.
+    FailedActivities,
+}
+
+impl Path {
+    /// What stands after `FROM`. SQLite is told which index to use; Postgres knows its numbers.
+    pub(super) const fn table(self, is_sqlite: bool) -> &'static str {
+        match self {
+            Self::Activities if is_sqlite => "records INDEXED BY records_by_activity",
+            Self::NotSuccessful if is_sqlite => "records INDEXED BY records_not_successful",
+            Self::FailedActivities if is_sqlite => "records INDEXED BY records_failed_by_activity",
+            Self::Planned | Self::Activities | Self::NotSuccessful | Self::FailedActivities => {
+                "records"
+            }
+        }
+    }
 }
 
 impl Resolved<'_> {
-    /// Appends the conditions, each led by ` AND `. They need only columns that the table `records` has
-    /// and the view `calls` shows, so they fit both: what is only counted needs no dictionary.
-    pub(super) fn push(&self, sql: &mut Sql) {
+    /// Appends the conditions, each led by ` AND `.
+    pub(super) fn push(&self, sql: &mut Sql, over: Over) {
+        self.filter.push_ids(sql);
+        self.push_others(sql, over);
+    }
+
+    /// As [`Resolved::push`], without the bounds of the call id.
+    pub(super) fn push_others(&self, sql: &mut Sql, over: Over) {
         let filter = self.filter;
-        filter.push_ids(sql);
-        if let Some(from) = filter.from {
-            sql.push(" AND received_at >= ").push_bind(from.0);
-        }
-        if let Some(to) = filter.to {
-            sql.push(" AND received_at < ").push_bind(to.0);
-        }
-        filter.push_profile(sql);
+        filter.push_received(sql);
+        filter.push_common(sql, over);
+        filter.push_ended(sql, over);
         if filter.fingerprint.is_some() {
             match self.credentials[..] {
                 [one] => {
@@ -88,22 +151,11 @@ impl Resolved<'_> {
             sql.push(" AND minted_fingerprint = ");
             sql.push_bind(minted.as_bytes().to_vec());
         }
-        if let Some(outcome) = filter.outcome {
-            if outcome != Outcome::Success {
-                // Lets SQLite use the partial index.
-                sql.push(" AND outcome <> 'success'");
+        for (subject, is_wide) in filter.subjects.iter().zip(&self.is_wide) {
+            if *is_wide {
+                push_wide_subject(sql, over, *subject);
+                continue;
             }
-            sql.push(" AND outcome = ").push_bind(outcome.as_str());
-        }
-        if let Some(status) = filter.status {
-            sql.push(" AND status BETWEEN ")
-                .push_bind(i64::from(status.first));
-            sql.push(" AND ").push_bind(i64::from(status.last));
-        }
-        if let Some(code) = filter.error_code.as_deref() {
-            sql.push(" AND error_code = ").push_bind(code);
-        }
-        for subject in &filter.subjects {
             // Both parts give ids in a range of an index, so the period narrows them, too.
             sql.push(" AND call_id IN (SELECT call_id FROM call_subjects WHERE subject = ");
             sql.push_bind(subject.as_bytes().to_vec());
@@ -117,29 +169,56 @@ impl Resolved<'_> {
             sql.push(")");
         }
     }
+
+    /// The index that leads to the calls soonest.
+    pub(super) fn path(&self) -> Path {
+        let filter = self.filter;
+        let leads_by_itself = filter.fingerprint.is_some()
+            || filter.minted.is_some()
+            || filter.call_id.is_some()
+            || !filter.subjects.is_empty();
+        if leads_by_itself {
+            return Path::Planned;
+        }
+        match (filter.is_not_successful(), filter.asks_activity()) {
+            (true, true) => Path::FailedActivities,
+            (true, false) => Path::NotSuccessful,
+            (false, true) => Path::Activities,
+            (false, false) => Path::Planned,
+        }
+    }
+}
+
+/// Looks at each call whether it names the subject.
+fn push_wide_subject(sql: &mut Sql, over: Over, subject: Pseudonym) {
+    let name = over.name();
+    sql.push(" AND (EXISTS (SELECT 1 FROM credential_subjects AS s WHERE s.subject = ");
+    sql.push_bind(subject.as_bytes().to_vec());
+    sql.push(format!(
+        " AND s.credential_id = {name}.credential_id) \
+         OR EXISTS (SELECT 1 FROM call_subjects AS s WHERE s.subject = "
+    ));
+    sql.push_bind(subject.as_bytes().to_vec());
+    sql.push(format!(" AND s.call_id = {name}.call_id))"));
 }
 
 impl Filter {
-    /// Bounds of the call id.
-    fn push_ids(&self, sql: &mut Sql) {
-        if let Some(from) = self.from {
-            let millis = from.as_millis().saturating_sub(ID_SLACK_MILLIS);
-            push_id(sql, ">=", CallId::floor(millis));
-        }
-        if let Some(to) = self.to {
-            let millis = to.as_millis().saturating_add(ID_SLACK_MILLIS);
-            push_id(sql, "<", CallId::floor(millis));
-        }
-        if let Some(prefix) = self.call_id {
-            push_id(sql, ">=", CallId::from_bytes(prefix.low));
-            push_id(sql, "<=", CallId::from_bytes(prefix.high));
-        }
+    /// Whether only calls that did not end well can be meant.
+    fn is_not_successful(&self) -> bool {
+        self.failed || self.auth_failed || self.outcome.is_some_and(|o| o != Outcome::Success)
     }
 
-    /// What calls have in common is asked of the dictionary, which is small, and not of each call.
-    fn push_profile(&self, sql: &mut Sql) {
-        let mut asked = false;
-        for (column, value) in [
+    /// Whether there is a condition on who did what.
+    fn asks_activity(&self) -> bool {
+        self.words().iter().any(|(_, word)| word.is_some())
+            || !self.pii.is_empty()
+            || self.has_pii
+            || self.mints
+    }
+
+    /// Columns of an activity, and what they must be.
+    fn words(&self) -> [(&'static str, Option<&str>); 8] {
+        [
             ("caller", self.caller.as_deref()),
             ("provider", self.provider.as_deref()),
             ("service", self.service.as_deref()),
@@ -148,19 +227,171 @@ impl Filter {
             ("effect", self.effect.map(Effect::as_str)),
             ("token_type", self.token_type.map(TokenType::as_str)),
             ("decision", self.decision.map(Decision::as_str)),
-        ] {
-            if let Some(value) = value {
-                sql.push(if asked {
-                    " AND "
-                } else {
-                    " AND profile_id IN (SELECT id FROM profiles WHERE "
-                });
-                asked = true;
-                sql.push(column).push(" = ").push_bind(value.to_owned());
+        ]
+    }
+
+    /// The conditions but for the period: names of the options of `egret audit query`, and values.
+    /// Identifiers come as pseudonyms.
+    pub fn conditions(&self) -> Vec<(String, String)> {
+        let mut out = Vec::new();
+        let mut add = |name: &str, value: String| out.push((name.to_owned(), value));
+        for (column, word) in self.words() {
+            if let Some(word) = word {
+                add(&column.replace('_', "-"), word.to_owned());
             }
         }
-        if asked {
+        for (name, hash) in [("fingerprint", self.fingerprint), ("minted", self.minted)] {
+            if let Some(hash) = hash {
+                add(name, hash.to_string());
+            }
+        }
+        if let Some(outcome) = self.outcome {
+            add("outcome", outcome.to_string());
+        }
+        if let Some(status) = self.status {
+            add("status", status.to_string());
+        }
+        if let Some(code) = &self.error_code {
+            add("error-code", code.clone());
+        }
+        for (name, holds) in [
+            ("failed", self.failed),
+            ("auth-failed", self.auth_failed),
+            ("mints", self.mints),
+            ("has-pii", self.has_pii),
+        ] {
+            if holds {
+                add(name, String::new());
+            }
+        }
+        for class in &self.pii {
+            add("pii", class.to_string());
+        }
+        for subject in &self.subjects {
+            add("pseudonym", subject.to_string());
+        }
+        if let Some(prefix) = self.call_id {
+            add("call-id", prefix.to_string());
+        }
+        out
+    }
+
+    /// The lowest call id that can be meant, and the one that is higher than all that can.
+    pub(super) fn id_bounds(&self) -> (Option<CallId>, Option<CallId>) {
+        let low = |at: Micros| CallId::floor(at.as_millis().saturating_sub(ID_SLACK_MILLIS));
+        let high = |at: Micros| CallId::floor(at.as_millis().saturating_add(ID_SLACK_MILLIS));
+        (self.from.map(low), self.to.map(high))
+    }
+
+    /// Bounds of the call id.
+    fn push_ids(&self, sql: &mut Sql) {
+        let (low, high) = self.id_bounds();
+        if let Some(low) = low {
+            push_id(sql, ">=", low);
+        }
+        if let Some(high) = high {
+            push_id(sql, "<", high);
+        }
+        if let Some(prefix) = self.call_id {
+            push_id(sql, ">=", CallId::from_bytes(prefix.low));
+            push_id(sql, "<=", CallId::from_bytes(prefix.high));
+        }
+    }
+
+    /// The recorded time decides, but only near the ends of the period: between them the id says
+    /// enough, and what an index holds can be counted without a look at the rows.
+    fn push_received(&self, sql: &mut Sql) {
+        if let Some(from) = self.from {
+            let inside = from.as_millis().saturating_add(ID_SLACK_MILLIS);
+            sql.push(" AND (call_id >= ");
+            sql.push_bind(CallId::floor(inside).as_bytes().to_vec());
+            sql.push(" OR received_at >= ").push_bind(from.0).push(")");
+        }
+        if let Some(to) = self.to {
+            let inside = to.as_millis().saturating_sub(ID_SLACK_MILLIS);
+            sql.push(" AND (call_id < ");
+            sql.push_bind(CallId::floor(inside).as_bytes().to_vec());
+            sql.push(" OR received_at < ").push_bind(to.0).push(")");
+        }
+    }
+
+    /// What calls have in common is asked of a dictionary, which is small, and not of each call.
+    fn push_common(&self, sql: &mut Sql, over: Over) {
+        if !self.asks_activity() {
+            return;
+        }
+        sql.push(match over {
+            Over::Calls => " AND profile_id IN (SELECT id FROM profiles WHERE true",
+            Over::Records => " AND activity_id IN (SELECT id FROM activities WHERE true",
+        });
+        self.push_activity(sql);
+        sql.push(")");
+    }
+
+    /// Conditions on a row of `activities`, or of `profiles`, whose columns have the same names.
+    pub(super) fn push_activity(&self, sql: &mut Sql) {
+        for (column, word) in self.words() {
+            if let Some(word) = word {
+                sql.push(" AND ").push(column).push(" = ");
+                sql.push_bind(word.to_owned());
+            }
+        }
+        if self.has_pii {
+            sql.push(" AND pii IS NOT NULL");
+        }
+        if !self.pii.is_empty() {
+            // A JSON array of words: a quoted word in it is a member.
+            sql.push(" AND (false");
+            for class in &self.pii {
+                sql.push(" OR replace(pii, ");
+                sql.push_bind(format!("\"{class}\"")).push(", '') <> pii");
+            }
             sql.push(")");
+        }
+        if self.mints {
+            sql.push(" AND minted_kind IS NOT NULL");
+        }
+    }
+
+    /// How it ended.
+    fn push_ended(&self, sql: &mut Sql, over: Over) {
+        if self.is_not_successful() {
+            // In these words the partial index is defined.
+            sql.push(" AND outcome <> 'success'");
+            if self.outcome.is_none() {
+                // Implied, but said it leads into the index once per outcome.
+                sql.push(" AND outcome IN (");
+                let others = Outcome::ALL.iter().filter(|o| **o != Outcome::Success);
+                for (index, outcome) in others.enumerate() {
+                    sql.push(if index == 0 { "" } else { ", " });
+                    sql.push_bind(outcome.as_str());
+                }
+                sql.push(")");
+            }
+        }
+        if let Some(outcome) = self.outcome {
+            sql.push(" AND outcome = ").push_bind(outcome.as_str());
+        }
+        if self.auth_failed {
+            sql.push(match over {
+                Over::Calls => {
+                    " AND (status IN (401, 403) OR profile_id IN (SELECT id FROM profiles"
+                }
+                Over::Records => {
+                    " AND (status IN (401, 403) OR activity_id IN (SELECT id FROM activities"
+                }
+            });
+            sql.push(" WHERE decision = ")
+                .push_bind(Decision::Denied.as_str());
+            sql.push("))");
+        }
+        if let Some(status) = self.status {
+            sql.push(" AND status BETWEEN ")
+                .push_bind(i64::from(status.first));
+            sql.push(" AND ").push_bind(i64::from(status.last));
+        }
+        if let Some(code) = self.error_code.as_deref() {
+            sql.push(" AND error_code = ").push_bind(code.to_owned());
         }
     }
 }
@@ -176,6 +407,17 @@ pub(super) fn push_id(sql: &mut Sql, comparison: &str, id: CallId) {
 pub struct StatusFilter {
     first: u16,
     last: u16,
+}
+
+impl fmt::Display for StatusFilter {
+    /// As it is typed.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.first == self.last {
+            write!(f, "{}", self.first)
+        } else {
+            write!(f, "{}xx", self.first / 100)
+        }
+    }
 }
 
 /// Text that is neither a status nor a class of statuses.
@@ -211,6 +453,19 @@ impl FromStr for StatusFilter {
 pub struct IdPrefix {
     low: [u8; 16],
     high: [u8; 16],
+}
+
+impl fmt::Display for IdPrefix {
+    /// The digits that all ids in the range begin with.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits = |bytes: &[u8; 16]| {
+            let nibbles = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+            nibbles.collect::<Vec<_>>()
+        };
+        let pairs = digits(&self.low).into_iter().zip(digits(&self.high));
+        let mut same = pairs.take_while(|(low, high)| low == high);
+        same.try_for_each(|(digit, _)| write!(f, "{digit:x}"))
+    }
 }
 
 /// Text that no call id begins with.

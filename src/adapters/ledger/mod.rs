@@ -6,8 +6,8 @@
 //! - [`feed`] takes records from the journal and sees to it that each is written exactly once.
 //! - `entries` writes what calls have in common once, into dictionaries; [`detail`] makes JSON of
 //!   a record.
-//! - [`filter`] says which calls are meant, [`query`] and [`stats`] read them, [`row`] names the
-//!   fields of a row.
+//! - [`filter`] says which calls are meant, [`query`], [`stats`] and [`tally`] read them, [`row`]
+//!   names the fields of a row.
 //!
 //! Nothing here updates or deletes a row of a call.
 
@@ -16,6 +16,7 @@ mod entries;
 mod error;
 pub mod feed;
 pub mod filter;
+mod gather;
 mod json;
 pub mod place;
 pub mod postgres;
@@ -25,6 +26,7 @@ mod sql;
 pub mod sqlite;
 pub mod stats;
 pub mod store;
+pub mod tally;
 
 #[cfg(test)]
 pub(crate) mod samples;

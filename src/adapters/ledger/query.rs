@@ -1,7 +1,7 @@
 //! Reads calls. The connection is read-only: a question never holds up the writer.
 
 use super::error::LedgerError;
-use super::filter::{Filter, IdPrefix, Resolved, push_id};
+use super::filter::{Filter, IdPrefix, MANY_CREDENTIALS, Over, Path as Way, Resolved, push_id};
 use super::place::LedgerPlace;
 use super::row::{COLUMNS, CallRow};
 use super::sql::{Connection, Row, Sql};
@@ -99,18 +99,39 @@ impl Reader {
     /// # Errors
     /// [`LedgerError::Database`].
     pub async fn query(&mut self, filter: &Filter, page: Page) -> Result<Found, LedgerError> {
-        let mut sql = select(&self.resolve(filter).await?);
+        let resolved = self.resolve(filter).await?;
         let (comparison, direction) = match page.order {
             Order::NewestFirst => ("<", " ORDER BY call_id DESC"),
             Order::OldestFirst => (">", " ORDER BY call_id"),
         };
-        if let Some(after) = page.after {
-            push_id(&mut sql, comparison, after);
-        }
         // One more than wanted tells whether there is a next page.
-        sql.push(direction).push(" LIMIT ");
-        sql.push_bind(i64::from(page.limit) + 1);
-        let mut rows = self.fetch(sql).await?;
+        let wanted = page.limit.saturating_add(1);
+        let mut rows = match resolved.path() {
+            Way::Planned => {
+                let mut sql = select(&resolved);
+                if let Some(after) = page.after {
+                    push_id(&mut sql, comparison, after);
+                }
+                sql.push(direction).push(" LIMIT ");
+                sql.push_bind(i64::from(wanted));
+                self.fetch(sql).await?
+            }
+            way => {
+                let ids = self.gather(&resolved, way, page.order, page.after, wanted);
+                let ids = ids.await?;
+                if ids.is_empty() {
+                    Vec::new()
+                } else {
+                    let mut sql = columns();
+                    sql.push(" WHERE call_id IN (");
+                    for (index, id) in ids.into_iter().enumerate() {
+                        sql.push(if index == 0 { "" } else { ", " }).push_bind(id);
+                    }
+                    sql.push(")").push(direction);
+                    self.fetch(sql).await?
+                }
+            }
+        };
         let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
         let more = rows.len() > limit;
         rows.truncate(limit);
@@ -172,8 +193,10 @@ impl Reader {
     /// # Errors
     /// [`LedgerError::Database`].
     pub async fn count(&mut self, filter: &Filter) -> Result<u64, LedgerError> {
-        let mut sql = Sql::new("SELECT count(*) FROM records WHERE true");
-        self.resolve(filter).await?.push(&mut sql);
+        let resolved = self.resolve(filter).await?;
+        let table = resolved.path().table(self.is_sqlite());
+        let mut sql = Sql::new(format!("SELECT count(*) FROM {table} WHERE true"));
+        resolved.push(&mut sql, Over::Records);
         let count = self.number(sql).await?;
         Ok(u64::try_from(count).unwrap_or(0))
     }
@@ -240,10 +263,26 @@ impl Reader {
                     .await?
             }
         };
+        let mut is_wide = Vec::with_capacity(filter.subjects.len());
+        for subject in &filter.subjects {
+            let mut sql = Sql::new(
+                "SELECT count(*) FROM (SELECT 1 FROM credential_subjects WHERE subject = ",
+            );
+            sql.push_bind(subject.as_bytes().to_vec());
+            sql.push(" LIMIT ")
+                .push_bind(MANY_CREDENTIALS)
+                .push(") AS named");
+            is_wide.push(self.number(sql).await? >= MANY_CREDENTIALS);
+        }
         Ok(Resolved {
             filter,
             credentials,
+            is_wide,
         })
+    }
+
+    pub(super) const fn is_sqlite(&self) -> bool {
+        self.conn.is_sqlite()
     }
 
     async fn fetch(&mut self, sql: Sql) -> Result<Vec<CallRow>, LedgerError> {
@@ -262,7 +301,7 @@ impl Reader {
     }
 
     /// Asks for one number; 0 if there is none.
-    async fn number(&mut self, sql: Sql) -> Result<i64, LedgerError> {
+    pub(super) async fn number(&mut self, sql: Sql) -> Result<i64, LedgerError> {
         let rows = self.rows(sql, |row| row.integer(0)).await?;
         Ok(rows.into_iter().next().flatten().unwrap_or(0))
     }
@@ -276,13 +315,15 @@ fn page(order: Order, limit: u32) -> Page {
     }
 }
 
-fn select(filter: &Resolved) -> Sql {
+fn columns() -> Sql {
     let columns: Vec<_> = COLUMNS.iter().map(|column| column.source).collect();
-    let mut sql = Sql::new(format!(
-        "SELECT {} FROM calls WHERE true",
-        columns.join(", ")
-    ));
-    filter.push(&mut sql);
+    Sql::new(format!("SELECT {} FROM calls", columns.join(", ")))
+}
+
+fn select(filter: &Resolved) -> Sql {
+    let mut sql = columns();
+    sql.push(" WHERE true");
+    filter.push(&mut sql, Over::Calls);
     sql
 }
 

@@ -71,6 +71,14 @@ impl Sql {
         self
     }
 
+    /// Puts the whole of another question, which must be the first with values, at the end.
+    #[cfg(test)]
+    pub(super) fn append(&mut self, other: Self) {
+        assert!(self.values.is_empty());
+        self.text.push_str(&other.text);
+        self.values = other.values;
+    }
+
     pub(super) fn push_bind(&mut self, value: impl Into<Bound>) -> &mut Self {
         self.values.push(value.into());
         let number = self.values.len();
@@ -85,6 +93,10 @@ pub(super) enum Connection {
 }
 
 impl Connection {
+    pub(super) const fn is_sqlite(&self) -> bool {
+        matches!(self, Self::Sqlite(_))
+    }
+
     pub(super) async fn fetch_all(&mut self, sql: Sql) -> Result<Vec<Row>, sqlx::Error> {
         let Sql { text, values } = sql;
         match self {
@@ -132,6 +144,13 @@ pub(super) enum Row {
 
 impl Row {
     pub(super) fn integer(&self, at: usize) -> Result<Option<i64>, sqlx::Error> {
+        match self {
+            Self::Sqlite(row) => row.try_get(at),
+            Self::Postgres(row) => row.try_get(at),
+        }
+    }
+
+    pub(super) fn bytes(&self, at: usize) -> Result<Option<Vec<u8>>, sqlx::Error> {
         match self {
             Self::Sqlite(row) => row.try_get(at),
             Self::Postgres(row) => row.try_get(at),

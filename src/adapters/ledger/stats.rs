@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::error::LedgerError;
-use super::filter::{Filter, Resolved};
+use super::filter::{Filter, Over, Resolved};
 use super::query::Reader;
 use super::sql::Sql;
 use crate::types::{Micros, Outcome};
@@ -136,7 +136,7 @@ impl Reader {
             "SELECT {}, count(*) FROM calls WHERE true",
             texts.join(", ")
         ));
-        filter.push(&mut sql);
+        filter.push(&mut sql, Over::Calls);
         sql.push(" GROUP BY 1, 2, 3, 4, 5, 6, 7");
         self.rows(sql, |row| {
             let mut values: [String; DIMENSIONS.len()] = Default::default();
@@ -154,7 +154,7 @@ impl Reader {
         filter: &Resolved<'_>,
     ) -> Result<(Option<Micros>, Option<Micros>), LedgerError> {
         let mut sql = Sql::new("SELECT min(received_at), max(received_at) FROM records WHERE true");
-        filter.push(&mut sql);
+        filter.push(&mut sql, Over::Records);
         let rows = self
             .rows(sql, |row| Ok((row.integer(0)?, row.integer(1)?)))
             .await?;
@@ -166,7 +166,7 @@ impl Reader {
         let mut sql = Sql::new("SELECT received_at / ");
         sql.push_bind(MINUTE_MICROS)
             .push(" AS minute, count(*) AS calls FROM records WHERE true");
-        filter.push(&mut sql);
+        filter.push(&mut sql, Over::Records);
         sql.push(" GROUP BY minute ORDER BY calls DESC, minute LIMIT 1");
         let rows = self
             .rows(sql, |row| {
@@ -190,7 +190,7 @@ impl Reader {
              row_number() OVER (ORDER BY completed_after) AS rank, \
              count(*) OVER () AS n FROM records WHERE completed_after IS NOT NULL",
         );
-        filter.push(&mut sql);
+        filter.push(&mut sql, Over::Records);
         sql.push(
             ") SELECT us FROM times, (VALUES (50), (95), (99), (100)) AS p \
              WHERE rank = (n * p.column1 + 99) / 100 ORDER BY p.column1",

@@ -4,10 +4,11 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::moment::Moment;
+use super::report::{EXAMPLES as REPORT_EXAMPLES, ReportArgs};
 use super::{AuditError, Context};
 use crate::adapters::ledger::{Filter, IdPrefix, StatusFilter};
 use crate::domain::record::{Fingerprint, Pseudonym};
-use crate::types::{CallId, Decision, Effect, Environment, Outcome, Secret, TokenType};
+use crate::types::{CallId, Decision, Effect, Environment, Outcome, PiiClass, Secret, TokenType};
 
 /// Kind of the identifiers that `--customer` names.
 const CUSTOMER: &str = "customer";
@@ -35,6 +36,9 @@ pub enum AuditCommand {
     /// Count calls by operation, status, token type, outcome and caller
     #[command(after_help = STATS_EXAMPLES)]
     Stats(StatsArgs),
+    /// Report on a period: personal data, tokens, failed authentication, access, money
+    #[command(after_help = REPORT_EXAMPLES)]
+    Report(ReportArgs),
     /// Make the ledger anew from the journal, with the gateway stopped
     #[command(after_help = REBUILD_EXAMPLES)]
     Rebuild(RebuildArgs),
@@ -63,6 +67,12 @@ Examples:
       egret audit query --customer 3f1c6b0e-8f55-4f0e-a6a5-3e4f3a0f9c11
   Money that may or may not have moved:
       egret audit query --effect money --outcome unknown --from 7d
+  Every token that a service obtained:
+      egret audit query --mints --caller onboarding
+  Who read bank accounts of customers this month:
+      egret audit query --pii bank_account --effect read --from 2026-11-01
+  Everything of today that was denied or failed:
+      egret audit query --failed --from 24h
   A month as CSV, all of it:
       egret audit query --from 2026-11-01 --to 2026-12-01 --limit 0 --format csv
   The next page:
@@ -147,6 +157,21 @@ pub struct FilterArgs {
     /// How it ended
     #[arg(long, value_parser = words(Outcome::ALL, Outcome::as_str))]
     pub outcome: Option<Outcome>,
+    /// Did not end well: denied, failed, unknown or cancelled
+    #[arg(long)]
+    pub failed: bool,
+    /// Denied by the gateway, or answered 401 or 403
+    #[arg(long)]
+    pub auth_failed: bool,
+    /// Handed out a token or another secret
+    #[arg(long)]
+    pub mints: bool,
+    /// Carried, or may have carried, personal data
+    #[arg(long)]
+    pub has_pii: bool,
+    /// Carried, or may have carried, personal data of this class; may be repeated, one is enough
+    #[arg(long, value_name = "CLASS", value_parser = words(PiiClass::ALL, PiiClass::as_str))]
+    pub pii: Vec<PiiClass>,
     /// Concerns this customer, by its raw GUID
     #[arg(long, value_name = "GUID", value_parser = parse_customer)]
     pub customer: Option<Secret<String>>,
@@ -271,13 +296,21 @@ impl FilterArgs {
             outcome: self.outcome,
             status: self.status,
             error_code: self.error_code.clone(),
+            pii: self.pii.clone(),
+            has_pii: self.has_pii,
+            mints: self.mints,
+            failed: self.failed,
+            auth_failed: self.auth_failed,
             subjects,
         })
     }
 }
 
 /// Accepts the words of a vocabulary and offers them to completions.
-fn words<T>(all: &'static [T], spell: fn(T) -> &'static str) -> impl TypedValueParser<Value = T>
+pub(super) fn words<T>(
+    all: &'static [T],
+    spell: fn(T) -> &'static str,
+) -> impl TypedValueParser<Value = T>
 where
     T: Copy + Send + Sync + 'static + std::str::FromStr,
     T::Err: Into<Box<dyn std::error::Error + Send + Sync>>,

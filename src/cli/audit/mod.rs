@@ -5,6 +5,7 @@ mod args;
 mod moment;
 mod rebuild;
 mod render;
+mod report;
 
 use std::future::Future;
 use std::io::{self, Write};
@@ -17,6 +18,7 @@ pub use args::{
     StatsArgs, TailArgs,
 };
 pub use moment::{Moment, NotAMoment};
+pub use report::{ReportArgs, ReportError, ReportFormat};
 
 use crate::adapters::key_file::KeyError;
 use crate::adapters::ledger::{LedgerError, LedgerPlace, Order, Page, Reader, Shown};
@@ -74,6 +76,9 @@ pub enum AuditError {
     /// The ledger could not be rebuilt.
     #[error(transparent)]
     Rebuild(#[from] rebuild::RebuildError),
+    /// A report was not made.
+    #[error(transparent)]
+    Report(#[from] report::ReportError),
     /// The result could not be written out.
     #[error("cannot write the result: {0}")]
     Output(#[from] io::Error),
@@ -95,6 +100,7 @@ pub async fn run(
         AuditCommand::Show(args) => run_show(ledger, args, context, out).await,
         AuditCommand::Tail(args) => run_tail(ledger, args, context, out, stop).await,
         AuditCommand::Stats(args) => run_stats(ledger, args, context, out).await,
+        AuditCommand::Report(args) => report::run(ledger, args, context, out).await,
         AuditCommand::Rebuild(args) => rebuild::run(ledger, args, context, out).await,
     };
     match done.and_then(|()| Ok(out.flush()?)) {

@@ -12,7 +12,7 @@ use crate::adapters::ledger::stats::Count;
 use crate::adapters::ledger::{CallRow, Lineage, Stats, Value};
 use crate::types::CallId;
 
-const HEADING: Style = Style::new().bold();
+pub(super) const HEADING: Style = Style::new().bold();
 const BAD: Style = AnsiColor::Red.on_default();
 const DOUBTFUL: Style = AnsiColor::Yellow.on_default();
 
@@ -163,7 +163,7 @@ fn style_of(row: &CallRow) -> Option<Style> {
 
 /// Replaces what could steer a terminal or turn the direction of writing: names can come from
 /// other people's certificates.
-fn printable(text: &str) -> Cow<'_, str> {
+pub(super) fn printable(text: &str) -> Cow<'_, str> {
     let harmful =
         |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     if text.contains(harmful) {
@@ -193,7 +193,7 @@ fn write_table(out: &mut impl Write, rows: &[CallRow], colour: bool) -> io::Resu
     Ok(())
 }
 
-fn plain_table(header: &[&str]) -> Table {
+pub(super) fn plain_table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table
         .load_preset(presets::NOTHING)
@@ -233,7 +233,7 @@ fn write_csv(out: &mut impl Write, rows: &[CallRow], header: bool) -> io::Result
 }
 
 /// The error beneath, whose kind tells a reader that left from a full disk.
-fn io_error(error: csv::Error) -> io::Error {
+pub(super) fn io_error(error: csv::Error) -> io::Error {
     match error.into_kind() {
         csv::ErrorKind::Io(error) => error,
         other => io::Error::other(format!("{other:?}")),
@@ -241,7 +241,7 @@ fn io_error(error: csv::Error) -> io::Error {
 }
 
 /// A spreadsheet takes text that begins like a formula for one (CSV injection, OWASP).
-fn harmless(text: &str) -> Cow<'_, str> {
+pub(super) fn harmless(text: &str) -> Cow<'_, str> {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
         Cow::Owned(format!("'{text}"))
     } else {

@@ -86,6 +86,18 @@ fn check(gateway: &mut Gateway, garden: &Garden, least_rows: usize, heard: &[Vec
             found.extend(scanner.scan(&command.join(" "), &printed));
         }
     }
+    for name in [
+        "pii-access",
+        "token-use",
+        "failed-auth",
+        "access-changes",
+        "money",
+    ] {
+        for format in ["table", "json", "csv", "html"] {
+            let command = ["audit", "report", name, "--from", "1h", "--format", format];
+            found.extend(scanner.scan(&command.join(" "), &gateway.run(&command)));
+        }
+    }
     gateway.stop();
     let written = gateway.written();
     for name in ["stderr", "stdout", "ledger.db", "egret.toml"] {

@@ -7,7 +7,7 @@ use sqlx::{Arguments, AssertSqlSafe, Executor};
 
 use super::text::clean;
 use crate::adapters::ledger::entries::{
-    Dictionary, Key, PROFILE_COLUMNS, Profile, Scopes, Token, in_order,
+    ACTIVITY_COLUMNS, Activity, Dictionary, Key, PROFILE_COLUMNS, Profile, Scopes, Token, in_order,
 };
 
 /// The dictionaries of an open ledger. Each statement is a transaction of its own.
@@ -34,6 +34,45 @@ impl InPostgres<'_> {
     }
 }
 
+impl InPostgres<'_> {
+    /// Writes entries of a table of which all columns are texts.
+    async fn add_texts<'e>(
+        &mut self,
+        table: &str,
+        columns: &[&str],
+        entries: Vec<(&Key, impl Iterator<Item = Option<&'e str>>)>,
+    ) -> Result<Vec<i64>, sqlx::Error> {
+        let keys: Vec<&Key> = entries.iter().map(|(key, _)| *key).collect();
+        let arrays: Vec<_> = (2..)
+            .zip(columns)
+            .map(|(number, _)| format!("${number}::text[]"))
+            .collect();
+        let insert = format!(
+            "INSERT INTO egret.{table} (key, {}) SELECT * FROM unnest($1::bytea[], {}) \
+             ON CONFLICT (key) DO NOTHING",
+            columns.join(", "),
+            arrays.join(", ")
+        );
+        let mut sorted = entries;
+        sorted.sort_unstable_by_key(|(key, _)| **key);
+        let bind = || {
+            let mut values = PgArguments::default();
+            let sorted_keys = sorted.iter().map(|(key, _)| &key[..]);
+            values.add(sorted_keys.collect::<Vec<_>>())?;
+            let mut arrays: Vec<Vec<Option<Cow<'_, str>>>> =
+                vec![Vec::with_capacity(sorted.len()); columns.len()];
+            for (_, texts) in sorted {
+                for (array, text) in arrays.iter_mut().zip(texts) {
+                    array.push(text.map(clean));
+                }
+            }
+            arrays.into_iter().try_for_each(|array| values.add(array))?;
+            Ok(values)
+        };
+        self.add(table, insert, &keys, bind()).await
+    }
+}
+
 /// In the order of the keys, so that two gateways do not wait for each other in a circle.
 fn by_key<T>(entries: &[T], key: impl Fn(&T) -> &Key) -> Vec<&T> {
     let mut sorted: Vec<&T> = entries.iter().collect();
@@ -43,39 +82,15 @@ fn by_key<T>(entries: &[T], key: impl Fn(&T) -> &Key) -> Vec<&T> {
 
 impl Dictionary for InPostgres<'_> {
     async fn add_profiles(&mut self, entries: &[Profile<'_>]) -> Result<Vec<i64>, sqlx::Error> {
-        let sorted = by_key(entries, |entry| &entry.key);
-        let arrays: Vec<_> = (2..)
-            .zip(PROFILE_COLUMNS)
-            .map(|(number, _)| format!("${number}::text[]"))
-            .collect();
-        let insert = format!(
-            "INSERT INTO egret.profiles (key, {}) SELECT * FROM unnest($1::bytea[], {}) \
-             ON CONFLICT (key) DO NOTHING",
-            PROFILE_COLUMNS.join(", "),
-            arrays.join(", ")
-        );
-        let bind = || {
-            let mut columns: Vec<Vec<Option<Cow<'_, str>>>> =
-                vec![Vec::with_capacity(sorted.len()); PROFILE_COLUMNS.len()];
-            for entry in &sorted {
-                for (column, text) in columns.iter_mut().zip(entry.values()) {
-                    column.push(text.map(clean));
-                }
-            }
-            let mut values = PgArguments::default();
-            values.add(
-                sorted
-                    .iter()
-                    .map(|entry| &entry.key[..])
-                    .collect::<Vec<_>>(),
-            )?;
-            columns
-                .into_iter()
-                .try_for_each(|column| values.add(column))?;
-            Ok(values)
-        };
-        let keys: Vec<_> = entries.iter().map(|entry| &entry.key).collect();
-        self.add("profiles", insert, &keys, bind()).await
+        let texts = entries.iter().map(|entry| (&entry.key, entry.values()));
+        self.add_texts("profiles", &PROFILE_COLUMNS, texts.collect())
+            .await
+    }
+
+    async fn add_activities(&mut self, entries: &[Activity<'_>]) -> Result<Vec<i64>, sqlx::Error> {
+        let texts = entries.iter().map(|entry| (&entry.key, entry.values()));
+        self.add_texts("activities", &ACTIVITY_COLUMNS, texts.collect())
+            .await
     }
 
     async fn add_scopes(&mut self, entries: &[Scopes]) -> Result<Vec<i64>, sqlx::Error> {

@@ -33,7 +33,7 @@ const PARTITION_RETRY: Duration = Duration::from_secs(60);
 
 /// The stored columns and the types of their arrays, in the order of the bound values. The journal
 /// is the same for all rows.
-const COLUMNS: [(&str, &str); 20] = [
+const COLUMNS: [(&str, &str); 21] = [
     ("call_id", "bytea"),
     ("received_at", "bigint"),
     ("forwarded_after", "bigint"),
@@ -51,6 +51,7 @@ const COLUMNS: [(&str, &str); 20] = [
     ("trace_high", "bigint"),
     ("trace_low", "bigint"),
     ("detail", "text"),
+    ("activity_id", "bigint"),
     ("intent_seq", "bigint"),
     ("outcome_seq", "bigint"),
     ("completion_seq", "bigint"),
@@ -342,6 +343,7 @@ fn bind_calls(
         (!written.is_empty()).then(|| clean_json(&written))
     });
     values.add(details.collect::<Vec<_>>())?;
+    values.add(entries.iter().map(|of| of.activity).collect::<Vec<_>>())?;
     values.add(leaf(&|leaves| leaves.intent))?;
     values.add(leaf(&|leaves| leaves.outcome))?;
     values.add(leaf(&|leaves| leaves.completion))?;

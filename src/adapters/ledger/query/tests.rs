@@ -426,7 +426,11 @@ async fn questions_use_the_indexes() {
     for (filter, expected) in cases {
         let mut sql = Sql::new("EXPLAIN QUERY PLAN ");
         sql.push("SELECT caller FROM calls WHERE true");
-        reader.resolve(&filter).await.unwrap().push(&mut sql);
+        reader
+            .resolve(&filter)
+            .await
+            .unwrap()
+            .push(&mut sql, Over::Calls);
         sql.push(" ORDER BY call_id DESC LIMIT 10");
         // Id, parent, a number without use, and the text.
         let plan = texts(&mut reader, sql, 3).await.join("\n");

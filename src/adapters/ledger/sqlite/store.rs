@@ -28,9 +28,9 @@ const ROWS_PER_STATEMENT: [usize; 5] = [256, 64, 16, 4, 1];
 /// The stored columns in the order of the bound values.
 const CALL_COLUMNS: &str = "call_id, received_at, forwarded_after, first_byte_after, \
     completed_after, profile_id, credential_id, minted_fingerprint, outcome, status, error_code, \
-    attempts, request_bytes, response_bytes, trace_high, trace_low, detail, journal_id, intent_seq, \
-    outcome_seq, completion_seq";
-const CALL_VALUES: usize = 21;
+    attempts, request_bytes, response_bytes, trace_high, trace_low, detail, activity_id, \
+    journal_id, intent_seq, outcome_seq, completion_seq";
+const CALL_VALUES: usize = 22;
 const SUBJECT_COLUMNS: &str = "subject, call_id";
 const SUBJECT_VALUES: usize = 2;
 
@@ -385,7 +385,8 @@ fn bind_call(
     values.add(count(traffic.response_bytes))?;
     values.add(trace.map(|(high, _)| high))?;
     values.add(trace.map(|(_, low)| low))?;
-    values.add((!detail.is_empty()).then_some(detail))
+    values.add((!detail.is_empty()).then_some(detail))?;
+    values.add(entries.activity)
 }
 
 /// A count. Those beyond what SQLite's integers hold are written as the largest.

@@ -7,7 +7,7 @@ use sqlx::{AssertSqlSafe, Executor};
 
 use super::{BindError, ROWS_PER_STATEMENT, Texts, chunks};
 use crate::adapters::ledger::entries::{
-    Dictionary, PROFILE_COLUMNS, Profile, Scopes, Token, in_order,
+    ACTIVITY_COLUMNS, Activity, Dictionary, PROFILE_COLUMNS, Profile, Scopes, Token, in_order,
 };
 
 use sqlx::Arguments as _;
@@ -20,12 +20,17 @@ const TOKEN_VALUES: usize = 8;
 const NAMED_COLUMNS: &str = "subject, credential_id";
 const NAMED_VALUES: usize = 2;
 const PROFILE_VALUES: usize = PROFILE_COLUMNS.len() + 1;
+const ACTIVITY_VALUES: usize = ACTIVITY_COLUMNS.len() + 1;
 
 /// The texts of the statements. An entry that is there is found by changing nothing in it: only
 /// then does SQLite return its number.
 static PROFILES: LazyLock<Texts> = LazyLock::new(|| {
     let columns = format!("key, {}", PROFILE_COLUMNS.join(", "));
     texts("profiles", &columns, PROFILE_VALUES)
+});
+static ACTIVITIES: LazyLock<Texts> = LazyLock::new(|| {
+    let columns = format!("key, {}", ACTIVITY_COLUMNS.join(", "));
+    texts("activities", &columns, ACTIVITY_VALUES)
 });
 static SCOPES: LazyLock<Texts> =
     LazyLock::new(|| texts("scope_lists", SCOPES_COLUMNS, SCOPES_VALUES));
@@ -84,6 +89,17 @@ impl Dictionary for InSqlite<'_> {
         };
         let answer = self
             .insert(entries, &PROFILES, PROFILE_VALUES, bind)
+            .await?;
+        in_order(entries.iter().map(|entry| &entry.key), answer)
+    }
+
+    async fn add_activities(&mut self, entries: &[Activity<'_>]) -> Result<Vec<i64>, sqlx::Error> {
+        let bind = |entry: &Activity<'_>, values: &mut SqliteArguments| {
+            values.add(&entry.key[..])?;
+            entry.values().try_for_each(|text| values.add(text))
+        };
+        let answer = self
+            .insert(entries, &ACTIVITIES, ACTIVITY_VALUES, bind)
             .await?;
         in_order(entries.iter().map(|entry| &entry.key), answer)
     }

@@ -1,0 +1,218 @@
+//! Finds a page of calls through an index that is not in the order of time.
+//!
+//! The index of the activities has the calls of each activity in order, but a question concerns
+//! many activities: to take all their calls and sort them would be to read a year for one page. So
+//! the search goes through the period in windows, from the end at which the page begins. The first
+//! is as long as some thousand calls took, each further one [`GROWTH`] times as long as the one
+//! before, until the page is full. What is frequent is found in the first window, what is rare is
+//! not much in a long one.
+
+use super::error::LedgerError;
+use super::filter::{Over, Path, Resolved, push_id};
+use super::query::{Order, Reader};
+use super::sql::Sql;
+use crate::types::CallId;
+
+/// How many calls the first window spans; few in tests, so that those have several windows.
+const FIRST_WINDOW: i64 = if cfg!(test) { 16 } else { 4_096 };
+
+/// How many times as long as the last a window is: each costs one look into the index per
+/// activity, so there should be few.
+const GROWTH: i64 = 16;
+
+/// The ids of calls, as bytes.
+type Ids = Vec<Vec<u8>>;
+
+impl Reader {
+    /// The ids of the first `wanted` calls in that order, found by way of an index.
+    pub(super) async fn gather(
+        &mut self,
+        filter: &Resolved<'_>,
+        path: Path,
+        order: Order,
+        after: Option<CallId>,
+        wanted: u32,
+    ) -> Result<Ids, LedgerError> {
+        let mut found = Ids::new();
+        let Some(mut windows) = self.windows(filter, order, after).await? else {
+            return Ok(found);
+        };
+        let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
+        while let Some(window) = windows.next_window() {
+            let left = wanted.saturating_sub(found.len());
+            if left == 0 {
+                break;
+            }
+            let table = path.table(self.is_sqlite());
+            let sql = search(filter, table, order, window, left);
+            let ids = self.rows(sql, |row| row.bytes(0)).await?;
+            found.extend(ids.into_iter().flatten());
+        }
+        Ok(found)
+    }
+
+    /// `None` if no call is in the period.
+    async fn windows(
+        &mut self,
+        filter: &Resolved<'_>,
+        order: Order,
+        after: Option<CallId>,
+    ) -> Result<Option<Windows>, LedgerError> {
+        let (mut low, mut high) = filter.filter.id_bounds();
+        match (order, after) {
+            (Order::NewestFirst, Some(after)) => {
+                high = Some(high.map_or(after, |high| high.min(after)));
+            }
+            (Order::OldestFirst, Some(after)) => {
+                let next = next_id(after);
+                low = Some(low.map_or(next, |low| low.max(next)));
+            }
+            (_, None) => {}
+        }
+        let ends = [
+            ("DESC", 0),
+            ("ASC", 0),
+            match order {
+                Order::NewestFirst => ("DESC", FIRST_WINDOW),
+                Order::OldestFirst => ("ASC", FIRST_WINDOW),
+            },
+        ];
+        let mut ids = [None; 3];
+        for ((direction, offset), id) in ends.into_iter().zip(&mut ids) {
+            let mut sql = Sql::new("SELECT call_id FROM records WHERE true");
+            if let Some(low) = low {
+                push_id(&mut sql, ">=", low);
+            }
+            if let Some(high) = high {
+                push_id(&mut sql, "<", high);
+            }
+            sql.push(" ORDER BY call_id ").push(direction);
+            sql.push(" LIMIT 1 OFFSET ").push_bind(offset);
+            let rows = self.rows(sql, |row| row.bytes(0)).await?;
+            let bytes = rows.into_iter().next().flatten();
+            *id = bytes
+                .and_then(|bytes| bytes.try_into().ok())
+                .map(CallId::from_bytes);
+        }
+        let [Some(last), Some(first), turn] = ids else {
+            return Ok(None);
+        };
+        Ok(Some(Windows::new(order, first, next_id(last), turn)))
+    }
+}
+
+/// The question for a window.
+fn search(filter: &Resolved<'_>, table: &str, order: Order, window: Window, limit: usize) -> Sql {
+    let mut sql = Sql::new(format!("SELECT call_id FROM {table} WHERE true"));
+    push_id(&mut sql, ">=", window.low);
+    push_id(&mut sql, "<", window.high);
+    filter.push_others(&mut sql, Over::Records);
+    sql.push(match order {
+        Order::NewestFirst => " ORDER BY call_id DESC LIMIT ",
+        Order::OldestFirst => " ORDER BY call_id LIMIT ",
+    });
+    sql.push_bind(i64::try_from(limit).unwrap_or(i64::MAX));
+    sql
+}
+
+/// A range of call ids, the high end not in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Window {
+    low: CallId,
+    high: CallId,
+}
+
+/// The windows of a search.
+struct Windows {
+    order: Order,
+    low: CallId,
+    high: CallId,
+    /// Where the first window ends; `None` if it is the only one, or is over.
+    turn: Option<CallId>,
+    /// How long the last one was, in milliseconds.
+    span: i64,
+}
+
+impl Windows {
+    fn new(order: Order, low: CallId, high: CallId, turn: Option<CallId>) -> Self {
+        let begin = match order {
+            Order::NewestFirst => high,
+            Order::OldestFirst => low,
+        };
+        let span = turn.map_or(i64::MAX, |turn| (millis(begin) - millis(turn)).abs().max(1));
+        Self {
+            order,
+            low,
+            high,
+            turn,
+            span,
+        }
+    }
+
+    fn next_window(&mut self) -> Option<Window> {
+        if self.low >= self.high {
+            return None;
+        }
+        let cut = match self.turn.take() {
+            Some(turn) => turn,
+            None => {
+                self.span = self.span.saturating_mul(GROWTH);
+                match self.order {
+                    Order::NewestFirst => {
+                        CallId::floor(millis(self.high).saturating_sub(self.span))
+                    }
+                    Order::OldestFirst => {
+                        CallId::floor(millis(self.low).saturating_add(self.span).min(LAST_MILLIS))
+                    }
+                }
+            }
+        };
+        // Beyond the other end there is nothing: the rest is one window.
+        let cut = match cut > self.low && cut < self.high {
+            true => cut,
+            false => match self.order {
+                Order::NewestFirst => self.low,
+                Order::OldestFirst => self.high,
+            },
+        };
+        let window;
+        match self.order {
+            Order::NewestFirst => {
+                window = Window {
+                    low: cut,
+                    high: self.high,
+                };
+                self.high = cut;
+            }
+            Order::OldestFirst => {
+                window = Window {
+                    low: self.low,
+                    high: cut,
+                };
+                self.low = cut;
+            }
+        }
+        Some(window)
+    }
+}
+
+/// The largest time that fits the 48 bits of a UUIDv7.
+const LAST_MILLIS: i64 = (1 << 48) - 1;
+
+/// The time in an id.
+fn millis(id: CallId) -> i64 {
+    let bytes = id.as_bytes();
+    bytes
+        .iter()
+        .take(6)
+        .fold(0, |millis, byte| millis << 8 | i64::from(*byte))
+}
+
+/// The id that comes next.
+fn next_id(id: CallId) -> CallId {
+    let number = u128::from_be_bytes(*id.as_bytes());
+    CallId::from_bytes(number.saturating_add(1).to_be_bytes())
+}
+
+#[cfg(test)]
+mod tests;
