@@ -1,6 +1,7 @@
 //! The one place where the concrete parts are chosen and put together.
 
 pub mod capture;
+pub mod own_calls;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::sync::oneshot;
 
+use self::own_calls::{GATEWAY_PATIENCE, OwnCalls};
 use crate::adapters::callers_file::{CallersFile, CallersFileError, Poll};
 use crate::adapters::capture::Captures;
 use crate::adapters::journal::{Journal, JournalError, JournalSettings, ReadError};
@@ -260,6 +262,7 @@ impl Running {
         let servers = routes.servers();
         let runtime = runtime()?;
         let mut store = runtime.block_on(SqliteStore::open(&config.ledger.path))?;
+        bring_in_own_calls(&runtime, &config, &mut store);
         let cursors = runtime.block_on(store.cursors())?;
         let identity = Arc::new(record::Gateway {
             node: config.node.as_ref().into(),
@@ -319,6 +322,18 @@ impl Running {
             unwritten,
             ledger,
         }
+    }
+}
+
+/// Brings in what commands could not put into the ledger; what fails here the next command does.
+fn bring_in_own_calls(runtime: &tokio::runtime::Runtime, config: &Config, store: &mut SqliteStore) {
+    let calls = OwnCalls::new(config);
+    if let Err(error) = runtime.block_on(calls.drain_into(store, GATEWAY_PATIENCE)) {
+        tracing::warn!(
+            journal = %calls.journal().display(),
+            %error,
+            "what commands have put on record is not in the ledger yet"
+        );
     }
 }
 

@@ -20,6 +20,7 @@ mod house;
 mod lifecycle;
 mod outcomes;
 mod protocols;
+mod readings;
 mod redaction;
 mod redaction_wired;
 mod routing;

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use sqlx::QueryBuilder;
 use sqlx::sqlite::Sqlite;
 
+use crate::domain::own::OWN_PROVIDER;
 use crate::domain::record::{Fingerprint, Pseudonym};
 use crate::types::{CallId, Decision, Effect, Environment, Micros, Outcome, TokenType};
 
@@ -49,6 +50,8 @@ pub struct Filter {
     pub error_code: Option<String>,
     /// Whom it concerns: all of them.
     pub subjects: Vec<Pseudonym>,
+    /// Not what Egret's own commands have put on record.
+    pub banks_only: bool,
 }
 
 /// A filter and what had to be looked up for it.
@@ -72,6 +75,12 @@ impl Resolved<'_> {
             sql.push(" AND received_at < ").push_bind(to.0);
         }
         filter.push_profile(sql);
+        if filter.banks_only {
+            sql.push(
+                " AND profile_id IN (SELECT id FROM profiles WHERE coalesce(provider, '') <> ",
+            );
+            sql.push_bind(OWN_PROVIDER).push(")");
+        }
         if filter.fingerprint.is_some() {
             match self.credentials[..] {
                 [one] => {

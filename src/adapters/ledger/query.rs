@@ -8,6 +8,8 @@ use sqlx::sqlite::{Sqlite, SqliteConnection};
 use super::filter::{Filter, IdPrefix, Resolved, push_id};
 use super::row::{COLUMNS, CallRow};
 use super::schema::{LedgerError, open_reader};
+use super::store::read_cursors;
+use crate::domain::journal::Cursor;
 use crate::domain::record::Fingerprint;
 use crate::types::CallId;
 
@@ -86,6 +88,15 @@ impl Reader {
             path: path.into(),
             conn: open_reader(path).await?,
         })
+    }
+
+    /// How far the ledger has come with every journal that it knows.
+    ///
+    /// # Errors
+    /// [`LedgerError::Database`].
+    pub async fn cursors(&mut self) -> Result<Vec<Cursor>, LedgerError> {
+        let cursors = read_cursors(&mut self.conn).await;
+        cursors.map_err(|source| self.failed(source))
     }
 
     /// Calls that meet the filter.

@@ -168,7 +168,7 @@ impl SqliteStore {
     }
 }
 
-async fn read_cursors(conn: &mut SqliteConnection) -> Result<Vec<Cursor>, sqlx::Error> {
+pub(super) async fn read_cursors(conn: &mut SqliteConnection) -> Result<Vec<Cursor>, sqlx::Error> {
     let rows: Vec<(Vec<u8>, i64, i64)> =
         sqlx::query_as("SELECT journal, resume_at, done_to FROM journals")
             .fetch_all(conn)

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use super::{AuditError, Context, RebuildArgs};
 use crate::adapters::journal::{Directory, DirectoryError, ReadError, Reader};
 use crate::adapters::ledger::{SqliteStore, drain_all};
+use crate::app::own_calls::{PATIENCE, Tally};
 use crate::domain::journal::Source;
+use crate::domain::own::{OwnCall, OwnOperation};
 
 /// Files that belong to a ledger besides itself.
 const COMPANIONS: [&str; 2] = ["-wal", "-shm"];
@@ -65,6 +67,17 @@ pub(super) async fn run(
     context: &Context<'_>,
     out: &mut impl Write,
 ) -> Result<(), AuditError> {
+    let call = OwnCall::new(OwnOperation::AuditRebuild);
+    let work = async |_: &mut Tally| rebuild(ledger, args, context, out).await;
+    context.record(call, work).await
+}
+
+async fn rebuild(
+    ledger: &Path,
+    args: &RebuildArgs,
+    context: &Context<'_>,
+    out: &mut impl Write,
+) -> Result<(), AuditError> {
     // First, so that nothing is made where there is no journal.
     let mut reader = Reader::open(context.journal).map_err(RebuildError::from)?;
     // For as long as this goes on no gateway may feed the ledger.
@@ -86,6 +99,8 @@ pub(super) async fn run(
     let calls = drain_all(&mut reader, &mut store)
         .await
         .map_err(RebuildError::Drain)?;
+    let own = context.own_calls.drain_into(&mut store, PATIENCE).await;
+    let own = own.map_err(RebuildError::Drain)?;
     store.close().await?;
     if ledger.exists() {
         for suffix in COMPANIONS {
@@ -99,7 +114,7 @@ pub(super) async fn run(
     rename(&fresh, ledger)?;
     writeln!(
         out,
-        "{calls} calls are in the new ledger {}",
+        "{calls} calls and {own} of Egret's own commands are in the new ledger {}",
         ledger.display()
     )?;
     let open = reader.open_calls();
