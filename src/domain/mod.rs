@@ -11,6 +11,7 @@ pub mod identity;
 pub mod journal;
 pub mod keyring;
 pub mod observe;
+pub mod ocsf;
 pub mod own;
 pub mod policy;
 pub mod problem;

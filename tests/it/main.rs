@@ -14,6 +14,7 @@ mod clients;
 mod commands;
 mod crash;
 mod evidence;
+mod export;
 mod harness;
 mod headers;
 mod house;

@@ -228,6 +228,21 @@ impl Reader {
             .map_err(|source| self.failed(source))
     }
 
+    /// The call in the row with a number, if there is one.
+    ///
+    /// # Errors
+    /// [`LedgerError::Database`].
+    pub async fn call_at(&mut self, seq: i64) -> Result<Option<CallId>, LedgerError> {
+        let found: Option<Vec<u8>> =
+            sqlx::query_scalar("SELECT call_id FROM records WHERE seq = ?")
+                .bind(seq)
+                .fetch_optional(&mut self.conn)
+                .await
+                .map_err(|source| self.failed(source))?;
+        let bytes = found.and_then(|bytes| bytes.try_into().ok());
+        Ok(bytes.map(CallId::from_bytes))
+    }
+
     /// Looks up what the filter names by value and the rows name by number.
     pub(super) async fn resolve<'f>(
         &mut self,

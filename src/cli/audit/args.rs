@@ -3,6 +3,7 @@
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::export::{self, ExportArgs};
 use super::moment::Moment;
 use super::{AuditError, Context};
 use crate::adapters::ledger::{Filter, IdPrefix, StatusFilter};
@@ -36,6 +37,9 @@ pub enum AuditCommand {
     /// Count calls by operation, status, token type, outcome and caller
     #[command(after_help = STATS_EXAMPLES)]
     Stats(StatsArgs),
+    /// Copy calls into a file or a pipe, all of them or from where the last export stopped
+    #[command(after_help = export::EXAMPLES)]
+    Export(ExportArgs),
     /// Make the ledger anew from the journal, with the gateway stopped
     #[command(after_help = REBUILD_EXAMPLES)]
     Rebuild(RebuildArgs),

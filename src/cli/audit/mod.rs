@@ -2,6 +2,7 @@
 //! shown. It never writes to the ledger, but for that, and for `rebuild`, which makes a new one.
 
 mod args;
+mod export;
 mod moment;
 mod rebuild;
 mod render;
@@ -15,6 +16,7 @@ pub use args::{
     AuditArgs, AuditCommand, FilterArgs, Format, QueryArgs, RawSubject, RebuildArgs, ShowArgs,
     StatsArgs, TailArgs,
 };
+pub use export::{ExportArgs, ExportError, ExportFormat};
 pub use moment::{Moment, NotAMoment};
 
 use crate::adapters::key_file::KeyError;
@@ -99,6 +101,9 @@ pub enum AuditError {
     /// The ledger could not be rebuilt.
     #[error(transparent)]
     Rebuild(#[from] rebuild::RebuildError),
+    /// Calls were not exported, or not all of them.
+    #[error(transparent)]
+    Export(#[from] ExportError),
     /// The command cannot be put on record.
     #[error(transparent)]
     OwnCall(#[from] OwnCallError),
@@ -111,12 +116,19 @@ impl CommandError for AuditError {
     fn outcome(&self) -> Outcome {
         match self {
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Outcome::Cancelled,
+            Self::Export(ExportError::Interrupted { .. }) => Outcome::Cancelled,
             _ => Outcome::Failure,
         }
     }
 }
 
-/// Runs one of the commands. `stop` ends `tail --follow`.
+impl From<export::StateError> for AuditError {
+    fn from(error: export::StateError) -> Self {
+        Self::Export(error.into())
+    }
+}
+
+/// Runs one of the commands. `stop` ends `tail --follow`, and cuts an export off.
 ///
 /// # Errors
 /// [`AuditError`]. A reader that went away (as `head` does) is not an error.
@@ -132,6 +144,7 @@ pub async fn run(
         AuditCommand::Show(args) => run_show(ledger, args, context, out).await,
         AuditCommand::Tail(args) => run_tail(ledger, args, context, out, stop).await,
         AuditCommand::Stats(args) => run_stats(ledger, args, context, out).await,
+        AuditCommand::Export(args) => export::run(ledger, args, context, out, stop).await,
         AuditCommand::Rebuild(args) => rebuild::run(ledger, args, context, out).await,
     };
     match done.and_then(|()| Ok(out.flush()?)) {
