@@ -1,6 +1,7 @@
 //! The one place where the concrete parts are chosen and put together.
 
 pub mod capture;
+pub mod own_calls;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,13 +13,12 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::sync::oneshot;
 
+use self::own_calls::{GATEWAY_PATIENCE, OwnCalls};
 use crate::adapters::callers_file::{CallersFile, CallersFileError, Poll};
 use crate::adapters::capture::Captures;
 use crate::adapters::journal::{Journal, JournalError, JournalSettings, ReadError};
 use crate::adapters::key_file::{self, KeyError};
-use crate::adapters::ledger::{
-    LedgerError, LedgerFeed, LedgerPlace, RecordStore, Store, Undrained,
-};
+use crate::adapters::ledger::{LedgerError, LedgerFeed, RecordStore, Store, Undrained};
 use crate::adapters::machine::{self, Machine};
 use crate::domain::catalog::{self, BaseUrl, Catalog, Provider};
 use crate::domain::config::{self, Config, Faults};
@@ -261,7 +261,7 @@ impl Running {
         let routes = Routes::new(catalog, &config)?;
         let servers = routes.servers();
         let runtime = runtime()?;
-        let (store, cursors) = runtime.block_on(open_ledger(&config.ledger.place))?;
+        let (store, cursors) = runtime.block_on(open_ledger(&config))?;
         let identity = Arc::new(record::Gateway {
             node: config.node.as_ref().into(),
             version: VERSION.into(),
@@ -330,9 +330,10 @@ impl Running {
     }
 }
 
-/// Opens the ledger and asks how far it has come; `None` for a database that cannot be reached.
+/// Opens the ledger, brings in what commands have put on record, and asks how far it has come; `None` for a database that cannot be reached.
 /// Calls are recorded without it: the journal keeps what it lacks.
-async fn open_ledger(place: &LedgerPlace) -> Result<(Store, Option<Vec<Cursor>>), LedgerError> {
+async fn open_ledger(config: &Config) -> Result<(Store, Option<Vec<Cursor>>), LedgerError> {
+    let place = &config.ledger.place;
     let mut store = match Store::open(place).await {
         Ok(store) => store,
         Err(error @ LedgerError::Unreachable { .. }) => {
@@ -349,9 +350,22 @@ async fn open_ledger(place: &LedgerPlace) -> Result<(Store, Option<Vec<Cursor>>)
         }
         Err(error) => return Err(error),
     };
+    bring_in_own_calls(config, &mut store).await;
     let cursors = store.cursors().await?;
     store.rest().await;
     Ok((store, Some(cursors)))
+}
+
+/// Brings in what commands could not put into the ledger; what fails here the next command does.
+async fn bring_in_own_calls(config: &Config, store: &mut Store) {
+    let calls = OwnCalls::new(config);
+    if let Err(error) = calls.drain_into(store, GATEWAY_PATIENCE).await {
+        tracing::warn!(
+            journal = %calls.journal().display(),
+            %error,
+            "what commands have put on record is not in the ledger yet"
+        );
+    }
 }
 
 fn journal_settings(journal: &config::Journal) -> JournalSettings {

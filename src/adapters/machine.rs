@@ -45,9 +45,21 @@ impl Machine {
 /// The user that this process runs as: its name, else `uid:` and its number.
 pub fn user_name() -> String {
     use std::os::unix::fs::MetadataExt;
-    let Ok(uid) = std::fs::metadata("/proc/self").map(|of| of.uid()) else {
-        return "unknown".to_owned();
-    };
+    match std::fs::metadata("/proc/self") {
+        Ok(of) => name_of(of.uid()),
+        Err(_) => "unknown".to_owned(),
+    }
+}
+
+/// Name of the user who has logged in, if the system knows that: it stays the same through `sudo`
+/// and `su` (`loginuid` in proc(5)).
+pub fn login_name() -> Option<String> {
+    let uid = std::fs::read_to_string("/proc/self/loginuid").ok()?;
+    let uid: u32 = uid.trim().parse().ok()?;
+    (uid != u32::MAX).then(|| name_of(uid))
+}
+
+fn name_of(uid: u32) -> String {
     let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
     let name = users.lines().find_map(|line| {
         let mut fields = line.split(':');

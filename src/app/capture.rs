@@ -1,29 +1,16 @@
-//! Putting the captures together, and recording who reads them.
+//! Putting the captures together.
 
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{StartError, VERSION, build_redactor, redactor_builder};
+use super::{StartError, build_redactor, redactor_builder};
 use crate::adapters::capture::{Captures, MAX_TOTAL, Settings};
 use crate::adapters::key_file::{self, CAPTURE_ENV};
-use crate::adapters::ledger::{RecordStore, Store};
-use crate::adapters::{clock, entropy, machine};
 use crate::domain::capture::envelope::CaptureKey;
 use crate::domain::catalog::Catalog;
 use crate::domain::config::Config;
 use crate::domain::field_rules::field_rules;
-use crate::domain::record::{self, CallRecord, CallerVia, Fact};
 use crate::domain::redact::RedactorBuilder;
-use crate::types::{CallId, Decision, Effect, Micros, Outcome};
-
-/// Provider under which the gateway records what was done to itself.
-const OWN_PROVIDER: &str = "egret";
-
-/// Operation of reading a capture.
-pub const READ: &str = "capture.read";
-
-/// Operation of listing captures.
-pub const LIST: &str = "capture.list";
 
 /// The captures of a configuration. Without rules there are none, but those of a former
 /// configuration are still deleted when their time is over.
@@ -93,47 +80,4 @@ pub fn key(config: &Config, may_create: bool) -> Result<CaptureKey, StartError> 
         place: format!("the key file {}", path.display()),
     };
     Ok(CaptureKey::new(bytes.expose()).ok_or_else(malformed)?)
-}
-
-/// Puts into the ledger that captures were read, before anything of them is shown.
-///
-/// # Errors
-/// [`StartError`]; then nothing may be shown.
-pub fn record_reading(
-    config: &Config,
-    operation: &'static str,
-    of: Option<CallId>,
-    is_done: bool,
-    received_at: Micros,
-) -> Result<CallId, StartError> {
-    let random = entropy::id_bytes().map_err(key_file::KeyError::from)?;
-    let call_id = CallId::from_parts(received_at.as_millis(), random);
-    let gateway = Arc::new(record::Gateway {
-        node: config.node.as_ref().into(),
-        version: VERSION.into(),
-        config_hash: config.config_hash.clone(),
-    });
-    let mut record = CallRecord::new(call_id, received_at, gateway);
-    record.caller.name = Some(machine::user_name().into());
-    record.caller.via = CallerVia::User;
-    record.target.provider = Some(OWN_PROVIDER.into());
-    record.target.operation = Some(operation.into());
-    record.target.effect = Some(Effect::Read);
-    record.decision = Decision::Forwarded;
-    record.outcome = match is_done {
-        true => Outcome::Success,
-        false => Outcome::Failure,
-    };
-    record.times.completed_at = Some(clock::now());
-    if let Some(of) = of {
-        record.add_fact(Fact {
-            name: "captured_call".into(),
-            value: of.to_string().into(),
-        });
-    }
-    super::runtime()?.block_on(async {
-        let mut store = Store::open(&config.ledger.place).await?;
-        store.write(&[Box::new(record)]).await
-    })?;
-    Ok(call_id)
 }

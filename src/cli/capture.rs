@@ -5,12 +5,14 @@ use std::io::{self, Write};
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::Value;
 
-use super::{ConfigArgs, Failure, Outcome};
+use super::{ConfigArgs, Failure, Outcome, notice};
 use crate::adapters::capture::{Entry, Shelf};
 use crate::adapters::clock;
 use crate::app::Setup;
-use crate::app::capture::{LIST, READ, key, record_reading};
+use crate::app::capture::key;
+use crate::app::own_calls::{Drained, OwnCalls, Tally};
 use crate::domain::config::Config;
+use crate::domain::own::{OwnCall, OwnOperation};
 use crate::types::{CallId, Micros};
 
 /// Read the exchanges that were captured for debugging.
@@ -46,8 +48,8 @@ Examples:
       egret capture list -c config/egret.toml
       egret capture list --format json
 
-The list shows ids, sizes and expiries, for which no key is needed. It is put on record in the
-ledger as provider egret, operation capture.list.";
+The list shows ids, sizes and expiries, for which no key is needed. It is put on record as provider
+egret, operation capture.list.";
 
 const SHOW_EXAMPLES: &str = "\
 Examples:
@@ -55,8 +57,8 @@ Examples:
   Who has read captures:
       egret audit query --provider egret --operation capture.read
 
-The reading is put on record in the ledger before anything is shown, with the user of the operating
-system as the caller. The key comes from keys.capture_file or from EGRET_CAPTURE_KEY.";
+The reading is put on record before anything is shown, with the user of the operating system as the
+caller. The key comes from keys.capture_file or from EGRET_CAPTURE_KEY.";
 
 /// How results are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -88,6 +90,23 @@ fn unreadable(config: &Config, error: &io::Error) -> Failure {
     Failure::new(format!("cannot read the captures in {path}: {error}"))
 }
 
+/// Does something once it is on record, and puts on record how it went.
+fn record(
+    config: &Config,
+    call: OwnCall,
+    work: impl AsyncFnOnce(&mut Tally) -> Outcome,
+) -> Outcome {
+    let calls = OwnCalls::new(config);
+    match super::runtime()?.block_on(calls.record(call, work))? {
+        Drained::Yes => {}
+        Drained::Later(why) => notice(&format!(
+            "on record in {}, and not yet in the ledger: {why}",
+            calls.journal().display()
+        )),
+    }
+    Ok(())
+}
+
 fn list(
     config: &Config,
     shelf: &Shelf,
@@ -95,8 +114,24 @@ fn list(
     format: Format,
     out: &mut impl Write,
 ) -> Outcome {
-    let entries = shelf.list().map_err(|error| unreadable(config, &error))?;
-    record_reading(config, LIST, None, true, now).map_err(Failure::new)?;
+    let call = OwnCall::new(OwnOperation::CaptureList);
+    record(config, call, async |tally| {
+        let entries = shelf.list().map_err(|error| unreadable(config, &error))?;
+        let found = write_entries(config, shelf, entries, now, format, out)?;
+        tally.add(found);
+        Ok(out.flush()?)
+    })
+}
+
+/// Gives how many there are whose time is not over.
+fn write_entries(
+    config: &Config,
+    shelf: &Shelf,
+    entries: Vec<Entry>,
+    now: Micros,
+    format: Format,
+    out: &mut impl Write,
+) -> Result<usize, Failure> {
     let mut found = 0;
     for entry in entries {
         if is_over(&entry, now) {
@@ -115,7 +150,7 @@ fn list(
             "no captures; [[capture]] in the configuration asks for some"
         )?;
     }
-    Ok(())
+    Ok(found)
 }
 
 fn is_over(entry: &Entry, now: Micros) -> bool {
@@ -155,15 +190,16 @@ fn show(
     format: Format,
     out: &mut impl Write,
 ) -> Outcome {
-    let opened = open(config, shelf, call_id, now);
-    // A reading that failed is on record too: somebody tried.
-    record_reading(config, READ, Some(call_id), opened.is_ok(), now).map_err(Failure::new)?;
-    let document = opened?;
-    match format {
-        Format::Json => writeln!(out, "{document}")?,
-        Format::Text => write_text(&document, out)?,
-    }
-    Ok(())
+    // A reading that fails is on record too: somebody tried.
+    let call = OwnCall::new(OwnOperation::CaptureRead).fact("captured_call", call_id);
+    record(config, call, async |_| {
+        let document = open(config, shelf, call_id, now)?;
+        match format {
+            Format::Json => writeln!(out, "{document}")?,
+            Format::Text => write_text(&document, out)?,
+        }
+        Ok(out.flush()?)
+    })
 }
 
 fn open(config: &Config, shelf: &Shelf, call_id: CallId, now: Micros) -> Result<Value, Failure> {

@@ -23,9 +23,11 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::adapters::{clock, entropy};
+use crate::app::own_calls::{CommandError, OwnCallError, OwnCalls};
 use crate::app::{self, Setup};
 use crate::domain::identity::RANDOM_BYTES;
 use crate::domain::keyring::MASTER_KEY_LEN;
+use crate::types;
 
 /// The audited egress gateway for financial APIs.
 #[derive(Debug, Parser)]
@@ -146,6 +148,26 @@ impl From<io::Error> for Failure {
     }
 }
 
+impl From<OwnCallError> for Failure {
+    fn from(error: OwnCallError) -> Self {
+        Self::new(error)
+    }
+}
+
+impl CommandError for Failure {
+    fn outcome(&self) -> types::Outcome {
+        match self.code {
+            0 => types::Outcome::Cancelled,
+            _ => types::Outcome::Failure,
+        }
+    }
+}
+
+/// Tells the person at the terminal something that is no result.
+fn notice(text: &str) {
+    let _ = writeln!(io::stderr(), "egret: {text}");
+}
+
 /// What a command returns.
 pub type Outcome = Result<(), Failure>;
 
@@ -189,9 +211,12 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 
 fn run_audit(config: &ConfigArgs, args: &audit::AuditArgs, out: &mut impl Write) -> Outcome {
     let setup = Setup::read(&config.config).map_err(Failure::new)?;
+    let own_calls = OwnCalls::new(&setup.config);
     let context = audit::Context {
         now: clock::now(),
         journal: &setup.config.journal.directory,
+        own_calls: &own_calls,
+        notice: &notice,
         colour: audit::colour_wanted(
             io::stdout().is_terminal(),
             std::env::var_os("NO_COLOR").as_deref(),

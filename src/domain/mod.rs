@@ -11,6 +11,8 @@ pub mod identity;
 pub mod journal;
 pub mod keyring;
 pub mod observe;
+pub mod ocsf;
+pub mod own;
 pub mod policy;
 pub mod problem;
 pub mod recognise;

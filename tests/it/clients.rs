@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::harness::{Config, Gateway, Row, Sim};
 
 /// Says why a test did not run; on the build server nothing may be skipped.
-fn skip(why: &str) {
+pub(crate) fn skip(why: &str) {
     assert!(
         std::env::var_os("CI").is_none(),
         "cannot run, and CI is set: {why}"
@@ -28,7 +28,7 @@ fn script(name: &str) -> PathBuf {
 }
 
 /// Python with the Cybrid packages; made once and kept below `target`.
-fn python_with_clients() -> Result<PathBuf, String> {
+pub(crate) fn python_with_clients() -> Result<PathBuf, String> {
     static MAKING: Mutex<()> = Mutex::new(());
     let _one_at_a_time = MAKING.lock().unwrap();
     let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("python");
@@ -67,7 +67,7 @@ fn run(command: &mut Command) -> Result<(), String> {
 }
 
 /// Runs a script; gives what it says about itself.
-fn drive(python: &Path, name: &str, variables: &[(&str, &str)]) -> Value {
+pub(crate) fn drive(python: &Path, name: &str, variables: &[(&str, &str)]) -> Value {
     let output = Command::new(python)
         .arg(script(name))
         .envs(variables.iter().copied())

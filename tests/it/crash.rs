@@ -203,6 +203,7 @@ fn query(config: &Config) -> Vec<Row> {
     let output = config.egret(&[
         "audit",
         "query",
+        "--banks-only",
         "--format",
         "json",
         "--limit",

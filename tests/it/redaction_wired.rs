@@ -334,7 +334,12 @@ fn a_capture_is_redacted_encrypted_and_read_on_record() {
         ("effect", "read"),
     ]);
     assert!(!readings[0].text("caller").is_empty());
-    assert_eq!(gateway.rows(1, &["--operation", "capture.list"]).len(), 1);
+    assert_eq!(
+        gateway
+            .rows(1, &["--provider", "egret", "--operation", "capture.list"])
+            .len(),
+        1
+    );
     assert_clean("the log", &gateway.stderr());
 }
 

@@ -29,6 +29,9 @@ pub trait Files: Send + 'static {
     /// was ever synced and is replaced.
     fn create(&mut self, first_seq: u64, size: u64) -> io::Result<Self::Segment>;
 
+    /// Opens the end of a segment that [`Files::cut`] has brought to the disk.
+    fn reopen(&mut self, first_seq: u64) -> io::Result<Self::Segment>;
+
     /// Cuts a segment that is not open to a length, and brings all of it to the disk: a process
     /// that was killed may have left some of it in the system's memory only.
     fn cut(&mut self, first_seq: u64, length: u64) -> io::Result<()>;
@@ -218,6 +221,17 @@ impl Files for Directory {
         }
         file.sync_all()?;
         self.sync_directory()?;
+        Ok(SegmentFile {
+            file,
+            path,
+            identity,
+        })
+    }
+
+    fn reopen(&mut self, first_seq: u64) -> io::Result<SegmentFile> {
+        let path = self.segment(first_seq);
+        let file = OpenOptions::new().write(true).open(&path)?;
+        let identity = identity(&file.metadata()?);
         Ok(SegmentFile {
             file,
             path,

@@ -78,6 +78,8 @@ pub struct Recovered {
     pub next_seq: u64,
     /// Bytes that a crash had torn and that were cut.
     pub cut_bytes: u64,
+    /// The last segment and its length, if the next event can be written behind its last.
+    pub open_end: Option<(u64, u64)>,
 }
 
 /// Finds the end of a journal and cuts what a crash has torn.
@@ -94,6 +96,7 @@ pub fn recover(files: &mut impl Files) -> Result<Recovered, RecoverError> {
         journal: None,
         next_seq: 0,
         cut_bytes: 0,
+        open_end: None,
     };
     while let Some(segment) = segments.pop() {
         let bytes = files.read(segment).map_err(failed(segment))?;
@@ -107,10 +110,12 @@ pub fn recover(files: &mut impl Files) -> Result<Recovered, RecoverError> {
             continue;
         }
         files.cut(segment, found.length).map_err(failed(segment))?;
+        let next_seq = empty.last().copied().unwrap_or(found.next_seq);
         recovered = Recovered {
             journal: Some(found.journal),
-            next_seq: empty.last().copied().unwrap_or(found.next_seq),
+            next_seq,
             cut_bytes: found.cut_bytes,
+            open_end: (next_seq == found.next_seq).then_some((segment, found.length)),
         };
         break;
     }
@@ -206,6 +211,23 @@ impl<F: Files> Log<F> {
             durable_seq: next_seq,
             spare: Vec::new(),
         }
+    }
+
+    /// Goes on in the segment that holds the last event instead of making one: for who writes a
+    /// few events at a time. `open_end` is what [`recover`] has found.
+    ///
+    /// # Errors
+    /// What the system said.
+    pub fn resume(&mut self, (segment, length): (u64, u64)) -> io::Result<()> {
+        if length < self.segment_size {
+            let segment = self.files.reopen(segment)?;
+            self.open = Some(Open {
+                segment,
+                length,
+                durable: length,
+            });
+        }
+        Ok(())
     }
 
     /// The first event that is not durable.

@@ -125,6 +125,10 @@ impl Files for Memory {
         })
     }
 
+    fn reopen(&mut self, first_seq: u64) -> io::Result<u64> {
+        self.act(|state| there(state, first_seq).map(|_| first_seq))
+    }
+
     fn cut(&mut self, first_seq: u64, length: u64) -> io::Result<()> {
         self.act(|state| {
             let content = there(state, first_seq)?;

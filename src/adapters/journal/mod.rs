@@ -8,6 +8,7 @@
 //!
 //! Nothing here changes or removes an event that is on disk.
 
+mod command;
 mod files;
 mod log;
 mod reader;
@@ -38,6 +39,7 @@ use crate::domain::journal::{
 use crate::domain::record::{CallRecord, Gateway, NotRecorded, Recorder, Step, Ticket, Wait};
 use crate::types::Micros;
 
+pub use command::{CommandJournal, Presence};
 use files::Files;
 pub use files::{Directory, DirectoryError};
 use log::{Group, Log};

@@ -13,6 +13,7 @@ use crate::domain::journal::{
     Assembler, Batch, Cursor, DecodeError, Decoder, FrameError, FrameRef, JournalId,
     SEGMENT_HEADER, SegmentHeader, Source, frame_length, read_frame,
 };
+use crate::domain::record::CallRecord;
 
 /// Read at a time: some thousand events.
 const PIECE: usize = 256 << 10;
@@ -141,6 +142,11 @@ impl Reader {
     /// Calls whose end was not read yet.
     pub fn open_calls(&self) -> usize {
         self.assembler.open_calls()
+    }
+
+    /// What was read of the calls whose end was not read yet.
+    pub fn open_records(&self) -> impl Iterator<Item = &CallRecord> {
+        self.assembler.open_records()
     }
 
     /// The first event after those that can be read now.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::sql::Sql;
+use crate::domain::own::OWN_PROVIDER;
 use crate::domain::record::{Fingerprint, Pseudonym};
 use crate::types::{CallId, Decision, Effect, Environment, Micros, Outcome, PiiClass, TokenType};
 
@@ -58,6 +59,8 @@ pub struct Filter {
     pub auth_failed: bool,
     /// Whom it concerns: all of them.
     pub subjects: Vec<Pseudonym>,
+    /// Not what Egret's own commands have put on record.
+    pub banks_only: bool,
 }
 
 /// From how many tokens on that name a subject its calls are looked for in the order of time. A
@@ -133,6 +136,11 @@ impl Resolved<'_> {
         filter.push_received(sql);
         filter.push_common(sql, over);
         filter.push_ended(sql, over);
+        if filter.banks_only {
+            // Not a condition on activities: it leaves nearly all of them, so no index leads there.
+            sql.push(" AND profile_id NOT IN (SELECT id FROM profiles WHERE provider = ");
+            sql.push_bind(OWN_PROVIDER).push(")");
+        }
         if filter.fingerprint.is_some() {
             match self.credentials[..] {
                 [one] => {
@@ -259,6 +267,7 @@ impl Filter {
             ("auth-failed", self.auth_failed),
             ("mints", self.mints),
             ("has-pii", self.has_pii),
+            ("banks-only", self.banks_only),
         ] {
             if holds {
                 add(name, String::new());

@@ -6,6 +6,7 @@ use super::place::LedgerPlace;
 use super::row::{COLUMNS, CallRow};
 use super::sql::{Connection, Row, Sql};
 use super::{postgres, sqlite};
+use crate::domain::journal::{Cursor, JournalId};
 use crate::domain::record::Fingerprint;
 use crate::types::CallId;
 
@@ -92,6 +93,28 @@ impl Reader {
             place: place.clone(),
             conn,
         })
+    }
+
+    /// How far the ledger has come with every journal that it knows.
+    ///
+    /// # Errors
+    /// [`LedgerError::Database`].
+    pub async fn cursors(&mut self) -> Result<Vec<Cursor>, LedgerError> {
+        let sql = Sql::new("SELECT journal, resume_at, done_to FROM journals");
+        let rows = self
+            .rows(sql, |row| {
+                Ok((row.bytes(0)?, row.integer(1)?, row.integer(2)?))
+            })
+            .await?;
+        let cursor =
+            |(journal, resume_at, done_to): (Option<Vec<u8>>, Option<i64>, Option<i64>)| {
+                Some(Cursor {
+                    journal: JournalId::from_bytes(journal?.try_into().ok()?),
+                    resume_at: resume_at?.try_into().ok()?,
+                    done_to: done_to?.try_into().ok()?,
+                })
+            };
+        Ok(rows.into_iter().filter_map(cursor).collect())
     }
 
     /// Calls that meet the filter.
@@ -246,6 +269,19 @@ impl Reader {
             Connection::Postgres(_) => "SELECT egret.settled()",
         };
         self.number(sql.into()).await
+    }
+
+    /// The call in the row with a number, if there is one.
+    ///
+    /// # Errors
+    /// [`LedgerError::Database`].
+    pub async fn call_at(&mut self, seq: i64) -> Result<Option<CallId>, LedgerError> {
+        let mut sql = Sql::new("SELECT call_id FROM records WHERE seq = ");
+        sql.push_bind(seq);
+        let rows = self.rows(sql, |row| row.bytes(0)).await?;
+        let bytes = rows.into_iter().next().flatten();
+        let bytes = bytes.and_then(|bytes| bytes.try_into().ok());
+        Ok(bytes.map(CallId::from_bytes))
     }
 
     /// Looks up what the filter names by value and the rows name by number.

@@ -182,6 +182,11 @@ impl CallRow {
         COLUMNS.iter().zip(&self.0)
     }
 
+    /// The value at a place of [`COLUMNS`]; `Null` also if there is no such place.
+    pub fn at(&self, place: usize) -> &Value {
+        self.0.get(place).unwrap_or(&Value::Null)
+    }
+
     /// The value of a field; `Null` also if there is no such field.
     pub fn get(&self, name: &str) -> &Value {
         self.fields()

@@ -44,6 +44,20 @@ impl Store {
             Self::Postgres(store) => store.rest().await,
         }
     }
+
+    /// Closes the ledger.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    pub async fn close(self) -> Result<(), LedgerError> {
+        match self {
+            Self::Sqlite(store) => store.close().await,
+            Self::Postgres(mut store) => {
+                store.rest().await;
+                Ok(())
+            }
+        }
+    }
 }
 
 impl RecordStore for Store {

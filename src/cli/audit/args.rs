@@ -3,10 +3,12 @@
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::export::{self, ExportArgs};
 use super::moment::Moment;
 use super::report::{EXAMPLES as REPORT_EXAMPLES, ReportArgs};
 use super::{AuditError, Context};
 use crate::adapters::ledger::{Filter, IdPrefix, StatusFilter};
+use crate::domain::own::{self, OwnCall, OwnOperation};
 use crate::domain::record::{Fingerprint, Pseudonym};
 use crate::types::{CallId, Decision, Effect, Environment, Outcome, PiiClass, Secret, TokenType};
 
@@ -39,6 +41,9 @@ pub enum AuditCommand {
     /// Report on a period: personal data, tokens, failed authentication, access, money
     #[command(after_help = REPORT_EXAMPLES)]
     Report(ReportArgs),
+    /// Copy calls into a file or a pipe, all of them or from where the last export stopped
+    #[command(after_help = export::EXAMPLES)]
+    Export(ExportArgs),
     /// Make the ledger anew from the journal, with the gateway stopped
     #[command(after_help = REBUILD_EXAMPLES)]
     Rebuild(RebuildArgs),
@@ -184,6 +189,9 @@ pub struct FilterArgs {
     /// Call id, or how it begins
     #[arg(long, value_name = "ID")]
     pub call_id: Option<IdPrefix>,
+    /// Only calls to banks, not what Egret's own commands put on record (provider egret)
+    #[arg(long)]
+    pub banks_only: bool,
 }
 
 /// An identifier as the person knows it.
@@ -302,7 +310,56 @@ impl FilterArgs {
             failed: self.failed,
             auth_failed: self.auth_failed,
             subjects,
+            banks_only: self.banks_only,
         })
+    }
+}
+
+impl FilterArgs {
+    /// What is put on record of a question: which conditions it has, and whom it is about.
+    pub fn on_record(&self, operation: OwnOperation, filter: &Filter) -> OwnCall {
+        let conditions = [
+            ("provider", self.provider.is_some()),
+            ("service", self.service.is_some()),
+            ("environment", self.environment.is_some()),
+            ("operation", self.operation.is_some()),
+            ("effect", self.effect.is_some()),
+            ("token-type", self.token_type.is_some()),
+            ("fingerprint", self.fingerprint.is_some()),
+            ("minted", self.minted.is_some()),
+            ("status", self.status.is_some()),
+            ("error-code", self.error_code.is_some()),
+            ("caller", self.caller.is_some()),
+            ("decision", self.decision.is_some()),
+            ("outcome", self.outcome.is_some()),
+            ("customer", self.customer.is_some()),
+            ("subject", !self.subject.is_empty()),
+            ("pseudonym", !self.pseudonym.is_empty()),
+            ("call-id", self.call_id.is_some()),
+            ("pii", !self.pii.is_empty()),
+            ("has-pii", self.has_pii),
+            ("mints", self.mints),
+            ("failed", self.failed),
+            ("auth-failed", self.auth_failed),
+            ("banks-only", self.banks_only),
+        ];
+        let mut call = OwnCall::new(operation);
+        for (name, _) in conditions.iter().filter(|(_, is_set)| *is_set) {
+            call = call.fact(own::FILTER, name);
+        }
+        for (name, moment) in [("from", filter.from), ("to", filter.to)] {
+            if let Some(moment) = moment {
+                call = call.fact(name, moment);
+            }
+        }
+        // In the order of `resolve`.
+        let kinds = std::iter::repeat_n("unknown", self.pseudonym.len())
+            .chain(self.customer.iter().map(|_| CUSTOMER))
+            .chain(self.subject.iter().map(|subject| &*subject.kind));
+        for (kind, pseudonym) in kinds.zip(&filter.subjects) {
+            call = call.subject(kind, *pseudonym);
+        }
+        call
     }
 }
 

@@ -1,13 +1,13 @@
-//! `egret audit`: reads the ledger for people and programs. It never writes to it, but for
-//! `rebuild`, which makes a new one.
+//! `egret audit`: reads the ledger for people and programs. What it shows is on record before it is
+//! shown. It never writes to the ledger, but for that, and for `rebuild`, which makes a new one.
 
 mod args;
+mod export;
 mod moment;
 mod rebuild;
 mod render;
 mod report;
 
-use std::future::Future;
 use std::io::{self, Write};
 use std::path::Path;
 use std::pin::pin;
@@ -17,13 +17,16 @@ pub use args::{
     AuditArgs, AuditCommand, FilterArgs, Format, QueryArgs, RawSubject, RebuildArgs, ShowArgs,
     StatsArgs, TailArgs,
 };
+pub use export::{ExportArgs, ExportError, ExportFormat};
 pub use moment::{Moment, NotAMoment};
 pub use report::{ReportArgs, ReportError, ReportFormat};
 
 use crate::adapters::key_file::KeyError;
-use crate::adapters::ledger::{LedgerError, LedgerPlace, Order, Page, Reader, Shown};
+use crate::adapters::ledger::{CallRow, LedgerError, LedgerPlace, Order, Page, Reader, Shown};
+use crate::app::own_calls::{CommandError, Drained, OwnCallError, OwnCalls, Tally};
+use crate::domain::own::{OwnCall, OwnOperation};
 use crate::domain::record::Pseudonym;
-use crate::types::Micros;
+use crate::types::{Micros, Outcome};
 use render::Rows;
 
 /// Calls that are read and written out at a time: bounds memory whatever the limit.
@@ -38,10 +41,34 @@ pub struct Context<'a> {
     pub now: Micros,
     /// Directory of the journal.
     pub journal: &'a Path,
+    /// Puts on record what is done here.
+    pub own_calls: &'a OwnCalls,
+    /// Tells the person at the terminal something that is no result.
+    pub notice: &'a dyn Fn(&str),
     /// Colour tables: see [`colour_wanted`].
     pub colour: bool,
     /// Turns the kind and the raw value of an identifier into its pseudonym.
     pub pseudonymise: &'a dyn Fn(&str, &str) -> Result<Pseudonym, KeyError>,
+}
+
+impl Context<'_> {
+    /// Does something once it is on record, and puts on record how it went.
+    ///
+    /// # Errors
+    /// What `work` says; or that it was not done because it cannot be put on record.
+    pub async fn record(
+        &self,
+        call: OwnCall,
+        work: impl AsyncFnOnce(&mut Tally) -> Result<(), AuditError>,
+    ) -> Result<(), AuditError> {
+        if let Drained::Later(why) = self.own_calls.record(call, work).await? {
+            let journal = self.own_calls.journal().display();
+            (self.notice)(&format!(
+                "on record in {journal}, and not yet in the ledger: {why}"
+            ));
+        }
+        Ok(())
+    }
 }
 
 /// Whether to colour: only on a terminal, and not if `NO_COLOR` is set and not empty
@@ -79,12 +106,34 @@ pub enum AuditError {
     /// A report was not made.
     #[error(transparent)]
     Report(#[from] report::ReportError),
+    /// Calls were not exported, or not all of them.
+    #[error(transparent)]
+    Export(#[from] ExportError),
+    /// The command cannot be put on record.
+    #[error(transparent)]
+    OwnCall(#[from] OwnCallError),
     /// The result could not be written out.
     #[error("cannot write the result: {0}")]
     Output(#[from] io::Error),
 }
 
-/// Runs one of the commands. `stop` ends `tail --follow`.
+impl CommandError for AuditError {
+    fn outcome(&self) -> Outcome {
+        match self {
+            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Outcome::Cancelled,
+            Self::Export(ExportError::Interrupted { .. }) => Outcome::Cancelled,
+            _ => Outcome::Failure,
+        }
+    }
+}
+
+impl From<export::StateError> for AuditError {
+    fn from(error: export::StateError) -> Self {
+        Self::Export(error.into())
+    }
+}
+
+/// Runs one of the commands. `stop` ends `tail --follow`, and cuts an export off.
 ///
 /// # Errors
 /// [`AuditError`]. A reader that went away (as `head` does) is not an error.
@@ -101,6 +150,7 @@ pub async fn run(
         AuditCommand::Tail(args) => run_tail(ledger, args, context, out, stop).await,
         AuditCommand::Stats(args) => run_stats(ledger, args, context, out).await,
         AuditCommand::Report(args) => report::run(ledger, args, context, out).await,
+        AuditCommand::Export(args) => export::run(ledger, args, context, out, stop).await,
         AuditCommand::Rebuild(args) => rebuild::run(ledger, args, context, out).await,
     };
     match done.and_then(|()| Ok(out.flush()?)) {
@@ -132,23 +182,28 @@ pub async fn run_query(
         limit => limit,
     };
     let mut after = args.after;
-    loop {
-        let limit = u32::try_from(left).unwrap_or(CHUNK).min(CHUNK);
-        let page = Page {
-            order,
-            limit,
-            after,
-        };
-        let found = reader.query(&filter, page).await?;
-        rows.write(out, &found.rows)?;
-        left = left.saturating_sub(found.rows.len() as u64);
-        after = found.next;
-        if after.is_none() || left == 0 {
-            break;
+    let call = args.filter.on_record(OwnOperation::AuditQuery, &filter);
+    let work = async |tally: &mut Tally| {
+        loop {
+            let limit = u32::try_from(left).unwrap_or(CHUNK).min(CHUNK);
+            let page = Page {
+                order,
+                limit,
+                after,
+            };
+            let found = reader.query(&filter, page).await?;
+            tally.add(found.rows.len());
+            rows.write(out, &found.rows)?;
+            left = left.saturating_sub(found.rows.len() as u64);
+            after = found.next;
+            if after.is_none() || left == 0 {
+                break;
+            }
         }
-    }
-    rows.finish(out, after)?;
-    Ok(())
+        rows.finish(out, after)?;
+        Ok(out.flush()?)
+    };
+    context.record(call, work).await
 }
 
 /// Shows one call.
@@ -162,17 +217,45 @@ pub async fn run_show(
     out: &mut impl Write,
 ) -> Result<(), AuditError> {
     let mut reader = Reader::open(ledger).await?;
-    match reader.show(args.call_id).await? {
+    // Before the record of it, which says whom the call concerns.
+    let shown = reader.show(args.call_id).await?;
+    let call = OwnCall::new(OwnOperation::AuditShow);
+    let call = match &shown {
+        Shown::Call(row, _) => concerning(call, row),
+        Shown::Nothing | Shown::Several(_) => call,
+    };
+    let work = async |tally: &mut Tally| match shown {
         Shown::Nothing => Err(AuditError::NoSuchCall),
         Shown::Several(rows) => {
             let ids: Vec<_> = rows.iter().map(|row| row.text("call_id")).collect();
             Err(AuditError::Ambiguous(ids.join(", ")))
         }
         Shown::Call(row, lineage) => {
+            tally.add(1 + lineage.minted_by.len() + lineage.used_by.len());
             render::call(out, args.format, context.colour, &row, &lineage)?;
-            Ok(())
+            Ok(out.flush()?)
         }
-    }
+    };
+    context.record(call, work).await
+}
+
+/// Identifiers that nearly every token has, and that name no person.
+const TENANTS: [&str; 2] = ["bank", "organization"];
+
+/// Says which call is looked at, and whom it concerns.
+fn concerning(call: OwnCall, row: &CallRow) -> OwnCall {
+    let call = call.fact("shown_call", row.text("call_id"));
+    let subjects: Vec<serde_json::Value> =
+        serde_json::from_str(row.text("subjects")).unwrap_or_default();
+    subjects.iter().fold(call, |call, subject| {
+        let text = |name| subject.get(name).and_then(serde_json::Value::as_str);
+        match (text("kind"), text("subject").and_then(Pseudonym::parse_hex)) {
+            (Some(kind), Some(pseudonym)) if !TENANTS.contains(&kind) => {
+                call.subject(kind, pseudonym)
+            }
+            _ => call,
+        }
+    })
 }
 
 /// Shows the last calls and, if wanted, new ones until `stop`.
@@ -189,34 +272,44 @@ pub async fn run_tail(
     let filter = args.filter.resolve(context)?;
     let mut reader = Reader::open(ledger).await?;
     let mut lines = render::Lines::new(args.format, context.colour);
-    // Before the rows are read: what is written in between then comes by number.
-    let mut seq = reader.last_seq().await?;
-    let last = reader.last(&filter, args.limit).await?;
-    lines.write(out, &last)?;
-    seq = last
-        .last()
-        .and_then(|row| row.integer("seq"))
-        .unwrap_or(seq)
-        .max(seq);
-    if !args.follow {
-        return Ok(());
+    let mut call = args.filter.on_record(OwnOperation::AuditTail, &filter);
+    if args.follow {
+        call = call.fact("follow", true);
     }
-    let mut stop = pin!(stop);
-    loop {
+    let work = async |tally: &mut Tally| {
+        // Before the rows are read: what is written in between then comes by number.
+        let mut seq = reader.last_seq().await?;
+        let last = reader.last(&filter, args.limit).await?;
+        tally.add(last.len());
+        lines.write(out, &last)?;
+        seq = last
+            .last()
+            .and_then(|row| row.integer("seq"))
+            .unwrap_or(seq)
+            .max(seq);
         out.flush()?;
-        tokio::select! {
-            () = &mut stop => return Ok(()),
-            () = tokio::time::sleep(POLL) => {}
+        if !args.follow {
+            return Ok(());
         }
+        let mut stop = pin!(stop);
         loop {
-            let rows = reader.since(&filter, seq, CHUNK).await?;
-            let Some(newest) = rows.last().and_then(|row| row.integer("seq")) else {
-                break;
-            };
-            seq = newest;
-            lines.write(out, &rows)?;
+            out.flush()?;
+            tokio::select! {
+                () = &mut stop => return Ok(()),
+                () = tokio::time::sleep(POLL) => {}
+            }
+            loop {
+                let rows = reader.since(&filter, seq, CHUNK).await?;
+                let Some(newest) = rows.last().and_then(|row| row.integer("seq")) else {
+                    break;
+                };
+                seq = newest;
+                tally.add(rows.len());
+                lines.write(out, &rows)?;
+            }
         }
-    }
+    };
+    context.record(call, work).await
 }
 
 /// Counts calls.
@@ -234,9 +327,14 @@ pub async fn run_stats(
         // "The last hour" ends now, not with the last call: it matters for calls per minute.
         filter.to = filter.to.or(Some(context.now));
     }
-    let stats = Reader::open(ledger).await?.stats(&filter).await?;
-    render::stats(out, args.format, context.colour, &stats)?;
-    Ok(())
+    let mut reader = Reader::open(ledger).await?;
+    let call = args.filter.on_record(OwnOperation::AuditStats, &filter);
+    let work = async |_: &mut Tally| {
+        let stats = reader.stats(&filter).await?;
+        render::stats(out, args.format, context.colour, &stats)?;
+        Ok(out.flush()?)
+    };
+    context.record(call, work).await
 }
 
 #[cfg(test)]

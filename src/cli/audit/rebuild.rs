@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use super::{AuditError, Context, RebuildArgs};
 use crate::adapters::journal::{Directory, DirectoryError, ReadError, Reader};
 use crate::adapters::ledger::{LedgerPlace, PostgresStore, RecordStore, SqliteStore, drain_all};
+use crate::app::own_calls::{PATIENCE, Tally};
 use crate::domain::journal::Source;
+use crate::domain::own::{OwnCall, OwnOperation};
 
 /// Files that belong to a ledger besides itself.
 const COMPANIONS: [&str; 2] = ["-wal", "-shm"];
@@ -74,6 +76,17 @@ pub(super) async fn run(
     context: &Context<'_>,
     out: &mut impl Write,
 ) -> Result<(), AuditError> {
+    let call = OwnCall::new(OwnOperation::AuditRebuild);
+    let work = async |_: &mut Tally| rebuild(ledger, args, context, out).await;
+    context.record(call, work).await
+}
+
+async fn rebuild(
+    ledger: &LedgerPlace,
+    args: &RebuildArgs,
+    context: &Context<'_>,
+    out: &mut impl Write,
+) -> Result<(), AuditError> {
     // First, so that nothing is made where there is no journal.
     let mut reader = Reader::open(context.journal).map_err(RebuildError::from)?;
     // For as long as this goes on no gateway may feed the ledger.
@@ -84,7 +97,7 @@ pub(super) async fn run(
         return Err(RebuildError::Pruned(first).into());
     }
     match ledger {
-        LedgerPlace::Sqlite(path) => into_file(path, &mut reader, out).await?,
+        LedgerPlace::Sqlite(path) => into_file(path, &mut reader, context, out).await?,
         LedgerPlace::Postgres(place) => {
             let mut store = PostgresStore::open(place).await?;
             let cursors = store.cursors().await?;
@@ -94,7 +107,12 @@ pub(super) async fn run(
             let calls = drain_all(&mut reader, &mut store)
                 .await
                 .map_err(RebuildError::Cut)?;
-            writeln!(out, "{calls} calls are in the ledger {ledger}")?;
+            let own = context.own_calls.drain_into(&mut store, PATIENCE).await;
+            let own = own.map_err(RebuildError::Cut)?;
+            writeln!(
+                out,
+                "{calls} calls and {own} of Egret's own commands are in the ledger {ledger}"
+            )?;
         }
     }
     let open = reader.open_calls();
@@ -112,6 +130,7 @@ pub(super) async fn run(
 async fn into_file(
     ledger: &Path,
     reader: &mut Reader,
+    context: &Context<'_>,
     out: &mut impl Write,
 ) -> Result<(), AuditError> {
     let old = with_suffix(ledger, ".before-rebuild");
@@ -126,6 +145,8 @@ async fn into_file(
     let calls = drain_all(reader, &mut store)
         .await
         .map_err(RebuildError::Drain)?;
+    let own = context.own_calls.drain_into(&mut store, PATIENCE).await;
+    let own = own.map_err(RebuildError::Drain)?;
     store.close().await?;
     if ledger.exists() {
         for suffix in COMPANIONS {
@@ -139,7 +160,7 @@ async fn into_file(
     rename(&fresh, ledger)?;
     writeln!(
         out,
-        "{calls} calls are in the new ledger {}",
+        "{calls} calls and {own} of Egret's own commands are in the new ledger {}",
         ledger.display()
     )?;
     Ok(())

@@ -51,6 +51,14 @@ impl Rows {
         }
     }
 
+    /// As [`Rows::new`] without colours; `goes_on` says that calls were written before.
+    pub(super) fn going_on(format: Format, goes_on: bool) -> Self {
+        Self {
+            begun: goes_on,
+            ..Self::new(format, false)
+        }
+    }
+
     pub(super) fn write(&mut self, out: &mut impl Write, rows: &[CallRow]) -> io::Result<()> {
         let first = !std::mem::replace(&mut self.begun, true);
         self.any |= !rows.is_empty();

@@ -2,7 +2,7 @@ use clap::Parser;
 
 use super::*;
 use crate::adapters::ledger::{LedgerPlace, RecordStore, SqliteStore, samples};
-use crate::domain::record::CallRecord;
+use crate::domain::record::{CallRecord, Gateway};
 use crate::types::Outcome;
 
 #[derive(Parser)]
@@ -47,6 +47,21 @@ impl Ledger {
         self.dir.path().join("egret.db")
     }
 
+    /// What is read here is put into a ledger of its own, so that it does not change the answers.
+    fn own_calls(&self) -> OwnCalls {
+        let gateway = Gateway {
+            node: "node/cli".into(),
+            version: "0".into(),
+            config_hash: "h".into(),
+        };
+        let (journal, ledger) = (self.dir.path().join("journal-cli"), self.readings());
+        OwnCalls::at(&journal, &ledger.as_path().into(), gateway)
+    }
+
+    fn readings(&self) -> std::path::PathBuf {
+        self.dir.path().join("readings.db")
+    }
+
     fn place(&self) -> LedgerPlace {
         self.path().as_path().into()
     }
@@ -59,8 +74,11 @@ impl Ledger {
 
     async fn try_run(&self, line: &str, colour: bool) -> Result<String, AuditError> {
         let mut out = Vec::new();
+        let own_calls = self.own_calls();
         let context = Context {
             journal: Path::new(""),
+            own_calls: &own_calls,
+            notice: &|_| {},
             now: samples::received(60),
             colour,
             pseudonymise: &pseudonymise,
@@ -345,8 +363,11 @@ async fn statistics_in_each_format() {
 async fn tail_follows_until_it_is_stopped() {
     let ledger = Ledger::with(vec![samples::plain(1)]).await;
     let mut out = Vec::new();
+    let own_calls = ledger.own_calls();
     let context = Context {
         journal: Path::new(""),
+        own_calls: &own_calls,
+        notice: &|_| {},
         now: samples::START,
         colour: false,
         pseudonymise: &pseudonymise,
@@ -381,8 +402,11 @@ async fn a_reader_that_leaves_is_no_error() {
         }
     }
     let ledger = Ledger::with(vec![samples::plain(1)]).await;
+    let own_calls = ledger.own_calls();
     let context = Context {
         journal: Path::new(""),
+        own_calls: &own_calls,
+        notice: &|_| {},
         now: samples::START,
         colour: false,
         pseudonymise: &pseudonymise,

@@ -25,6 +25,7 @@ use super::audit::{
 };
 use super::{Failure, Outcome};
 use crate::adapters::clock;
+use crate::app::own_calls::OwnCalls;
 use crate::app::{Running, Setup};
 use crate::sim::{Entropy, SimError, SimOptions, Simulator, Vendor};
 use client::Client;
@@ -81,6 +82,7 @@ pub fn run(args: &DemoArgs, screen: Screen, out: &mut impl Write) -> Outcome {
     let place = Place::make(args.keep.as_deref())?;
     let setup = Setup::parse_alone(&place.config(), &place.config_text()).map_err(Failure::new)?;
     let ledger = setup.config.ledger.place.clone();
+    let own_calls = OwnCalls::new(&setup.config);
     let gateway = place.gateway();
     if !args.quiet {
         introduce(&place, out)?;
@@ -103,7 +105,7 @@ pub fn run(args: &DemoArgs, screen: Screen, out: &mut impl Write) -> Outcome {
     told?;
     stopped.ledger.map_err(Failure::new)?;
     progress.finish(&score, out)?;
-    runtime.block_on(show(&place, &ledger, &score, screen, out))?;
+    runtime.block_on(show(&place, &ledger, &own_calls, &score, screen, out))?;
     let surprises = score.surprises.borrow();
     if surprises.is_empty() {
         Ok(())
@@ -201,12 +203,15 @@ async fn tell(
 async fn show(
     place: &Place,
     ledger: &crate::adapters::ledger::LedgerPlace,
+    own_calls: &OwnCalls,
     score: &Score,
     screen: Screen,
     out: &mut impl Write,
 ) -> Outcome {
     let context = audit::Context {
         journal: std::path::Path::new(""),
+        own_calls,
+        notice: &super::notice,
         now: clock::now(),
         colour: screen.colour,
         // No question here names anybody.

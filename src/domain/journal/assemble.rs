@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::decode::merge;
 use super::event::{CallEvent, Event, Gap};
-use crate::domain::record::{CallRecord, Step};
+use crate::domain::record::{CallRecord, CallerVia, Step};
 use crate::types::{CallId, Micros, Outcome};
 
 /// How long a call may be open before it counts as cut off: twice the longest time that a call
@@ -137,7 +137,12 @@ impl Assembler {
 
     fn cut_off_old(&mut self, seq: u64) {
         while let Some((first, id)) = self.firsts.first_key_value() {
-            let received = self.open.get(id).map(|call| call.record.times.received_at);
+            let first_call = self.open.get(id).map(|call| &call.record);
+            // What a person follows may go on for days, and the next command sees when it is over.
+            if first_call.is_some_and(|record| record.caller.via == CallerVia::User) {
+                return;
+            }
+            let received = first_call.map(|record| record.times.received_at);
             let age = received.zip(self.newest).map(|(at, now)| now.since(at));
             if age.is_some_and(|age| age < MAX_OPEN) {
                 return;
@@ -169,6 +174,14 @@ impl Assembler {
     /// How many calls have not ended.
     pub fn open_calls(&self) -> usize {
         self.open.len()
+    }
+
+    /// What is known of the calls that have not ended.
+    pub fn open_records(&self) -> impl Iterator<Item = &CallRecord> {
+        self.firsts
+            .values()
+            .filter_map(|id| self.open.get(id))
+            .map(|call| &*call.record)
     }
 
     /// How many rows are ready.

@@ -285,9 +285,13 @@ fn read_state(record: &mut CallRecord, tag: u8, value: &[u8]) -> Option<()> {
 }
 
 fn via(text: &str) -> Option<CallerVia> {
-    [CallerVia::Mtls, CallerVia::Key, CallerVia::Address]
-        .into_iter()
-        .find(|via| via.as_str() == text)
+    const ALL: [CallerVia; 4] = [
+        CallerVia::Mtls,
+        CallerVia::Key,
+        CallerVia::Address,
+        CallerVia::User,
+    ];
+    ALL.into_iter().find(|via| via.as_str() == text)
 }
 
 fn method(text: &str) -> Option<&'static str> {

@@ -53,6 +53,7 @@ fn caller() -> BoxedStrategy<Caller> {
         CallerVia::Mtls,
         CallerVia::Key,
         CallerVia::Address,
+        CallerVia::User,
         CallerVia::None,
     ];
     (shared(), select(vias.to_vec()), shared(), address())

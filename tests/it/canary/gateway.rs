@@ -120,6 +120,7 @@ impl Gateway {
         let out = self.run(&[
             "audit",
             "query",
+            "--banks-only",
             "--limit",
             "0",
             "--oldest-first",

@@ -71,7 +71,8 @@ impl fmt::Debug for Row {
     }
 }
 
-/// Runs `egret audit query`; rows come oldest first.
+/// Runs `egret audit query`; rows come oldest first. What commands have put on record, as this one
+/// does, is among them only if the filters ask for it.
 #[track_caller]
 pub(super) fn query(directory: &Path, filters: &[&str]) -> Vec<Row> {
     let mut arguments = vec![
@@ -83,6 +84,9 @@ pub(super) fn query(directory: &Path, filters: &[&str]) -> Vec<Row> {
         "0",
         "--oldest-first",
     ];
+    if !filters.contains(&"egret") {
+        arguments.push("--banks-only");
+    }
     arguments.extend_from_slice(filters);
     egret_in(directory, &arguments)
         .ok()

@@ -21,6 +21,8 @@ use super::args::{FilterArgs, words};
 use super::{AuditError, Context};
 use crate::adapters::ledger::{CallRow, Filter, LedgerPlace, Order, Page, Reader};
 use crate::adapters::machine;
+use crate::app::own_calls::Tally;
+use crate::domain::own::OwnOperation;
 use crate::domain::report::{Asked, Builder, Document, ReportKind, Shown, Source};
 use crate::types::{Effect, Micros, Outcome, PiiClass};
 use progress::Progress;
@@ -116,6 +118,10 @@ pub(super) async fn run(
     if from >= to {
         return Err(AuditError::EmptyPeriod { from, to });
     }
+    let call = args
+        .filter
+        .on_record(OwnOperation::AuditReport, &asked_for)
+        .fact("report", args.report);
     let asked = Asked {
         from,
         to,
@@ -130,18 +136,22 @@ pub(super) async fn run(
             ..asked_for
         },
     )?;
-    let mut reader = Reader::open(ledger).await?;
-    let document = make(&mut reader, ledger, args.report, &filter, asked).await?;
-    match &args.output {
-        None => Ok(write(out, args.format, context.colour, &document)?),
-        Some(path) => {
-            write_file(path, args.format, &document).map_err(|source| ReportError::Output {
-                path: path.clone(),
-                source,
-            })?;
-            Ok(())
+    let work = async |tally: &mut Tally| {
+        let mut reader = Reader::open(ledger).await?;
+        let document = make(&mut reader, ledger, args.report, &filter, asked).await?;
+        tally.add(document.tables.iter().map(|table| table.rows.len()).sum());
+        match &args.output {
+            None => write(out, args.format, context.colour, &document)?,
+            Some(path) => {
+                write_file(path, args.format, &document).map_err(|source| ReportError::Output {
+                    path: path.clone(),
+                    source,
+                })?;
+            }
         }
-    }
+        Ok(out.flush()?)
+    };
+    context.record(call, work).await
 }
 
 fn write(

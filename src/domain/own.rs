@@ -1,0 +1,261 @@
+//! What Egret's own commands do is recorded like a call, to the provider `egret`. Here is what such
+//! a call is named, what it can do, and what its record says.
+//!
+//! A record of a reading never says what was found, and of what was asked only which conditions
+//! were set: the values could be personal. Whom it was about it says as pseudonyms, so that the
+//! question who has looked at a customer also finds those who looked here.
+
+use std::sync::Arc;
+
+use crate::domain::record::{
+    CallRecord, CallerVia, Fact, Gateway, Pseudonym, Subject, SubjectRole,
+};
+use crate::types::{CallId, Decision, Effect, Micros, Outcome, PiiClass, TokenType};
+
+/// Provider under which Egret records what is done to itself.
+pub const OWN_PROVIDER: &str = "egret";
+
+/// Reason of a command that ended without saying how.
+pub const COMMAND_STOPPED: &str = "command_stopped";
+
+/// Fact: a condition that the question had; once for each.
+pub const FILTER: &str = "filter";
+/// Fact: how many rows were shown.
+pub const ROWS: &str = "rows";
+/// Fact: who has logged in, where that is not the user who ran the command.
+pub const LOGIN: &str = "login";
+
+/// Longest kind of a subject that is recorded as typed.
+const MAX_KIND: usize = 32;
+
+/// What a command does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum OwnOperation {
+    /// Lists calls.
+    AuditQuery,
+    /// Shows one call.
+    AuditShow,
+    /// Shows the last calls and those to come.
+    AuditTail,
+    /// Counts calls.
+    AuditStats,
+    /// Makes a report.
+    AuditReport,
+    /// Copies calls into a file.
+    AuditExport,
+    /// Checks the evidence.
+    AuditVerify,
+    /// Writes the proof of a record.
+    AuditProve,
+    /// Makes the ledger anew.
+    AuditRebuild,
+    /// Removes records whose time is over.
+    AuditPrune,
+    /// Erases what leads to a person.
+    AuditErase,
+    /// Protects records from being removed, or ends that.
+    AuditHold,
+    /// Lists captures.
+    CaptureList,
+    /// Shows a capture.
+    CaptureRead,
+}
+
+impl OwnOperation {
+    /// Every operation, in the order of `docs/audit-schema.md`.
+    pub const ALL: &'static [Self] = &[
+        Self::AuditQuery,
+        Self::AuditShow,
+        Self::AuditTail,
+        Self::AuditStats,
+        Self::AuditReport,
+        Self::AuditExport,
+        Self::AuditVerify,
+        Self::AuditProve,
+        Self::AuditRebuild,
+        Self::AuditPrune,
+        Self::AuditErase,
+        Self::AuditHold,
+        Self::CaptureList,
+        Self::CaptureRead,
+    ];
+
+    /// Its id, as in the column `operation`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AuditQuery => "audit.query",
+            Self::AuditShow => "audit.show",
+            Self::AuditTail => "audit.tail",
+            Self::AuditStats => "audit.stats",
+            Self::AuditReport => "audit.report",
+            Self::AuditExport => "audit.export",
+            Self::AuditVerify => "audit.verify",
+            Self::AuditProve => "audit.prove",
+            Self::AuditRebuild => "audit.rebuild",
+            Self::AuditPrune => "audit.prune",
+            Self::AuditErase => "audit.erase",
+            Self::AuditHold => "audit.hold",
+            Self::CaptureList => "capture.list",
+            Self::CaptureRead => "capture.read",
+        }
+    }
+
+    /// What it can do.
+    pub const fn effect(self) -> Effect {
+        match self {
+            Self::AuditQuery
+            | Self::AuditShow
+            | Self::AuditTail
+            | Self::AuditStats
+            | Self::AuditReport
+            | Self::AuditExport
+            | Self::AuditVerify
+            | Self::AuditProve
+            | Self::CaptureList
+            | Self::CaptureRead => Effect::Read,
+            Self::AuditRebuild | Self::AuditPrune | Self::AuditErase | Self::AuditHold => {
+                Effect::Write
+            }
+        }
+    }
+}
+
+/// What a command is about to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnCall {
+    operation: OwnOperation,
+    facts: Vec<Fact>,
+    subjects: Vec<Subject>,
+}
+
+impl OwnCall {
+    /// Nothing but the operation.
+    pub fn new(operation: OwnOperation) -> Self {
+        Self {
+            operation,
+            facts: Vec::new(),
+            subjects: Vec::new(),
+        }
+    }
+
+    /// Adds a fact. The value must not be something that a person typed freely.
+    #[must_use]
+    pub fn fact(mut self, name: &str, value: impl ToString) -> Self {
+        self.facts.push(Fact {
+            name: name.into(),
+            value: value.to_string().into(),
+        });
+        self
+    }
+
+    /// Adds somebody whom it is about.
+    #[must_use]
+    pub fn subject(mut self, kind: &str, pseudonym: Pseudonym) -> Self {
+        let is_word = (1..=MAX_KIND).contains(&kind.len())
+            && kind.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+        self.subjects.push(Subject {
+            // Who confuses kind and value must not put the value on record.
+            kind: if is_word { kind } else { "unknown" }.into(),
+            role: SubjectRole::Request,
+            pseudonym: Some(pseudonym),
+        });
+        self
+    }
+
+    /// Its record before it is done.
+    pub fn open(
+        self,
+        call_id: CallId,
+        received_at: Micros,
+        gateway: Arc<Gateway>,
+        user: &str,
+    ) -> CallRecord {
+        let mut record = CallRecord::new(call_id, received_at, gateway);
+        record.caller.name = Some(user.into());
+        record.caller.via = CallerVia::User;
+        record.target.provider = Some(OWN_PROVIDER.into());
+        record.target.operation = Some(self.operation.as_str().into());
+        record.target.effect = Some(self.operation.effect());
+        record.credential.token_type = TokenType::Anonymous;
+        record.decision = Decision::Forwarded;
+        if !self.subjects.is_empty() {
+            // Records of a person are personal data, also under a pseudonym.
+            record.pii.insert(PiiClass::Other);
+        }
+        for subject in self.subjects {
+            record.add_subject(subject);
+        }
+        for fact in self.facts {
+            record.add_fact(fact);
+        }
+        record
+    }
+}
+
+/// Completes the record of a command: how it ended, and how many rows it has shown.
+pub fn complete(record: &mut CallRecord, outcome: Outcome, rows: Option<u64>, now: Micros) {
+    record.outcome = outcome;
+    record.times.completed_at = Some(now);
+    if let Some(rows) = rows {
+        record.add_fact(Fact {
+            name: ROWS.into(),
+            value: rows.to_string().into(),
+        });
+    }
+}
+
+/// Completes the record of a command that is gone: what it has shown is not known.
+pub fn give_up(record: &mut CallRecord) {
+    record.outcome = Outcome::Unknown;
+    record.reason = Some(COMMAND_STOPPED.into());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::record::OperationClass;
+
+    fn gateway() -> Arc<Gateway> {
+        Arc::new(Gateway {
+            node: "node/cli".into(),
+            version: "0".into(),
+            config_hash: "h".into(),
+        })
+    }
+
+    #[test]
+    fn a_question_about_a_person_reads_personal_data() {
+        let open = |call: OwnCall| call.open(CallId::floor(1), Micros(1), gateway(), "ann");
+        let plain = open(OwnCall::new(OwnOperation::AuditQuery).fact(FILTER, "from"));
+        assert_eq!(OperationClass::of(&plain), OperationClass::Read);
+        assert_eq!(plain.caller.name.as_deref(), Some("ann"));
+        assert_eq!(plain.outcome, Outcome::Unknown);
+        let pseudonym = Pseudonym::from_bytes([7; 16]);
+        let call = OwnCall::new(OwnOperation::AuditQuery).subject("customer", pseudonym);
+        let about = open(call);
+        assert_eq!(OperationClass::of(&about), OperationClass::PersonalRead);
+        assert_eq!(about.subjects[0].pseudonym, Some(pseudonym));
+        assert_eq!(&*about.subjects[0].kind, "customer");
+    }
+
+    #[test]
+    fn what_is_typed_where_a_kind_belongs_is_not_recorded() {
+        let pseudonym = Pseudonym::from_bytes([7; 16]);
+        let long = "k".repeat(MAX_KIND + 1);
+        for kind in ["1234-5678", "Ann Example", "", "a@b.example", &long] {
+            let call = OwnCall::new(OwnOperation::AuditQuery).subject(kind, pseudonym);
+            assert_eq!(&*call.subjects[0].kind, "unknown", "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn every_operation_has_an_id_of_its_own_and_is_documented() {
+        let doc = include_str!("../../docs/audit-schema.md");
+        let mut seen = std::collections::HashSet::new();
+        for operation in OwnOperation::ALL {
+            assert!(seen.insert(operation.as_str()), "{operation:?}");
+            let row = format!("| `{}` | {} |", operation.as_str(), operation.effect());
+            assert!(doc.contains(&row), "{row}");
+        }
+    }
+}
