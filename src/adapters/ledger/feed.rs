@@ -2,8 +2,10 @@
 //!
 //! A thread of its own reads what is on disk in the journal, puts calls together and writes each
 //! batch in one transaction with the cursor that stands for it. A call never waits for this: while
-//! the ledger is slow or away, the journal grows. A batch that fails is kept and tried again; should
-//! it have been committed after all, the next try finds its rows there and leaves them as they are.
+//! the ledger is slow or away, the journal grows. A batch that fails is kept. Before it is tried again
+//! the ledger is asked where it stands: the batch may have been committed after all, and the ledger
+//! that is there again may not be the one that went (a copy, an older state, a new file). Then the
+//! journal is read again from where that ledger stands.
 #![allow(
     clippy::vec_box,
     reason = "records are handed over in boxes: moving 750 bytes from list to list costs more"
@@ -116,6 +118,7 @@ impl LedgerFeed {
             source,
             store,
             pending: None,
+            standing: Standing::Unasked,
         };
         thread::Builder::new()
             .name("egret-ledger".to_owned())
@@ -174,6 +177,17 @@ struct Feeder<S, R> {
     store: R,
     /// Read and not yet known to be written.
     pending: Option<Batch>,
+    standing: Standing,
+}
+
+/// What is known of where the ledger stands.
+enum Standing {
+    /// It has not been asked; the source is where it stood when the feed was made.
+    Unasked,
+    /// There, as it said itself.
+    Sure(Option<Cursor>),
+    /// It was there before something failed.
+    Doubtful(Option<Cursor>),
 }
 
 /// What a look at the journal brought.
@@ -235,6 +249,7 @@ impl<S: Source, R: RecordStore> Feeder<S, R> {
 
     /// Drains one batch.
     async fn turn(&mut self) -> Result<Turn, String> {
+        self.ask_ledger().await?;
         let batch = match self.pending.take() {
             Some(batch) => batch,
             None => match self.source.next(BATCH).map_err(|error| error.to_string())? {
@@ -247,22 +262,65 @@ impl<S: Source, R: RecordStore> Feeder<S, R> {
             match self.store.drain(&batch).await {
                 Ok(new) => {
                     self.shared.written.fetch_add(new as u64, Ordering::AcqRel);
+                    self.standing = Standing::Sure(Some(batch.cursor));
                 }
                 Err(error) => {
                     self.pending = Some(batch);
+                    if let Standing::Sure(cursor) = self.standing {
+                        self.standing = Standing::Doubtful(cursor);
+                    }
                     return Err(error.to_string());
                 }
             }
         }
-        self.source.drained(&batch);
-        self.shared
-            .next_seq
-            .store(batch.cursor.done_to, Ordering::Release);
+        self.settle(&batch);
         Ok(if batch.calls.len() >= BATCH {
             Turn::Full
         } else {
             Turn::Some
         })
+    }
+
+    /// Asks the ledger where it stands, if that is in doubt, and goes there.
+    async fn ask_ledger(&mut self) -> Result<(), String> {
+        let before = match self.standing {
+            Standing::Sure(_) => return Ok(()),
+            Standing::Unasked => None,
+            Standing::Doubtful(cursor) => Some(cursor),
+        };
+        let journal = self.source.journal();
+        let cursors = self
+            .store
+            .cursors()
+            .await
+            .map_err(|error| error.to_string())?;
+        let found = cursors.into_iter().find(|cursor| cursor.journal == journal);
+        if let Some(before) = before.filter(|before| *before != found) {
+            match self.pending.take() {
+                // It was committed, and only the word of it was lost.
+                Some(batch) if found == Some(batch.cursor) => self.settle(&batch),
+                _ => {
+                    tracing::warn!(
+                        target: "egret::ledger",
+                        from = found.map_or(0, |cursor| cursor.done_to),
+                        before = before.map_or(0, |cursor| cursor.done_to),
+                        "the ledger stands elsewhere than before: it was replaced or restored; what \
+                         it lacks is brought in from the journal"
+                    );
+                    self.source.seek(found).map_err(|error| error.to_string())?;
+                }
+            }
+        }
+        self.standing = Standing::Sure(found);
+        Ok(())
+    }
+
+    /// A batch is in the ledger, or there was nothing in it to write.
+    fn settle(&mut self, batch: &Batch) {
+        self.source.drained(batch);
+        self.shared
+            .next_seq
+            .store(batch.cursor.done_to, Ordering::Release);
     }
 
     fn recovered(&self) {
