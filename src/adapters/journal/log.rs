@@ -78,6 +78,8 @@ pub struct Recovered {
     pub next_seq: u64,
     /// Bytes that a crash had torn and that were cut.
     pub cut_bytes: u64,
+    /// When the newest segment was made; `None` for a new journal.
+    pub created_at: Option<Micros>,
 }
 
 /// Finds the end of a journal and cuts what a crash has torn.
@@ -94,6 +96,7 @@ pub fn recover(files: &mut impl Files) -> Result<Recovered, RecoverError> {
         journal: None,
         next_seq: 0,
         cut_bytes: 0,
+        created_at: None,
     };
     while let Some(segment) = segments.pop() {
         let bytes = files.read(segment).map_err(failed(segment))?;
@@ -111,6 +114,7 @@ pub fn recover(files: &mut impl Files) -> Result<Recovered, RecoverError> {
             journal: Some(found.journal),
             next_seq: empty.last().copied().unwrap_or(found.next_seq),
             cut_bytes: found.cut_bytes,
+            created_at: SegmentHeader::decode(&bytes).map(|header| header.created_at),
         };
         break;
     }

@@ -13,6 +13,7 @@ use crate::domain::journal::{
     Assembler, Batch, Cursor, DecodeError, Decoder, FRAME_HEADER, FrameError, JournalId,
     MAX_PAYLOAD, SEGMENT_HEADER, SegmentHeader, Source, read_frame,
 };
+use crate::types::Micros;
 
 /// Read at a time: some thousand events.
 const PIECE: usize = 256 << 10;
@@ -314,6 +315,25 @@ impl Reader {
         Ok(())
     }
 
+    /// When an event was recorded, as far as it tells; `None` also if it is not there.
+    fn recorded_at(&self, seq: u64) -> Option<Micros> {
+        let mut reader = Self::new(self.directory.clone(), self.journal, self.following.clone());
+        if seq >= reader.end() {
+            return None;
+        }
+        reader.locate(seq).ok()?;
+        reader.skip_to(seq).ok()?;
+        let mut at = None;
+        let read = reader.step(
+            |_, decoder, _, payload| {
+                at = decoder.decode(payload)?.1.at();
+                Ok(())
+            },
+            &mut 0,
+        );
+        read.ok().and(at)
+    }
+
     /// Bytes of events from here to the end, as far as file sizes tell.
     fn bytes_ahead(&self) -> u64 {
         let Ok(segments) = list(&self.directory) else {
@@ -429,6 +449,11 @@ impl Source for Reader {
             }
             let ahead = self.bytes_ahead();
             shared.undrained.store(ahead, Ordering::Release);
+            let drained = cursor.map_or(seq, |cursor| cursor.done_to);
+            shared.drained.store(drained, Ordering::Release);
+            if let Some(at) = self.recorded_at(drained) {
+                shared.trail.lock().note_first(drained, at);
+            }
         }
         Ok(())
     }
@@ -487,6 +512,9 @@ impl Source for Reader {
                 .fetch_update(Ordering::AcqRel, Ordering::Acquire, |bytes| {
                     Some(bytes.saturating_sub(batch.bytes))
                 });
+            let drained = batch.cursor.done_to;
+            shared.drained.store(drained, Ordering::Release);
+            shared.trail.lock().forget_before(drained);
         }
     }
 }
