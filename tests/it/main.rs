@@ -6,6 +6,7 @@
     clippy::print_stderr
 )]
 
+mod admin;
 mod bad_input;
 mod callers;
 mod canary;
@@ -14,6 +15,7 @@ mod clients;
 mod commands;
 mod crash;
 mod evidence;
+mod faults;
 mod harness;
 mod headers;
 mod house;
