@@ -49,7 +49,10 @@ impl Trail {
                 keep = !keep;
                 keep
             });
-            self.interval *= 2;
+            // As far apart as those that are left, so that all stay equally far apart.
+            let first = self.marks.front().map_or(now, |(_, first)| *first);
+            let apart = now.since(first) / (MAX_MARKS as u32 / 2);
+            self.interval = apart.max(self.interval * 2);
         }
         self.marks.push_back((taken.start, now));
     }

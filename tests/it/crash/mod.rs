@@ -9,7 +9,7 @@ mod outage;
 mod rows;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use egret::sim::{Faults, Vendor};
@@ -200,7 +200,7 @@ fn soak() {
         trial.round(pause, Some(&mut trouble));
         trouble.mend(trial.config.as_ref().expect("a configuration").directory());
         rounds += 1;
-        if rounds % 20 == 0 {
+        if rounds.is_multiple_of(20) {
             let answers = trial.witnessed.answered.len();
             eprintln!("{:?}: {rounds} kills, {answers} answers", began.elapsed());
         }

@@ -152,7 +152,10 @@ fn an_answer_that_cannot_be_recorded_is_withheld() {
     let mut client = Client::tcp(gateway.address());
     let json = [("Content-Type", "application/json")];
     client.request("POST", MONEY, &json, b"{}").unwrap();
-    until("the call is at the bank", || sim.count() == 1);
+    // Behind the start: then nothing but the bank is between the call and its outcome.
+    until("the intent is on disk", || {
+        gateway.figure("egret_journal_durable_seq") == 2.0
+    });
     allow_growth(&gateway, false);
     let answer = client.answer("POST").unwrap();
     assert_eq!(answer.status, 503, "{}", answer.text());
