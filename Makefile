@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: demo test bench lint fmt tools clean
+.PHONY: demo test soak bench lint fmt tools clean
 
 # Simulators, the gateway and a few seconds of traffic, then the audit rows that it made.
 demo: tools
@@ -12,6 +12,10 @@ demo: tools
 test: tools
 	deploy/need.sh test
 	$(CARGO) test
+
+# `kill -9` under load again and again, with outages of the ledger: EGRET_SOAK_MINUTES, 10 if not set.
+soak: tools
+	$(CARGO) test --release --test it crash::soak -- --ignored --nocapture
 
 # Parts, then Egret against a bare Pingora and nginx on this machine.
 bench: tools

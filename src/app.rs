@@ -1,12 +1,12 @@
 //! The one place where the concrete parts are chosen and put together.
 
 pub mod capture;
+pub mod health;
 pub mod own_calls;
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -27,7 +27,9 @@ use crate::domain::keyring::Keyring;
 use crate::domain::record::{self, Recorder};
 use crate::domain::redact::{Redactor, RedactorBuilder, RuleError};
 use crate::edge::proxy::{FrontLimits, Gateway, Parts, RouteError, Routes};
-use crate::edge::{ServeError, Server, StopReport, keep_resolved};
+use crate::edge::{AdminServer, ServeError, Server, StopReport, keep_resolved};
+
+use health::Health;
 
 /// Version of the program.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -230,7 +232,9 @@ pub fn build_redactor(builder: RedactorBuilder) -> Result<Redactor, StartError> 
 pub struct Running {
     server: Server,
     journal: Arc<Journal>,
-    feed: LedgerFeed,
+    feed: Arc<LedgerFeed>,
+    health: Arc<Health>,
+    admin: Option<AdminServer>,
     captures: Option<Arc<Captures>>,
     background: Background,
     drain: Duration,
@@ -254,6 +258,8 @@ impl Running {
     /// [`StartError`]; nothing is left running.
     pub fn start(setup: Setup) -> Result<Self, StartError> {
         let Setup { config, catalog } = setup;
+        let health = Arc::new(Health::new(&config));
+        let admin = start_admin(&config, &health)?;
         let keyring = Arc::new(keyring(&config, true)?);
         let callers_file = CallersFile::open(&config.callers.file)?;
         let callers = Arc::new(ArcSwap::new(Arc::clone(callers_file.book())));
@@ -282,7 +288,8 @@ impl Running {
             reader.seek(known(journal.id()))?;
             LedgerFeed::start(reader, store)
         };
-        let feed = feed.map_err(StartError::Thread)?;
+        let feed = Arc::new(feed.map_err(StartError::Thread)?);
+        health.recording(&journal, &feed);
         let gateway = Gateway::new(Parts {
             identity,
             routes,
@@ -294,14 +301,18 @@ impl Running {
             loss: config.journal.policies,
             limits: FrontLimits::new(&config),
             captures: captures.clone(),
-            in_flight: Arc::new(AtomicUsize::new(0)),
+            in_flight: health.in_flight(),
         });
         let server = Server::start(&config, &gateway)?;
-        let background = Background::start(runtime, servers, callers_file, callers)?;
+        let follow_health = Arc::clone(&health).follow();
+        let background = Background::start(runtime, servers, callers_file, callers, follow_health)?;
+        health.serving(server.watch());
         Ok(Self {
             server,
             journal,
             feed,
+            health,
+            admin,
             captures,
             background,
             drain: config.timeouts.drain,
@@ -313,8 +324,14 @@ impl Running {
         self.server.addresses()
     }
 
+    /// Where probes and metrics are answered, if anywhere.
+    pub fn admin_address(&self) -> Option<&config::ListenAddress> {
+        self.admin.as_ref().map(AdminServer::address)
+    }
+
     /// Stops: no new connections, calls in flight end, records are written.
     pub fn stop(self) -> Stopped {
+        self.health.draining();
         let calls = self.server.stop(self.drain);
         self.background.stop();
         if let Some(captures) = &self.captures {
@@ -322,6 +339,8 @@ impl Running {
         }
         let unwritten = self.journal.shutdown(FLUSH_TIME).err().unwrap_or(0);
         let ledger = self.feed.shutdown(FLUSH_TIME);
+        // Last, so that it can be asked how the stop goes.
+        drop(self.admin);
         Stopped {
             calls,
             unwritten,
@@ -368,6 +387,16 @@ async fn bring_in_own_calls(config: &Config, store: &mut Store) {
     }
 }
 
+/// Before everything else, so that it can be asked while a long journal is read.
+fn start_admin(config: &Config, health: &Arc<Health>) -> Result<Option<AdminServer>, ServeError> {
+    let Some(address) = &config.admin.address else {
+        return Ok(None);
+    };
+    let watched = Arc::clone(health);
+    let observe = Arc::new(move || watched.vitals());
+    AdminServer::start(address, health.bounds(), observe).map(Some)
+}
+
 fn journal_settings(journal: &config::Journal) -> JournalSettings {
     JournalSettings {
         directory: journal.directory.clone(),
@@ -384,7 +413,7 @@ fn runtime() -> Result<tokio::runtime::Runtime, StartError> {
         .map_err(StartError::Thread)
 }
 
-/// What goes on beside the calls: name resolution and the callers file.
+/// What goes on beside the calls: name resolution, the callers file and a look at the health.
 struct Background {
     stop: oneshot::Sender<()>,
     thread: JoinHandle<()>,
@@ -396,6 +425,7 @@ impl Background {
         servers: Vec<Arc<crate::edge::UpstreamServer>>,
         mut callers_file: CallersFile,
         callers: Arc<ArcSwap<crate::domain::identity::CallerBook>>,
+        follow_health: impl Future<Output = ()> + Send + 'static,
     ) -> Result<Self, StartError> {
         let (stop, stopped) = oneshot::channel();
         let follow_callers = async move {
@@ -418,6 +448,7 @@ impl Background {
             tokio::select! {
                 () = keep_resolved(servers) => {}
                 () = follow_callers => {}
+                () = follow_health => {}
                 _ = stopped => {}
             }
         };

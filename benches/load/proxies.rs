@@ -387,6 +387,9 @@ data_dir = "data"
 [[listener]]
 address = "{address}"
 
+[admin]
+address = "off"
+
 [callers]
 local = "bench"
 

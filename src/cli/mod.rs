@@ -8,6 +8,7 @@ mod check;
 mod classify;
 mod demo;
 mod doctor;
+mod health;
 mod providers;
 pub mod redact;
 mod redact_args;
@@ -99,6 +100,8 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Check the surroundings of a gateway, and test on the spot that no secret gets out.
     Doctor(doctor::DoctorArgs),
+    /// Ask a running gateway how it is.
+    Health(health::HealthArgs),
     /// Remove secrets and personal values from anything that is piped through.
     Redact(redact_args::RedactArgs),
     /// Simulate a vendor on loopback, for trying an integration offline.
@@ -185,6 +188,7 @@ pub fn run() -> ExitCode {
         Command::Classify(args) => run_classify(&args, &mut out),
         Command::Demo(args) => run_demo(&args, &mut out),
         Command::Doctor(args) => doctor::run(&args, &mut out),
+        Command::Health(args) => health::run(&args, &mut out),
         Command::Redact(args) => redact_args::run(&args, io::stdin().lock(), &mut out),
         Command::Sim(args) => sim::run(&args, &mut out),
         Command::Completions { shell } => {

@@ -29,12 +29,16 @@ pub fn run(args: &ServeArgs) -> Outcome {
     let _log =
         log::start(&wanted.filter, wanted.format, Arc::new(redactor)).map_err(Failure::new)?;
     log::quiet_panics();
+    survive_file_size_limits()?;
     let node = setup.config.node.clone();
     let workers = setup.config.workers;
     let ledger = setup.config.ledger.place.clone();
     let running = Running::start(setup).map_err(Failure::new)?;
     for address in running.addresses() {
         tracing::info!(%address, "listening");
+    }
+    if let Some(address) = running.admin_address() {
+        tracing::info!(%address, "answering probes and metrics");
     }
     tracing::info!(
         version = VERSION,
@@ -62,6 +66,21 @@ pub fn run(args: &ServeArgs) -> Outcome {
             "{records} audit records could not be written to the journal and are lost"
         ))),
     }
+}
+
+/// A file that may not grow (`ulimit -f`, `LimitFSIZE=`) is to the journal what a full disk is: an
+/// error to be handled by policy. Unless the signal that comes with it is caught, it ends the
+/// process.
+fn survive_file_size_limits() -> Outcome {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        // Once there, the handler stays for the life of the process.
+        let raw = rustix::process::Signal::XFSZ.as_raw();
+        signal(SignalKind::from_raw(raw)).map(drop)
+    })?;
+    Ok(())
 }
 
 fn wait_for_stop() -> Outcome {

@@ -6,6 +6,7 @@ pub mod config;
 pub mod credential;
 pub mod evidence;
 pub mod field_rules;
+pub mod health;
 pub mod http;
 pub mod identity;
 pub mod journal;

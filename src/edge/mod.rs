@@ -1,11 +1,13 @@
 //! Receives: listeners, connections and the proxy with its stages.
 
+pub mod admin;
 mod front;
 pub mod proxy;
 mod server;
 mod tls;
 mod upstreams;
 
-pub use server::{ServeError, Server, StopReport};
+pub use admin::AdminServer;
+pub use server::{ServeError, Server, ServerWatch, StopReport};
 pub use tls::TlsError;
 pub use upstreams::{CaError, Server as UpstreamServer, keep_resolved};

@@ -8,7 +8,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
@@ -52,6 +52,17 @@ pub enum ServeError {
         /// What the system said.
         cause: io::Error,
     },
+    /// The admin address cannot be bound.
+    #[error(
+        "cannot listen on {address} for probes and metrics: {cause}; write another \
+         address, or \"off\" ([admin] address)"
+    )]
+    Admin {
+        /// The address.
+        address: String,
+        /// What the system said.
+        cause: io::Error,
+    },
     /// TLS cannot be set up.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -67,6 +78,31 @@ pub struct StopReport {
     pub cut_off: usize,
 }
 
+/// Watches a server from outside, also after it has stopped.
+#[derive(Clone)]
+pub struct ServerWatch {
+    wanted: usize,
+    accepting: Arc<AtomicUsize>,
+    connections: Arc<AtomicUsize>,
+}
+
+impl ServerWatch {
+    /// How many sockets should accept connections: one for each worker and listener.
+    pub fn wanted(&self) -> usize {
+        self.wanted
+    }
+
+    /// How many do.
+    pub fn accepting(&self) -> usize {
+        self.accepting.load(Ordering::Relaxed)
+    }
+
+    /// Open connections, over all listeners.
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
+    }
+}
+
 /// The running gateway.
 pub struct Server {
     shutdown: watch::Sender<bool>,
@@ -74,6 +110,7 @@ pub struct Server {
     workers: Vec<JoinHandle<()>>,
     addresses: Vec<ListenAddress>,
     unix_sockets: Vec<PathBuf>,
+    watch: ServerWatch,
 }
 
 /// A socket that is bound, before a worker's runtime takes it.
@@ -89,7 +126,14 @@ impl Server {
     /// [`ServeError`]; nothing is left running.
     pub fn start(config: &Config, gateway: &Gateway) -> Result<Self, ServeError> {
         let (shutdown, watch) = watch::channel(false);
-        let connections = Arc::new(AtomicUsize::new(0));
+        let counts = ServerWatch {
+            wanted: config.workers.max(1) * config.listeners.len(),
+            // Bound sockets take connections; whoever is to accept them counts down at its end.
+            accepting: Arc::new(AtomicUsize::new(
+                config.workers.max(1) * config.listeners.len(),
+            )),
+            connections: Arc::default(),
+        };
         let mut addresses = Vec::new();
         let mut unix_sockets = Vec::new();
         let mut acceptors = Vec::new();
@@ -116,7 +160,7 @@ impl Server {
                 acceptors: acceptors.clone(),
                 sockets,
                 shutdown: watch.clone(),
-                connections: Arc::clone(&connections),
+                counts: counts.clone(),
                 max_connections: config.limits.connections,
             };
             let thread = std::thread::Builder::new()
@@ -131,12 +175,18 @@ impl Server {
             workers,
             addresses,
             unix_sockets,
+            watch: counts,
         })
     }
 
     /// The addresses that are listened on, with the ports that the system chose for port 0.
     pub fn addresses(&self) -> &[ListenAddress] {
         &self.addresses
+    }
+
+    /// Watches it from outside.
+    pub fn watch(&self) -> ServerWatch {
+        self.watch.clone()
     }
 
     /// Stops accepting, lets calls in flight end within `drain`, then ends the workers.
@@ -187,18 +237,7 @@ fn bind(listener: &Listener, workers: usize) -> Result<BoundListener, ServeError
             })
         }
         ListenAddress::Unix(path) => {
-            // A socket file of a process that has died is in the way; a live one is not ours.
-            if std::os::unix::net::UnixStream::connect(path).is_ok() {
-                return Err(failed(io::ErrorKind::AddrInUse.into()));
-            }
-            match std::fs::remove_file(path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
-                _ => {}
-            }
-            let socket = std::os::unix::net::UnixListener::bind(path).map_err(failed)?;
-            std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660))
-                .map_err(failed)?;
-            socket.set_nonblocking(true).map_err(failed)?;
+            let socket = bind_unix(path).map_err(failed)?;
             let mut sockets = Vec::new();
             for _ in 1..workers.max(1) {
                 sockets.push(Bound::Unix(socket.try_clone().map_err(failed)?));
@@ -210,6 +249,22 @@ fn bind(listener: &Listener, workers: usize) -> Result<BoundListener, ServeError
             })
         }
     }
+}
+
+/// Binds a Unix socket, in place of one that a process has left behind.
+pub(super) fn bind_unix(path: &Path) -> io::Result<std::os::unix::net::UnixListener> {
+    // A socket file of a process that has died is in the way; a live one is not ours.
+    if std::os::unix::net::UnixStream::connect(path).is_ok() {
+        return Err(io::ErrorKind::AddrInUse.into());
+    }
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let socket = std::os::unix::net::UnixListener::bind(path)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660))?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
 }
 
 fn tcp_socket(address: SocketAddr) -> io::Result<socket2::Socket> {
@@ -243,7 +298,7 @@ struct Worker {
     acceptors: Vec<Option<Arc<Acceptor>>>,
     sockets: Vec<(Bound, usize)>,
     shutdown: watch::Receiver<bool>,
-    connections: Arc<AtomicUsize>,
+    counts: ServerWatch,
     max_connections: usize,
 }
 
@@ -281,9 +336,10 @@ impl Worker {
             let accept = Accept {
                 front: Arc::clone(&front),
                 acceptor: self.acceptors.get(listener).cloned().flatten(),
-                connections: Arc::clone(&self.connections),
+                connections: Arc::clone(&self.counts.connections),
                 max_connections: self.max_connections,
                 shutdown: self.shutdown.clone(),
+                _accepting: Counted(Arc::clone(&self.counts.accepting)),
             };
             tokio::spawn(accept.run(socket));
         }
@@ -300,9 +356,11 @@ struct Accept {
     connections: Arc<AtomicUsize>,
     max_connections: usize,
     shutdown: watch::Receiver<bool>,
+    /// Counted as accepting until this ends, whatever ends it.
+    _accepting: Counted,
 }
 
-/// Counts an open connection for as long as it lives.
+/// What was counted once counts no more when this is dropped.
 struct Counted(Arc<AtomicUsize>);
 
 impl Drop for Counted {

@@ -48,17 +48,17 @@ const ONLY_IN: &[(&str, &[&str], &str)] = &[
     ),
     (
         "std::fs",
-        &["adapters/", "edge/", "app.rs", "cli/"],
+        &["adapters/", "edge/", "app", "cli/"],
         "domain does no I/O",
     ),
     (
         "tokio::",
-        &["adapters/", "edge/", "app.rs", "cli/", "sim/"],
+        &["adapters/", "edge/", "app", "cli/", "sim/"],
         "domain is not async",
     ),
     (
         "tracing::",
-        &["adapters/", "edge/", "app.rs", "cli/"],
+        &["adapters/", "edge/", "app", "cli/"],
         "domain does not log",
     ),
 ];

@@ -6,6 +6,7 @@
     clippy::print_stderr
 )]
 
+mod admin;
 mod bad_input;
 mod callers;
 mod canary;
@@ -15,6 +16,7 @@ mod commands;
 mod crash;
 mod evidence;
 mod export;
+mod faults;
 mod harness;
 mod headers;
 mod house;

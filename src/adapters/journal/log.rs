@@ -80,6 +80,8 @@ pub struct Recovered {
     pub cut_bytes: u64,
     /// The last segment and its length, if the next event can be written behind its last.
     pub open_end: Option<(u64, u64)>,
+    /// When the newest segment was made; `None` for a new journal.
+    pub created_at: Option<Micros>,
 }
 
 /// Finds the end of a journal and cuts what a crash has torn.
@@ -97,6 +99,7 @@ pub fn recover(files: &mut impl Files) -> Result<Recovered, RecoverError> {
         next_seq: 0,
         cut_bytes: 0,
         open_end: None,
+        created_at: None,
     };
     while let Some(segment) = segments.pop() {
         let bytes = files.read(segment).map_err(failed(segment))?;
@@ -116,6 +119,7 @@ pub fn recover(files: &mut impl Files) -> Result<Recovered, RecoverError> {
             next_seq,
             cut_bytes: found.cut_bytes,
             open_end: (next_seq == found.next_seq).then_some((segment, found.length)),
+            created_at: SegmentHeader::decode(&bytes).map(|header| header.created_at),
         };
         break;
     }

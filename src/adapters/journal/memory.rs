@@ -35,6 +35,8 @@ struct State {
     operations: u64,
     /// Fail operation number `.0` and the `.1` after it.
     plan: Option<(u64, u64, Fate)>,
+    /// Do not answer.
+    hangs: bool,
 }
 
 /// Cheap to clone; all clones are one file system.
@@ -47,6 +49,11 @@ impl Memory {
         let mut state = self.0.lock();
         let from = state.operations + nth;
         state.plan = Some((from, count, fate));
+    }
+
+    /// Answers no operation, or answers them again.
+    pub fn hang(&self, hangs: bool) {
+        self.0.lock().hangs = hangs;
     }
 
     /// Nothing fails any more.
@@ -81,6 +88,11 @@ impl Memory {
 
     fn act<T>(&self, act: impl FnOnce(&mut State) -> io::Result<T>) -> io::Result<T> {
         let mut state = self.0.lock();
+        while state.hangs {
+            drop(state);
+            std::thread::sleep(std::time::Duration::from_millis(1));
+            state = self.0.lock();
+        }
         let number = state.operations;
         state.operations += 1;
         match state.plan {

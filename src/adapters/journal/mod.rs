@@ -16,6 +16,8 @@ mod wait;
 mod writer;
 
 #[cfg(test)]
+mod health_tests;
+#[cfg(test)]
 mod memory;
 #[cfg(test)]
 mod tests;
@@ -34,7 +36,7 @@ use crate::adapters::{clock, entropy};
 use crate::domain::evidence::Salt;
 use crate::domain::journal::{
     Encoded, FRAME_HEADER, Gap, JournalId, Kind, MAX_OPENINGS, MAX_PAYLOAD, OPENING,
-    PAYLOAD_PREFIX, Start, encode_call, encode_start, push_frame,
+    PAYLOAD_PREFIX, Start, Trail, encode_call, encode_start, push_frame,
 };
 use crate::domain::record::{CallRecord, Gateway, NotRecorded, Recorder, Step, Ticket, Wait};
 use crate::types::Micros;
@@ -113,6 +115,14 @@ pub struct JournalState {
     pub refused: u64,
     /// Calls that went on unrecorded since the start.
     pub shed: u64,
+    /// The first event that the ledger has not taken.
+    pub drained_seq: u64,
+    /// When that event came; `None` if the ledger has taken all.
+    pub behind_since: Option<Micros>,
+    /// The disk has not answered for longer than calls are made to wait.
+    pub stalled: bool,
+    /// The thread that writes has ended without being told to.
+    pub ended: bool,
 }
 
 impl JournalState {
@@ -143,6 +153,10 @@ struct Shared {
     /// Bytes that the writer has taken and keeps until they are durable.
     kept: AtomicU64,
     undrained: AtomicU64,
+    /// The first event that the ledger has not taken.
+    drained: AtomicU64,
+    /// When events came that the ledger has not taken.
+    trail: Mutex<Trail>,
     /// When writing began to fail, in microseconds since 1970; 0 while all is well.
     failing_since: AtomicU64,
     /// The bound of undrained bytes was reached and said so.
@@ -164,12 +178,8 @@ impl Shared {
         if self.closed.load(Ordering::Acquire) || self.failing_since.load(Ordering::Acquire) != 0 {
             return true;
         }
-        let busy = self.busy_since.load(Ordering::Acquire);
-        if busy != 0 {
-            let now = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
-            if now.saturating_sub(busy) > STALL.as_micros() as u64 {
-                return true;
-            }
+        if self.is_stalled() {
+            return true;
         }
         let full = self.undrained.load(Ordering::Acquire) >= self.settings.max_bytes;
         if full != self.full.load(Ordering::Relaxed)
@@ -186,6 +196,16 @@ impl Shared {
             }
         }
         full
+    }
+
+    /// Whether one write or sync has taken too long already.
+    fn is_stalled(&self) -> bool {
+        let busy = self.busy_since.load(Ordering::Acquire);
+        if busy == 0 {
+            return false;
+        }
+        let now = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        now.saturating_sub(busy) > STALL.as_micros() as u64
     }
 
     fn note_lost(&self, queue: &mut Queue, first: bool, wait: Wait) {
@@ -214,6 +234,7 @@ impl Shared {
 pub struct Journal {
     shared: Arc<Shared>,
     id: JournalId,
+    latest_before: Option<Micros>,
     writer: Thread,
     /// Says that the writer has ended; taken by the first to wait for it.
     ended: Mutex<Option<mpsc::Receiver<()>>>,
@@ -254,7 +275,17 @@ impl Journal {
                  finished writing, and nobody had been told was kept, was cut"
             );
         }
-        let next_seq = recovered.next_seq.max(at_least(id));
+        let known = at_least(id);
+        if known > recovered.next_seq {
+            tracing::error!(
+                from = recovered.next_seq,
+                to = known - 1,
+                "the journal lacks events that the ledger has: a segment was removed or cut. The \
+                 ledger keeps their rows, but their evidence is gone; restore the journal from a \
+                 copy"
+            );
+        }
+        let next_seq = recovered.next_seq.max(known);
         let mut log = Log::new(files, id, next_seq, settings.segment_size);
         let mut fields = Vec::new();
         let start = Start {
@@ -279,6 +310,8 @@ impl Journal {
                 path: settings.directory.clone(),
                 source,
             })?;
+        let mut trail = Trail::default();
+        trail.note(next_seq..next_seq + 1, start.at);
         let shared = Arc::new(Shared {
             settings,
             queue: Mutex::new(Queue {
@@ -289,6 +322,8 @@ impl Journal {
             lanes: Lanes::default(),
             kept: AtomicU64::new(0),
             undrained: AtomicU64::new(0),
+            drained: AtomicU64::new(next_seq),
+            trail: Mutex::new(trail),
             failing_since: AtomicU64::new(0),
             full: AtomicBool::new(false),
             refused: AtomicU64::new(0),
@@ -312,6 +347,7 @@ impl Journal {
         Ok(Self {
             shared,
             id,
+            latest_before: recovered.created_at,
             writer: thread.thread().clone(),
             ended: Mutex::new(Some(ended)),
         })
@@ -327,6 +363,17 @@ impl Journal {
         &self.shared.settings.directory
     }
 
+    /// The latest time that the journal held when it was opened, as far as the files tell; `None`
+    /// for a new one.
+    pub fn latest_before(&self) -> Option<Micros> {
+        self.latest_before
+    }
+
+    /// The most bytes that may be on disk that no ledger has taken.
+    pub fn max_bytes(&self) -> u64 {
+        self.shared.settings.max_bytes
+    }
+
     /// How it is.
     pub fn state(&self) -> JournalState {
         let shared = &self.shared;
@@ -335,6 +382,8 @@ impl Journal {
             (queue.next_seq, queue.bytes.len())
         };
         let kept = usize::try_from(shared.kept.load(Ordering::Acquire)).unwrap_or(usize::MAX);
+        let drained_seq = shared.drained.load(Ordering::Acquire);
+        let behind_since = shared.trail.lock().taken_at(drained_seq);
         JournalState {
             failing_since: match shared.failing_since.load(Ordering::Acquire) {
                 0 => None,
@@ -346,6 +395,10 @@ impl Journal {
             undrained_bytes: shared.undrained.load(Ordering::Acquire),
             refused: shared.refused.load(Ordering::Relaxed),
             shed: shared.shed.load(Ordering::Relaxed),
+            drained_seq,
+            behind_since,
+            stalled: shared.is_stalled(),
+            ended: shared.closed.load(Ordering::Acquire) && !shared.stop.load(Ordering::Acquire),
         }
     }
 

@@ -14,6 +14,7 @@ use crate::domain::journal::{
     SEGMENT_HEADER, SegmentHeader, Source, frame_length, read_frame,
 };
 use crate::domain::record::CallRecord;
+use crate::types::Micros;
 
 /// Read at a time: some thousand events.
 const PIECE: usize = 256 << 10;
@@ -317,6 +318,25 @@ impl Reader {
         Ok(())
     }
 
+    /// When an event was recorded, as far as it tells; `None` also if it is not there.
+    fn recorded_at(&self, seq: u64) -> Option<Micros> {
+        let mut reader = Self::new(self.directory.clone(), self.journal, self.following.clone());
+        if seq >= reader.end() {
+            return None;
+        }
+        reader.locate(seq).ok()?;
+        reader.skip_to(seq).ok()?;
+        let mut at = None;
+        let read = reader.step(
+            |_, decoder, frame| {
+                at = decoder.decode(frame.payload, frame.openings)?.1.at();
+                Ok(())
+            },
+            &mut 0,
+        );
+        read.ok().and(at)
+    }
+
     /// Bytes of events from here to the end, as far as file sizes tell.
     fn bytes_ahead(&self) -> u64 {
         let Ok(segments) = list(&self.directory) else {
@@ -427,6 +447,11 @@ impl Source for Reader {
             }
             let ahead = self.bytes_ahead();
             shared.undrained.store(ahead, Ordering::Release);
+            let drained = cursor.map_or(seq, |cursor| cursor.done_to);
+            shared.drained.store(drained, Ordering::Release);
+            if let Some(at) = self.recorded_at(drained) {
+                shared.trail.lock().note_first(drained, at);
+            }
         }
         Ok(())
     }
@@ -485,6 +510,9 @@ impl Source for Reader {
                 .fetch_update(Ordering::AcqRel, Ordering::Acquire, |bytes| {
                     Some(bytes.saturating_sub(batch.bytes))
                 });
+            let drained = batch.cursor.done_to;
+            shared.drained.store(drained, Ordering::Release);
+            shared.trail.lock().forget_before(drained);
         }
     }
 }

@@ -14,9 +14,9 @@ use crate::domain::journal::{
 use crate::domain::record::Pseudonym;
 use crate::types::Outcome;
 
-const LONG: Duration = Duration::from_secs(30);
+pub(super) const LONG: Duration = Duration::from_secs(30);
 
-fn settings(directory: &Path) -> JournalSettings {
+pub(super) fn settings(directory: &Path) -> JournalSettings {
     JournalSettings {
         directory: directory.to_owned(),
         segment_size: 16 << 10,
@@ -25,7 +25,7 @@ fn settings(directory: &Path) -> JournalSettings {
     }
 }
 
-fn gateway() -> Gateway {
+pub(super) fn gateway() -> Gateway {
     Gateway {
         node: "node-1".into(),
         version: "0.1.0".into(),
@@ -33,11 +33,11 @@ fn gateway() -> Gateway {
     }
 }
 
-fn open(directory: &Path) -> Journal {
+pub(super) fn open(directory: &Path) -> Journal {
     Journal::open(settings(directory), &gateway(), |_| 0).unwrap()
 }
 
-fn open_memory(files: &Memory) -> Journal {
+pub(super) fn open_memory(files: &Memory) -> Journal {
     Journal::open_on(
         files.clone(),
         settings(Path::new("memory")),
@@ -54,18 +54,18 @@ fn runtime() -> tokio::runtime::Runtime {
         .unwrap()
 }
 
-fn append(journal: &Journal, n: u64, wait: Wait) -> Result<Ticket, NotRecorded> {
+pub(super) fn append(journal: &Journal, n: u64, wait: Wait) -> Result<Ticket, NotRecorded> {
     journal.append(Step::Completion, None, &samples::plain(n), wait)
 }
 
 /// Appends and waits, for at most as long as a test may take.
-fn record(journal: &Journal, n: u64, wait: Wait) -> Result<(), NotRecorded> {
+pub(super) fn record(journal: &Journal, n: u64, wait: Wait) -> Result<(), NotRecorded> {
     let ticket = append(journal, n, wait)?;
     let settled = async { tokio::time::timeout(LONG, journal.settled(ticket)).await };
     runtime().block_on(settled).expect("no answer")
 }
 
-fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+pub(super) fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
     while !condition() {
         assert!(start.elapsed() < LONG, "{what} did not come about");

@@ -112,6 +112,8 @@ impl<F: Files> Writer<F> {
         };
         if group.count > 0 {
             self.oldest.get_or_insert_with(Instant::now);
+            let mut trail = self.shared.trail.lock();
+            trail.note(group.first_seq..group.first_seq + group.count, clock::now());
         }
         self.log.push(group);
         wait

@@ -2,8 +2,10 @@
 //!
 //! A thread of its own reads what is on disk in the journal, puts calls together and writes each
 //! batch in one transaction with the cursor that stands for it. A call never waits for this: while
-//! the ledger is slow or away, the journal grows. A batch that fails is kept and tried again; should
-//! it have been committed after all, the next try finds its rows there and leaves them as they are.
+//! the ledger is slow or away, the journal grows. A batch that fails is kept. Before it is tried again
+//! the ledger is asked where it stands: the batch may have been committed after all, and the ledger
+//! that is there again may not be the one that went (a copy, an older state, a new file). Then the
+//! journal is read again from where that ledger stands.
 #![allow(
     clippy::vec_box,
     reason = "records are handed over in boxes: moving 750 bytes from list to list costs more"
@@ -97,7 +99,7 @@ impl LedgerFeed {
     /// # Errors
     /// The operating system could not start a thread or a runtime in it.
     pub fn start(source: impl Source, store: impl RecordStore) -> io::Result<Self> {
-        Self::start_at(true, source, store)
+        Self::start_at(Standing::Unasked, source, store)
     }
 
     /// Starts the thread although nobody knows yet where the ledger stands: `source` goes there
@@ -106,10 +108,14 @@ impl LedgerFeed {
     /// # Errors
     /// As [`LedgerFeed::start`].
     pub fn start_away(source: impl Source, store: impl RecordStore) -> io::Result<Self> {
-        Self::start_at(false, source, store)
+        Self::start_at(Standing::Unknown, source, store)
     }
 
-    fn start_at(begun: bool, source: impl Source, store: impl RecordStore) -> io::Result<Self> {
+    fn start_at(
+        standing: Standing,
+        source: impl Source,
+        store: impl RecordStore,
+    ) -> io::Result<Self> {
         let shared = Arc::new(Shared {
             next_seq: AtomicU64::new(0),
             written: AtomicU64::new(0),
@@ -128,8 +134,8 @@ impl LedgerFeed {
             shared: Arc::clone(&shared),
             source,
             store,
-            begun,
             pending: None,
+            standing,
         };
         thread::Builder::new()
             .name("egret-ledger".to_owned())
@@ -186,10 +192,21 @@ struct Feeder<S, R> {
     shared: Arc<Shared>,
     source: S,
     store: R,
-    /// The source is where the ledger stands.
-    begun: bool,
     /// Read and not yet known to be written.
     pending: Option<Batch>,
+    standing: Standing,
+}
+
+/// What is known of where the ledger stands.
+enum Standing {
+    /// It has not been asked; the source is where it stood when the feed was made.
+    Unasked,
+    /// It has not been asked, nor has anybody else: the source is nowhere.
+    Unknown,
+    /// There, as it said itself.
+    Sure(Option<Cursor>),
+    /// It was there before something failed.
+    Doubtful(Option<Cursor>),
 }
 
 /// What a look at the journal brought.
@@ -251,9 +268,7 @@ impl<S: Source, R: RecordStore> Feeder<S, R> {
 
     /// Drains one batch.
     async fn turn(&mut self) -> Result<Turn, String> {
-        if !self.begun {
-            self.begin().await?;
-        }
+        self.ask_ledger().await?;
         let batch = match self.pending.take() {
             Some(batch) => batch,
             None => match self.source.next(BATCH).map_err(|error| error.to_string())? {
@@ -266,17 +281,18 @@ impl<S: Source, R: RecordStore> Feeder<S, R> {
             match self.store.drain(&batch).await {
                 Ok(new) => {
                     self.shared.written.fetch_add(new as u64, Ordering::AcqRel);
+                    self.standing = Standing::Sure(Some(batch.cursor));
                 }
                 Err(error) => {
                     self.pending = Some(batch);
+                    if let Standing::Sure(cursor) = self.standing {
+                        self.standing = Standing::Doubtful(cursor);
+                    }
                     return Err(error.to_string());
                 }
             }
         }
-        self.source.drained(&batch);
-        self.shared
-            .next_seq
-            .store(batch.cursor.done_to, Ordering::Release);
+        self.settle(&batch);
         Ok(if batch.calls.len() >= BATCH {
             Turn::Full
         } else {
@@ -284,17 +300,49 @@ impl<S: Source, R: RecordStore> Feeder<S, R> {
         })
     }
 
-    /// Asks the ledger where it stands.
-    async fn begin(&mut self) -> Result<(), String> {
-        let cursors = self.store.cursors().await;
+    /// Asks the ledger where it stands, if that is in doubt, and goes there.
+    async fn ask_ledger(&mut self) -> Result<(), String> {
+        let before = match self.standing {
+            Standing::Sure(_) => return Ok(()),
+            Standing::Unasked | Standing::Unknown => None,
+            Standing::Doubtful(cursor) => Some(cursor),
+        };
         let journal = self.source.journal();
-        let known = cursors
-            .map_err(|error| error.to_string())?
-            .into_iter()
-            .find(|cursor| cursor.journal == journal);
-        self.source.seek(known).map_err(|error| error.to_string())?;
-        self.begun = true;
+        let cursors = self
+            .store
+            .cursors()
+            .await
+            .map_err(|error| error.to_string())?;
+        let found = cursors.into_iter().find(|cursor| cursor.journal == journal);
+        if matches!(self.standing, Standing::Unknown) {
+            self.source.seek(found).map_err(|error| error.to_string())?;
+        }
+        if let Some(before) = before.filter(|before| *before != found) {
+            match self.pending.take() {
+                // It was committed, and only the word of it was lost.
+                Some(batch) if found == Some(batch.cursor) => self.settle(&batch),
+                _ => {
+                    tracing::warn!(
+                        target: "egret::ledger",
+                        from = found.map_or(0, |cursor| cursor.done_to),
+                        before = before.map_or(0, |cursor| cursor.done_to),
+                        "the ledger stands elsewhere than before: it was replaced or restored; what \
+                         it lacks is brought in from the journal"
+                    );
+                    self.source.seek(found).map_err(|error| error.to_string())?;
+                }
+            }
+        }
+        self.standing = Standing::Sure(found);
         Ok(())
+    }
+
+    /// A batch is in the ledger, or there was nothing in it to write.
+    fn settle(&mut self, batch: &Batch) {
+        self.source.drained(batch);
+        self.shared
+            .next_seq
+            .store(batch.cursor.done_to, Ordering::Release);
     }
 
     fn recovered(&self) {

@@ -82,6 +82,7 @@ enum Fate {
 #[derive(Clone, Default)]
 struct Memory {
     rows: Arc<Mutex<BTreeMap<CallId, usize>>>,
+    cursor: Arc<Mutex<Option<Cursor>>>,
     fates: Arc<Mutex<VecDeque<Fate>>>,
 }
 
@@ -102,6 +103,7 @@ impl RecordStore for Memory {
         for call in &batch.calls {
             *rows.entry(call.record.call_id).or_default() += 1;
         }
+        *self.cursor.lock() = Some(batch.cursor);
         match fate {
             Fate::Good => Ok(rows.len() - before),
             _ => Err("perhaps"),
@@ -109,7 +111,7 @@ impl RecordStore for Memory {
     }
 
     async fn cursors(&mut self) -> Result<Vec<Cursor>, Self::Error> {
-        Ok(Vec::new())
+        Ok(self.cursor.lock().iter().copied().collect())
     }
 }
 
@@ -170,6 +172,7 @@ proptest! {
         let feed = LedgerFeed::start(source, memory.clone()).unwrap();
         feed.shutdown(LONG).unwrap();
         prop_assert_eq!(memory.rows.lock().len() as u64, calls);
+        prop_assert!(memory.rows.lock().values().all(|times| *times == 1), "written once");
         prop_assert_eq!(feed.stats().next_seq, calls);
     }
 }
@@ -246,6 +249,47 @@ fn a_directory_that_became_unusable_delays_and_loses_nothing() {
     std::fs::rename(&away, &state).unwrap();
     feed.shutdown(LONG).unwrap();
     assert_eq!(ids(&path), samples_to(2));
+}
+
+/// The ledger of yesterday is put back in place of today's, as after a restore.
+#[test]
+fn a_ledger_that_was_restored_is_brought_up_to_date() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("egret.db");
+    let old = dir.path().join("old.db");
+    let (source, feed) = start(&path);
+    source.end.store(10, Ordering::SeqCst);
+    wait_until("ten rows", || feed.stats().written == 10);
+    block_on(async {
+        let mut conn = open_reader(&path).await.unwrap();
+        let copy = format!("VACUUM INTO '{}'", old.display());
+        conn.execute(sqlx::AssertSqlSafe(copy)).await.unwrap();
+    });
+    source.end.store(20, Ordering::SeqCst);
+    wait_until("twenty rows", || feed.stats().written == 20);
+    for suffix in ["", "-wal", "-shm"] {
+        let _ = std::fs::remove_file(dir.path().join(format!("egret.db{suffix}")));
+    }
+    std::fs::rename(&old, &path).unwrap();
+    source.end.store(30, Ordering::SeqCst);
+    feed.shutdown(LONG).unwrap();
+    assert_eq!(ids(&path), samples_to(30));
+}
+
+/// A ledger that was removed is made anew from the journal.
+#[test]
+fn a_ledger_that_was_removed_is_made_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("egret.db");
+    let (source, feed) = start(&path);
+    source.end.store(10, Ordering::SeqCst);
+    wait_until("ten rows", || feed.stats().written == 10);
+    for suffix in ["", "-wal", "-shm"] {
+        let _ = std::fs::remove_file(dir.path().join(format!("egret.db{suffix}")));
+    }
+    source.end.store(11, Ordering::SeqCst);
+    feed.shutdown(LONG).unwrap();
+    assert_eq!(ids(&path), samples_to(11));
 }
 
 #[test]

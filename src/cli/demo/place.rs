@@ -19,6 +19,7 @@ const CALLERS: &str = "callers.toml";
 pub struct Place {
     directory: PathBuf,
     gateway: SocketAddr,
+    admin: SocketAddr,
     banks: [SocketAddr; 3],
     payments: Secret<String>,
     backoffice: Secret<String>,
@@ -31,10 +32,11 @@ impl Place {
     /// The directory is in use or cannot be made.
     pub fn make(wanted: Option<&Path>) -> Result<Self, Failure> {
         let directory = directory(wanted)?;
-        let [gateway, cybrid, obp, wyre] = free_addresses()?;
+        let [gateway, admin, cybrid, obp, wyre] = free_addresses()?;
         let callers = directory.join(CALLERS);
         let place = Self {
             gateway,
+            admin,
             banks: [cybrid, obp, wyre],
             payments: add_caller(&callers, "payments")?,
             backoffice: add_caller(&callers, "backoffice")?,
@@ -77,7 +79,7 @@ impl Place {
     /// The configuration.
     pub fn config_text(&self) -> String {
         let [cybrid, obp, wyre] = self.banks;
-        let gateway = self.gateway;
+        let (gateway, admin) = (self.gateway, self.admin);
         format!(
             "# Made by `egret demo`. It works again with the simulators on the same ports.\n\
              node = \"demo\"\n\
@@ -85,6 +87,8 @@ impl Place {
              workers = 1\n\n\
              [[listener]]\n\
              address = \"{gateway}\"\n\n\
+             [admin]\n\
+             address = \"{admin}\"\n\n\
              [callers]\n\
              file = \"{CALLERS}\"\n\n\
              [providers.cybrid.services]\n\
@@ -107,7 +111,7 @@ impl Place {
         let directory = shown(&self.directory);
         let config = self.shown_config();
         let [cybrid, ..] = self.banks;
-        let gateway = self.gateway;
+        let (gateway, admin) = (self.gateway, self.admin);
         write!(
             out,
             "
@@ -128,9 +132,10 @@ Try next:
     egret classify -c {config} --caller payments
   Which operation a path is:
     egret catalog match POST /cybrid/bank/api/trades -c {config}
-  The same gateway once more, with one of the banks, and a key of your own:
+  The same gateway once more, with one of the banks, how it is, and a key of your own:
     egret sim cybrid --listen {cybrid} &
     egret serve -c {config} &
+    curl http://{admin}/readyz http://{admin}/metrics
     export EGRET_KEY=$(egret caller add me --key-only -c {config})
     curl -H \"Proxy-Authorization: Bearer $EGRET_KEY\" -H 'Content-Type: application/json' \\
       -d '{{\"grant_type\":\"client_credentials\",\"client_id\":\"sim-bank-id\",\"client_secret\":\"sim-bank-secret\"}}' \\
@@ -172,15 +177,16 @@ fn make_private(path: &Path, and_parents: bool) -> Result<(), Failure> {
 }
 
 /// Loopback addresses with ports that are free now. All are held until all are found.
-fn free_addresses() -> io::Result<[SocketAddr; 4]> {
+fn free_addresses() -> io::Result<[SocketAddr; 5]> {
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
     let listeners = [
         TcpListener::bind(any)?,
         TcpListener::bind(any)?,
         TcpListener::bind(any)?,
         TcpListener::bind(any)?,
+        TcpListener::bind(any)?,
     ];
-    let mut addresses = [any; 4];
+    let mut addresses = [any; 5];
     for (address, listener) in addresses.iter_mut().zip(&listeners) {
         *address = listener.local_addr()?;
     }

@@ -14,7 +14,7 @@ mod units;
 pub use fault::{Fault, Faults, MAX_FAULTS, echo, nearest};
 pub use ledger::{BadUrl, LedgerPlace, PostgresPlace};
 pub use model::{
-    Callers, CaptureBodies, CaptureRule, Config, ErrorBodies, Journal, Ledger, Limits,
+    Admin, Callers, CaptureBodies, CaptureRule, Config, ErrorBodies, Journal, Ledger, Limits,
     ListenAddress, Listener, ListenerTls, Log, LogFormat, Provider, Redaction, RedactionRule,
     Timeouts, UnknownOperations, Upstream,
 };

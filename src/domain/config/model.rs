@@ -25,6 +25,8 @@ pub struct Config {
     pub listeners: Vec<Listener>,
     /// Who may call.
     pub callers: Callers,
+    /// Where it is told how the gateway is.
+    pub admin: Admin,
     /// Which providers are served, by provider id.
     pub providers: BTreeMap<Arc<str>, Provider>,
     /// How long things may take.
@@ -102,6 +104,15 @@ pub struct ListenerTls {
     /// Whether a caller without a certificate is refused in the handshake; otherwise it must
     /// identify itself by an Egret key.
     pub client_certificate_required: bool,
+}
+
+/// Where it is told how the gateway is, and when that is bad.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admin {
+    /// A loopback address or a Unix socket; `None` if nobody is told.
+    pub address: Option<ListenAddress>,
+    /// How long the oldest record may wait for the ledger before readiness is red.
+    pub max_ledger_lag: Duration,
 }
 
 /// Who may call, and how callers are told apart.

@@ -101,6 +101,8 @@ fn the_example_shows_true_defaults() {
                 "segment_size",
                 "max_bytes = \"16GiB",
                 "sync_interval",
+                "max_ledger_lag",
+                "address = \"127.0.0.1:9464",
                 "format",
                 "filter",
                 "workers",
@@ -268,6 +270,39 @@ fn listeners_do_not_share_an_address() {
         &long,
         &Machine::default(),
         "egret.toml:3:11: listener.address: the path of the Unix socket is too long",
+    );
+}
+
+#[test]
+fn the_admin_listener_is_for_this_machine_only() {
+    let admin = |text: &str| format!("{CYBRID}[admin]\n{text}\n");
+    let config = read(CYBRID, &Machine::default()).unwrap();
+    let default = ListenAddress::Tcp("127.0.0.1:9464".parse().unwrap());
+    assert_eq!(config.admin.address, Some(default));
+    assert_eq!(config.admin.max_ledger_lag, Duration::from_secs(300));
+    let off = read(&admin("address = \"off\""), &Machine::default()).unwrap();
+    assert_eq!(off.admin.address, None);
+    let socket = read(&admin("address = \"unix:a.sock\""), &Machine::default()).unwrap();
+    let path = ListenAddress::Unix("/etc/egret/a.sock".into());
+    assert_eq!(socket.admin.address, Some(path));
+    for (text, start) in [
+        (
+            "address = \"0.0.0.0:9464\"",
+            "the admin listener asks nobody who they are",
+        ),
+        (
+            "address = \"127.0.0.1:8080\"",
+            "a listener for calls has this address",
+        ),
+        ("address = \"no\"", "not an address with a port"),
+    ] {
+        let start = format!("egret.toml:3:11: admin.address: {start}");
+        one_fault(&admin(text), &Machine::default(), &start);
+    }
+    one_fault(
+        &admin("max_ledger_lag = \"1ms\""),
+        &Machine::default(),
+        "egret.toml:3:18: admin.max_ledger_lag: ",
     );
 }
 

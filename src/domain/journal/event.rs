@@ -14,6 +14,22 @@ pub enum Event {
     Gap(Gap),
 }
 
+impl Event {
+    /// When it was recorded, as far as the event itself tells.
+    pub fn at(&self) -> Option<Micros> {
+        match self {
+            Self::Start(start) => Some(start.at),
+            Self::Gap(gap) => Some(gap.to),
+            Self::Call(call) => {
+                let times = &call.record.times;
+                let later = [times.completed_at, times.first_byte_at, times.forwarded_at];
+                let first = call.whole.then_some(times.received_at);
+                later.into_iter().flatten().max().or(first)
+            }
+        }
+    }
+}
+
 /// A process has opened the journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Start {

@@ -17,6 +17,7 @@ mod fields;
 mod frame;
 mod scan;
 mod source;
+mod trail;
 
 #[cfg(test)]
 pub(crate) mod samples;
@@ -34,3 +35,4 @@ pub use frame::{
 };
 pub use scan::{Corruption, Cut, Scan, scan_last};
 pub use source::{Batch, Cursor, Source};
+pub use trail::Trail;

@@ -37,6 +37,7 @@ impl Gateway {
             .args(["serve", "--config", "egret.toml"])
             .current_dir(home.path())
             .env_remove("EGRET_CONFIG")
+            .env("EGRET_ADMIN_ADDRESS", "127.0.0.1:0")
             .env("RUST_BACKTRACE", "full")
             .env("RUST_LOG", "trace")
             .stdin(Stdio::null())

@@ -36,7 +36,7 @@ use self::gateway::Gateway;
 use self::scan::{Find, Scanner};
 use self::values::{Garden, Kind};
 use self::wire::{Shot, fire};
-use crate::harness::Sim;
+use crate::harness::{Sim, eventually};
 
 /// Distinct values that must be planted, at least.
 const ENOUGH: usize = 400;
@@ -49,12 +49,12 @@ const TIMES: &str = "[timeouts]\nhead = \"700ms\"\nrequest = \"2s\"\nidle = \"2s
 
 /// Everything that was found, or that was expected and did not happen.
 fn check(gateway: &mut Gateway, garden: &Garden, least_rows: usize, heard: &[Vec<u8>]) {
-    let rows = gateway.rows();
-    assert!(
-        rows.len() >= least_rows,
-        "{} rows, {least_rows} expected",
-        rows.len()
-    );
+    // The ledger is fed a moment after the answers.
+    let what = format!("{least_rows} rows");
+    let rows = eventually(&what, || {
+        let rows = gateway.rows();
+        (rows.len() >= least_rows).then_some(rows)
+    });
     let scanner = Scanner::new(&garden.planted);
     let mut found = Vec::new();
     // While it runs the newest rows are in the write-ahead log.

@@ -24,6 +24,7 @@ pub struct Config {
     listeners: Vec<String>,
     callers: String,
     providers: String,
+    admin: String,
     sections: String,
     filter: String,
     environment: Vec<(String, String)>,
@@ -37,6 +38,7 @@ impl Config {
             listeners: Vec::new(),
             callers: "local = \"app\"".to_owned(),
             providers: String::new(),
+            admin: "address = \"127.0.0.1:0\"".to_owned(),
             sections: String::new(),
             filter: "info".to_owned(),
             environment: Vec::new(),
@@ -100,6 +102,12 @@ impl Config {
         )
     }
 
+    /// Replaces the content of `[admin]`.
+    pub fn admin(mut self, toml: &str) -> Self {
+        self.admin = toml.to_owned();
+        self
+    }
+
     /// Adds whole sections.
     pub fn section(mut self, toml: &str) -> Self {
         writeln!(self.sections, "{toml}").expect("text");
@@ -134,8 +142,8 @@ impl Config {
         };
         let text = format!(
             "node = \"node-1\"\ndata_dir = \"data\"\nworkers = 2\n\n{listeners}\n[callers]\n{}\n\n\
-             {}\n[log]\nfilter = \"{}\"\nformat = \"json\"\n\n{}",
-            self.callers, self.providers, self.filter, self.sections
+             [admin]\n{}\n\n{}\n[log]\nfilter = \"{}\"\nformat = \"json\"\n\n{}",
+            self.callers, self.admin, self.providers, self.filter, self.sections
         );
         std::fs::write(self.path(), text).expect("a configuration");
     }
@@ -157,7 +165,7 @@ impl Config {
     /// Starts the gateway; if it ends instead of getting ready, gives how.
     pub fn try_start(self) -> Result<Gateway, Ran> {
         self.write();
-        let mut child = command(self.directory(), &["serve"])
+        let mut child = egret_command(self.directory(), &["serve"])
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -179,6 +187,7 @@ impl Config {
             lines,
             reader: Some(reader),
             addresses: Vec::new(),
+            admin: None,
         };
         let ended = eventually("the gateway is ready", || {
             if gateway.log("the gateway is ready").is_some() {
@@ -199,6 +208,9 @@ impl Config {
             .iter()
             .map(|line| line["address"].as_str().expect("an address").to_owned())
             .collect();
+        gateway.admin = gateway
+            .log("answering probes and metrics")
+            .map(|line| line["address"].as_str().expect("an address").to_owned());
         Ok(gateway)
     }
 }
@@ -210,6 +222,7 @@ pub struct Gateway {
     lines: Arc<Mutex<String>>,
     reader: Option<JoinHandle<()>>,
     addresses: Vec<String>,
+    admin: Option<String>,
 }
 
 impl Gateway {
@@ -221,6 +234,28 @@ impl Gateway {
     /// Address and port of each listener.
     pub fn addresses(&self) -> &[String] {
         &self.addresses
+    }
+
+    /// Address and port of the admin listener.
+    pub fn admin(&self) -> &str {
+        self.admin.as_deref().expect("an admin listener")
+    }
+
+    /// `GET` from the admin listener.
+    pub fn admin_get(&self, path: &str) -> Answer {
+        Client::tcp(self.admin()).call("GET", path, &[], b"")
+    }
+
+    /// A figure of `/metrics`, by its name and label as it stands there.
+    #[track_caller]
+    pub fn figure(&self, series: &str) -> f64 {
+        let answer = self.admin_get("/metrics");
+        let text = answer.text();
+        let found = text
+            .lines()
+            .find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        let found = found.unwrap_or_else(|| panic!("no {series} in:\n{text}"));
+        found.parse().expect("a number")
     }
 
     /// Base URL of the first listener.
@@ -414,7 +449,7 @@ pub fn egret(arguments: &[&str]) -> Ran {
 
 /// Runs `egret` on the configuration in a directory.
 pub fn egret_in(directory: &Path, arguments: &[&str]) -> Ran {
-    let output = command(directory, arguments).output().expect("egret");
+    let output = egret_command(directory, arguments).output().expect("egret");
     Ran {
         status: output.status,
         stdout: String::from_utf8(output.stdout).expect("UTF-8"),
@@ -422,7 +457,8 @@ pub fn egret_in(directory: &Path, arguments: &[&str]) -> Ran {
     }
 }
 
-fn command(directory: &Path, arguments: &[&str]) -> Command {
+/// `egret` on the configuration in a directory, to be started.
+pub fn egret_command(directory: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_egret"));
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("EGRET_") {

@@ -1,7 +1,7 @@
 //! Where the gateway listens, and whether it is safe to listen there.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::Surroundings;
 use super::files::{Files, Pem};
@@ -22,7 +22,7 @@ pub(super) struct ReadListener {
     place: Place,
 }
 
-struct Address;
+pub(super) struct Address;
 
 impl Kind for Address {
     type Value = ListenAddress;
@@ -104,13 +104,7 @@ fn read_one(table: &Table<'_>, files: &Files<'_>) -> ReadListener {
     let address = match address.value {
         ListenAddress::Unix(path) => {
             let path = files.resolve(&path);
-            if path.as_os_str().len() > MAX_SOCKET_PATH {
-                let problem = Problem::new(
-                    "the path of the Unix socket is too long",
-                    format!("use at most {MAX_SOCKET_PATH} bytes, the directory included"),
-                );
-                table.fault(&place, problem);
-            }
+            check_socket_path(table, &place, &path);
             ListenAddress::Unix(path)
         }
         tcp => tcp,
@@ -141,6 +135,16 @@ fn read_one(table: &Table<'_>, files: &Files<'_>) -> ReadListener {
     ReadListener {
         listener: Listener { address, tls },
         place,
+    }
+}
+
+pub(super) fn check_socket_path(table: &Table<'_>, place: &Place, path: &Path) {
+    if path.as_os_str().len() > MAX_SOCKET_PATH {
+        let problem = Problem::new(
+            "the path of the Unix socket is too long",
+            format!("use at most {MAX_SOCKET_PATH} bytes, the directory included"),
+        );
+        table.fault(place, problem);
     }
 }
 

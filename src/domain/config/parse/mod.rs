@@ -1,5 +1,6 @@
 //! From text to [`Config`].
 
+mod admin;
 mod capture;
 mod files;
 mod ledger;
@@ -157,6 +158,7 @@ fn read(
     let listeners = listeners::read(top, &files);
     let callers = sections::read_callers(top, &files, &data_dir);
     listeners::check_callers(&listeners, &callers, top, surroundings);
+    let admin = admin::read(top, &files, &listeners);
     let providers = providers::read(top, &mut files, document, surroundings);
     providers::check_loops(&providers, &listeners, top);
     let timeouts = sections::read_timeouts(top);
@@ -175,6 +177,7 @@ fn read(
         workers,
         listeners: listeners.into_iter().map(|read| read.listener).collect(),
         callers,
+        admin,
         providers: providers
             .into_iter()
             .map(|read| (read.id, read.provider))

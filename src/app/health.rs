@@ -1,0 +1,160 @@
+//! Looks at the parts of the running gateway.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use super::VERSION;
+use crate::adapters::clock;
+use crate::adapters::journal::Journal;
+use crate::adapters::ledger::LedgerFeed;
+use crate::domain::config::Config;
+use crate::domain::health::{
+    Bounds, ClockWatch, JournalVitals, LedgerVitals, Listening, Stage, Vitals, failing,
+};
+use crate::edge::ServerWatch;
+use crate::types::Micros;
+
+/// How often somebody looks, so that the log tells of a change also where no probe asks.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// What there is to look at. Parts are added as they come up.
+pub struct Health {
+    bounds: Bounds,
+    started_at: Micros,
+    clock: Mutex<ClockWatch>,
+    serving: AtomicBool,
+    draining: AtomicBool,
+    journal: OnceLock<Arc<Journal>>,
+    feed: OnceLock<Arc<LedgerFeed>>,
+    server: OnceLock<ServerWatch>,
+    in_flight: Arc<AtomicUsize>,
+}
+
+impl Health {
+    /// Begins to watch; nothing has come up yet.
+    pub fn new(config: &Config) -> Self {
+        let now = clock::now();
+        Self {
+            bounds: Bounds {
+                max_ledger_lag: config.admin.max_ledger_lag,
+            },
+            started_at: now,
+            clock: Mutex::new(ClockWatch::new(now)),
+            serving: AtomicBool::new(false),
+            draining: AtomicBool::new(false),
+            journal: OnceLock::new(),
+            feed: OnceLock::new(),
+            server: OnceLock::new(),
+            in_flight: Arc::default(),
+        }
+    }
+
+    /// Counts the calls in flight.
+    pub fn in_flight(&self) -> Arc<AtomicUsize> {
+        Arc::clone(&self.in_flight)
+    }
+
+    /// The bounds that an operator has set.
+    pub const fn bounds(&self) -> Bounds {
+        self.bounds
+    }
+
+    /// The journal and the ledger are there.
+    pub fn recording(&self, journal: &Arc<Journal>, feed: &Arc<LedgerFeed>) {
+        // An earlier process may have written later than the clock says now.
+        if let Some(latest) = journal.latest_before() {
+            self.clock.lock().look(latest);
+        }
+        let _ = self.journal.set(Arc::clone(journal));
+        let _ = self.feed.set(Arc::clone(feed));
+    }
+
+    /// Calls are taken from here on.
+    pub fn serving(&self, server: ServerWatch) {
+        let _ = self.server.set(server);
+        self.serving.store(true, Ordering::Release);
+    }
+
+    /// A stop was asked for.
+    pub fn draining(&self) {
+        self.draining.store(true, Ordering::Release);
+    }
+
+    /// Looks at everything.
+    pub fn vitals(&self) -> Vitals {
+        let now = clock::now();
+        let journal = self.journal.get().map(|journal| (journal, journal.state()));
+        let feed = self.feed.get().map(|feed| feed.stats());
+        let server = self.server.get();
+        Vitals {
+            now,
+            started_at: self.started_at,
+            version: VERSION,
+            stage: if self.draining.load(Ordering::Acquire) {
+                Stage::Draining
+            } else if self.serving.load(Ordering::Acquire) {
+                Stage::Serving
+            } else {
+                Stage::Starting
+            },
+            clock_behind: self.clock.lock().look(now),
+            journal: journal.map(|(journal, state)| JournalVitals {
+                failing_since: state.failing_since,
+                stalled: state.stalled,
+                ended: state.ended,
+                next_seq: state.next_seq,
+                durable_seq: state.durable_seq,
+                waiting_bytes: state.waiting_bytes as u64,
+                undrained_bytes: state.undrained_bytes,
+                max_bytes: journal.max_bytes(),
+                refused: state.refused,
+                shed: state.shed,
+            }),
+            ledger: journal.zip(feed).map(|((_, state), feed)| LedgerVitals {
+                drained_seq: state.drained_seq,
+                behind_since: state.behind_since,
+                written: feed.written,
+                failures: feed.failures,
+                failing: feed.failing,
+            }),
+            listening: server.map(|server| Listening {
+                wanted: server.wanted() as u64,
+                accepting: server.accepting() as u64,
+            }),
+            calls_in_flight: self.in_flight.load(Ordering::Acquire) as u64,
+            connections: server.map_or(0, |server| server.connections() as u64),
+        }
+    }
+
+    /// Looks again and again, and logs when a check turns red or all are green again.
+    pub async fn follow(self: Arc<Self>) {
+        let mut before: Vec<&'static str> = Vec::new();
+        loop {
+            tokio::time::sleep(LOOK).await;
+            let red = failing(&self.vitals(), &self.bounds);
+            let names: Vec<_> = red.iter().map(|(check, _)| check.name).collect();
+            if names == before {
+                continue;
+            }
+            for (check, why) in red
+                .iter()
+                .filter(|(check, _)| !before.contains(&check.name))
+            {
+                tracing::warn!(
+                    target: "egret::health",
+                    check = check.name,
+                    why,
+                    advice = check.advice,
+                    "not ready: a check is red"
+                );
+            }
+            if names.is_empty() {
+                tracing::info!(target: "egret::health", "ready: every check is green");
+            }
+            before = names;
+        }
+    }
+}

@@ -1,0 +1,292 @@
+//! The figures, in one table.
+
+use std::time::Duration;
+
+use super::checks::{Bounds, CHECKS, Verdict, failing};
+use super::vitals::{JournalVitals, LedgerVitals, Listening, Stage, Vitals};
+use crate::types::Micros;
+
+/// What a figure does over time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MetricKind {
+    /// Only grows, from 0 at the start of the process.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+}
+
+impl MetricKind {
+    /// As in Prometheus' `# TYPE`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+        }
+    }
+}
+
+/// The value of a figure.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Value {
+    /// A count, exact.
+    Count(u64),
+    /// Anything else.
+    Real(f64),
+}
+
+impl From<u64> for Value {
+    fn from(count: u64) -> Self {
+        Self::Count(count)
+    }
+}
+
+impl From<bool> for Value {
+    fn from(yes: bool) -> Self {
+        Self::Count(u64::from(yes))
+    }
+}
+
+impl From<Duration> for Value {
+    /// In seconds.
+    fn from(span: Duration) -> Self {
+        Self::Real(span.as_secs_f64())
+    }
+}
+
+impl From<Micros> for Value {
+    /// In seconds since 1970.
+    fn from(at: Micros) -> Self {
+        Self::Real(at.0 as f64 / 1e6)
+    }
+}
+
+/// One value of a figure, with its label if it has one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sample {
+    /// Name and value of a label; the values come from this program, never from a call.
+    pub label: Option<(&'static str, &'static str)>,
+    /// The value.
+    pub value: Value,
+}
+
+/// A figure.
+#[derive(Clone, Copy, Debug)]
+pub struct Metric {
+    /// Its name; ends in its unit, and in `_total` for counters.
+    pub name: &'static str,
+    /// What it does over time.
+    pub kind: MetricKind,
+    /// What it means, in a sentence.
+    pub help: &'static str,
+    read: fn(&Vitals, &Bounds) -> Vec<Sample>,
+}
+
+impl Metric {
+    /// Reads it; empty while there is nothing to tell.
+    pub fn read(&self, vitals: &Vitals, bounds: &Bounds) -> Vec<Sample> {
+        (self.read)(vitals, bounds)
+    }
+}
+
+fn one(value: impl Into<Value>) -> Vec<Sample> {
+    let value = value.into();
+    vec![Sample { label: None, value }]
+}
+
+fn of_journal<T: Into<Value>>(vitals: &Vitals, read: fn(&JournalVitals) -> T) -> Vec<Sample> {
+    vitals
+        .journal
+        .as_ref()
+        .map_or_else(Vec::new, |journal| one(read(journal)))
+}
+
+fn of_ledger<T: Into<Value>>(vitals: &Vitals, read: fn(&LedgerVitals) -> T) -> Vec<Sample> {
+    vitals
+        .ledger
+        .as_ref()
+        .map_or_else(Vec::new, |ledger| one(read(ledger)))
+}
+
+fn of_listening(vitals: &Vitals, read: fn(&Listening) -> u64) -> Vec<Sample> {
+    vitals
+        .listening
+        .as_ref()
+        .map_or_else(Vec::new, |all| one(read(all)))
+}
+
+use MetricKind::{Counter, Gauge};
+
+/// Every figure, in the order in which they are told.
+pub const METRICS: &[Metric] = &[
+    Metric {
+        name: "egret_build_info",
+        kind: Gauge,
+        help: "Always 1; the label says which version runs.",
+        read: |vitals, _| {
+            vec![Sample {
+                label: Some(("version", vitals.version)),
+                value: Value::Count(1),
+            }]
+        },
+    },
+    Metric {
+        name: "egret_start_time_seconds",
+        kind: Gauge,
+        help: "When the process began, in seconds since 1970.",
+        read: |vitals, _| one(vitals.started_at),
+    },
+    Metric {
+        name: "egret_ready",
+        kind: Gauge,
+        help: "1 if the gateway is ready for calls, as /readyz says.",
+        read: |vitals, bounds| one(failing(vitals, bounds).is_empty()),
+    },
+    Metric {
+        name: "egret_check_ok",
+        kind: Gauge,
+        help: "1 for each check of /readyz that is green, 0 if it is red.",
+        read: |vitals, bounds| {
+            let checks = CHECKS.iter().map(|check| Sample {
+                label: Some(("check", check.name)),
+                value: (check.judge(vitals, bounds) == Verdict::Good).into(),
+            });
+            checks.collect()
+        },
+    },
+    Metric {
+        name: "egret_draining",
+        kind: Gauge,
+        help: "1 once the gateway was asked to stop.",
+        read: |vitals, _| one(vitals.stage == Stage::Draining),
+    },
+    Metric {
+        name: "egret_clock_behind_seconds",
+        kind: Gauge,
+        help: "How far the wall clock is behind what it has said before.",
+        read: |vitals, _| one(vitals.clock_behind),
+    },
+    Metric {
+        name: "egret_calls_in_flight",
+        kind: Gauge,
+        help: "Calls that have begun and are not over.",
+        read: |vitals, _| one(vitals.calls_in_flight),
+    },
+    Metric {
+        name: "egret_connections_open",
+        kind: Gauge,
+        help: "Open connections of callers, over all listeners.",
+        read: |vitals, _| one(vitals.connections),
+    },
+    Metric {
+        name: "egret_listener_sockets",
+        kind: Gauge,
+        help: "Sockets that accept connections: one for each worker and listener.",
+        read: |vitals, _| of_listening(vitals, |all| all.accepting),
+    },
+    Metric {
+        name: "egret_listener_sockets_wanted",
+        kind: Gauge,
+        help: "Sockets that should accept connections.",
+        read: |vitals, _| of_listening(vitals, |all| all.wanted),
+    },
+    Metric {
+        name: "egret_journal_failing",
+        kind: Gauge,
+        help: "1 while the journal cannot be written, also while the disk does not answer.",
+        read: |vitals, _| {
+            of_journal(vitals, |journal| {
+                journal.failing_since.is_some() || journal.stalled || journal.ended
+            })
+        },
+    },
+    Metric {
+        name: "egret_journal_next_seq",
+        kind: Gauge,
+        help: "Number of the next event of the journal; goes on over restarts.",
+        read: |vitals, _| of_journal(vitals, |journal| journal.next_seq),
+    },
+    Metric {
+        name: "egret_journal_durable_seq",
+        kind: Gauge,
+        help: "The first event of the journal that is not known to be on disk.",
+        read: |vitals, _| of_journal(vitals, |journal| journal.durable_seq),
+    },
+    Metric {
+        name: "egret_journal_waiting_bytes",
+        kind: Gauge,
+        help: "Bytes of events that wait in memory to be on disk.",
+        read: |vitals, _| of_journal(vitals, |journal| journal.waiting_bytes),
+    },
+    Metric {
+        name: "egret_journal_undrained_bytes",
+        kind: Gauge,
+        help: "Bytes of the journal that the ledger has not taken.",
+        read: |vitals, _| of_journal(vitals, |journal| journal.undrained_bytes),
+    },
+    Metric {
+        name: "egret_journal_max_bytes",
+        kind: Gauge,
+        help: "The most that egret_journal_undrained_bytes may be before calls are refused.",
+        read: |vitals, _| of_journal(vitals, |journal| journal.max_bytes),
+    },
+    Metric {
+        name: "egret_journal_refused_total",
+        kind: Counter,
+        help: "Calls refused because they could not be recorded.",
+        read: |vitals, _| of_journal(vitals, |journal| journal.refused),
+    },
+    Metric {
+        name: "egret_journal_shed_total",
+        kind: Counter,
+        help: "Calls that went on unrecorded, as the policy shed allows.",
+        read: |vitals, _| of_journal(vitals, |journal| journal.shed),
+    },
+    Metric {
+        name: "egret_ledger_drained_seq",
+        kind: Gauge,
+        help: "The first event of the journal that the ledger has not taken.",
+        read: |vitals, _| of_ledger(vitals, |ledger| ledger.drained_seq),
+    },
+    Metric {
+        name: "egret_ledger_lag",
+        kind: Gauge,
+        help: "Seconds since the oldest event came that is not in the ledger; 0 if it has all.",
+        read: |vitals, _| one(vitals.ledger_lag()),
+    },
+    Metric {
+        name: "egret_ledger_lag_seconds",
+        kind: Gauge,
+        help: "The same as egret_ledger_lag, with its unit in its name.",
+        read: |vitals, _| one(vitals.ledger_lag()),
+    },
+    Metric {
+        name: "egret_ledger_lag_events",
+        kind: Gauge,
+        help: "Events of the journal that are not in the ledger.",
+        read: |vitals, _| one(vitals.ledger_lag_events()),
+    },
+    Metric {
+        name: "egret_ledger_lag_limit_seconds",
+        kind: Gauge,
+        help: "The lag beyond which /readyz is red: admin.max_ledger_lag.",
+        read: |_, bounds| one(bounds.max_ledger_lag),
+    },
+    Metric {
+        name: "egret_ledger_rows_written_total",
+        kind: Counter,
+        help: "Rows written to the ledger.",
+        read: |vitals, _| of_ledger(vitals, |ledger| ledger.written),
+    },
+    Metric {
+        name: "egret_ledger_failures_total",
+        kind: Counter,
+        help: "Attempts to write to the ledger that failed.",
+        read: |vitals, _| of_ledger(vitals, |ledger| ledger.failures),
+    },
+    Metric {
+        name: "egret_ledger_failing",
+        kind: Gauge,
+        help: "1 if the last attempt to write to the ledger failed.",
+        read: |vitals, _| of_ledger(vitals, |ledger| ledger.failing),
+    },
+];

@@ -1,0 +1,254 @@
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
+
+use super::prometheus::render;
+use super::*;
+use crate::types::Micros;
+
+const NOW: Micros = Micros(1_795_305_338_000_000);
+
+const BOUNDS: Bounds = Bounds {
+    max_ledger_lag: Duration::from_secs(300),
+};
+
+fn well() -> Vitals {
+    Vitals {
+        now: NOW,
+        started_at: Micros::from_secs(1_795_305_000),
+        version: "1.2.3",
+        stage: Stage::Serving,
+        clock_behind: Duration::ZERO,
+        journal: Some(JournalVitals {
+            next_seq: 120,
+            durable_seq: 118,
+            undrained_bytes: 4_000,
+            max_bytes: 1 << 20,
+            ..JournalVitals::default()
+        }),
+        ledger: Some(LedgerVitals {
+            drained_seq: 100,
+            behind_since: Some(Micros(NOW.0 - 1_500_000)),
+            written: 40,
+            ..LedgerVitals::default()
+        }),
+        listening: Some(Listening {
+            wanted: 4,
+            accepting: 4,
+        }),
+        calls_in_flight: 3,
+        connections: 7,
+    }
+}
+
+fn red(vitals: &Vitals) -> Vec<&'static str> {
+    failing(vitals, &BOUNDS)
+        .iter()
+        .map(|(check, _)| check.name)
+        .collect()
+}
+
+#[test]
+fn each_cause_makes_its_own_check_red_and_no_other() {
+    let journal = |change: fn(&mut JournalVitals)| {
+        move |vitals: &mut Vitals| change(vitals.journal.as_mut().unwrap())
+    };
+    let table: Vec<(&str, Box<dyn Fn(&mut Vitals)>)> = vec![
+        ("startup", Box::new(|v| v.stage = Stage::Starting)),
+        ("draining", Box::new(|v| v.stage = Stage::Draining)),
+        (
+            "listeners",
+            Box::new(|v| v.listening.as_mut().unwrap().accepting = 3),
+        ),
+        (
+            "journal",
+            Box::new(journal(|j| j.failing_since = Some(NOW))),
+        ),
+        ("journal", Box::new(journal(|j| j.stalled = true))),
+        ("journal_writer", Box::new(journal(|j| j.ended = true))),
+        (
+            "journal_space",
+            Box::new(journal(|j| j.undrained_bytes = 1 << 20)),
+        ),
+        (
+            "ledger",
+            Box::new(|v| {
+                let since = Micros(NOW.0 - 300_000_001);
+                v.ledger.as_mut().unwrap().behind_since = Some(since);
+            }),
+        ),
+        (
+            "clock",
+            Box::new(|v| v.clock_behind = Duration::from_millis(2_001)),
+        ),
+        (
+            "clock",
+            Box::new(|v| {
+                v.now = Micros::from_secs(0);
+                v.ledger.as_mut().unwrap().behind_since = None;
+            }),
+        ),
+    ];
+    assert!(red(&well()).is_empty());
+    for (name, change) in &table {
+        let mut vitals = well();
+        change(&mut vitals);
+        assert_eq!(red(&vitals), [*name]);
+        let told = Report::of(Probe::Ready, &vitals, &BOUNDS);
+        assert_eq!(told.status(), 503);
+        assert_eq!(told.body["ok"], false);
+        assert_eq!(told.body["checks"][*name]["ok"], false);
+        assert!(
+            !told.body["checks"][*name]["why"]
+                .as_str()
+                .unwrap()
+                .is_empty()
+        );
+        let alive = Report::of(Probe::Live, &vitals, &BOUNDS);
+        assert_eq!(alive.good, *name != "journal_writer");
+        let started = Report::of(Probe::Startup, &vitals, &BOUNDS);
+        assert_eq!(started.good, *name != "startup");
+    }
+    let tried: BTreeSet<_> = table.iter().map(|(name, _)| *name).collect();
+    let all: BTreeSet<_> = CHECKS.iter().map(|check| check.name).collect();
+    assert_eq!(tried, all, "every check is tried");
+}
+
+#[test]
+fn a_stop_is_no_failure_of_its_parts() {
+    let mut vitals = well();
+    vitals.stage = Stage::Draining;
+    vitals.listening.as_mut().unwrap().accepting = 0;
+    vitals.journal.as_mut().unwrap().ended = true;
+    assert_eq!(red(&vitals), ["draining"]);
+    assert!(Report::of(Probe::Live, &vitals, &BOUNDS).good);
+}
+
+#[test]
+fn before_the_journal_is_open_there_is_nothing_to_tell_of_it() {
+    let vitals = Vitals {
+        stage: Stage::Starting,
+        journal: None,
+        ledger: None,
+        listening: None,
+        ..well()
+    };
+    assert_eq!(red(&vitals), ["startup"]);
+    let text = render(&vitals, &BOUNDS);
+    assert!(!text.contains("egret_journal_"), "{text}");
+    assert!(text.contains("\negret_ledger_lag 0\n"), "{text}");
+    assert!(text.contains("\negret_ready 0\n"), "{text}");
+}
+
+#[test]
+fn the_lag_is_the_age_of_the_oldest_event_that_the_ledger_lacks() {
+    let mut vitals = well();
+    assert_eq!(vitals.ledger_lag(), Duration::from_millis(1_500));
+    assert_eq!(vitals.ledger_lag_events(), 20);
+    vitals.ledger.as_mut().unwrap().behind_since = None;
+    assert_eq!(vitals.ledger_lag(), Duration::ZERO);
+}
+
+/// Reads what Prometheus reads, by its description of the format.
+#[test]
+fn the_text_is_what_prometheus_reads() {
+    let text = render(&well(), &BOUNDS);
+    assert!(text.ends_with('\n'));
+    let mut lines = text.lines().peekable();
+    let mut names = Vec::new();
+    while let Some(help) = lines.next() {
+        let (name, words) = help
+            .strip_prefix("# HELP ")
+            .unwrap()
+            .split_once(' ')
+            .unwrap();
+        assert!(words.ends_with('.'), "{help}");
+        let kind = lines.next().unwrap();
+        let kind = kind.strip_prefix(&format!("# TYPE {name} ")).unwrap();
+        assert!(["counter", "gauge"].contains(&kind));
+        let mut samples = 0;
+        while let Some(line) = lines.next_if(|line| !line.starts_with('#')) {
+            let (series, value) = line.rsplit_once(' ').unwrap();
+            assert!(
+                series == name || series.starts_with(&format!("{name}{{")),
+                "{line}"
+            );
+            value.parse::<f64>().unwrap();
+            samples += 1;
+        }
+        assert!(samples > 0, "{name}");
+        names.push(name);
+    }
+    let expected: Vec<_> = METRICS.iter().map(|metric| metric.name).collect();
+    assert_eq!(names, expected);
+    for line in [
+        "egret_build_info{version=\"1.2.3\"} 1",
+        "egret_ready 1",
+        "egret_check_ok{check=\"journal\"} 1",
+        "egret_journal_next_seq 120",
+        "egret_journal_durable_seq 118",
+        "egret_ledger_lag 1.5",
+        "egret_ledger_lag_seconds 1.5",
+        "egret_ledger_lag_events 20",
+        "egret_ledger_rows_written_total 40",
+        "egret_calls_in_flight 3",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+    }
+}
+
+#[test]
+fn names_are_unique_and_keep_to_the_conventions() {
+    let mut seen = BTreeSet::new();
+    for metric in METRICS {
+        let name = metric.name;
+        assert!(seen.insert(name), "{name} twice");
+        assert!(name.starts_with("egret_"));
+        assert!(
+            name.bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte == b'_'),
+            "{name}"
+        );
+        let is_counter = metric.kind == MetricKind::Counter;
+        assert_eq!(name.ends_with("_total"), is_counter, "{name}");
+    }
+    let checks: BTreeSet<_> = CHECKS.iter().map(|check| check.name).collect();
+    assert_eq!(checks.len(), CHECKS.len());
+}
+
+/// A list in `docs/operations.md` between two marks, as the code has it.
+fn documented(mark: &str, expected: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/operations.md");
+    let document = std::fs::read_to_string(&path).unwrap();
+    let begin = format!(
+        "<!-- {mark}: made by the test `the_reference_is_up_to_date_metrics_and_checks`, do not edit -->\n"
+    );
+    let end = format!("<!-- {mark} end -->\n");
+    let (before, rest) = document.split_once(&begin).unwrap();
+    let (_, after) = rest.split_once(&end).unwrap();
+    let wanted = format!("{before}{begin}{expected}{end}{after}");
+    if std::env::var_os("EGRET_WRITE_DOCS").is_some() {
+        std::fs::write(&path, &wanted).unwrap();
+        return;
+    }
+    assert!(
+        document == wanted,
+        "docs/operations.md is old: run EGRET_WRITE_DOCS=1 cargo test the_reference_is_up_to_date -- --test-threads 1"
+    );
+}
+
+/// `EGRET_WRITE_DOCS=1 cargo test the_reference_is_up_to_date` writes it.
+#[test]
+fn the_reference_is_up_to_date_metrics_and_checks() {
+    let rows = METRICS.iter().map(|metric| {
+        let kind = metric.kind.as_str();
+        format!("| `{}` | {kind} | {} |\n", metric.name, metric.help)
+    });
+    let head = "\n| metric | type | meaning |\n| --- | --- | --- |\n";
+    documented("metrics", &format!("{head}{}\n", rows.collect::<String>()));
+    let rows = CHECKS
+        .iter()
+        .map(|check| format!("| `{}` | {} |\n", check.name, check.advice));
+    let head = "\n| check | what to do when it is red |\n| --- | --- |\n";
+    documented("checks", &format!("{head}{}\n", rows.collect::<String>()));
+}

@@ -1,0 +1,106 @@
+//! What is measured.
+
+use std::time::Duration;
+
+use crate::types::Micros;
+
+/// Where the process is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// It opens the ledger and the journal.
+    Starting,
+    /// It takes calls.
+    Serving,
+    /// It was asked to stop: calls in flight end, new ones are not taken.
+    Draining,
+}
+
+/// One look at the gateway.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Vitals {
+    /// When this was read.
+    pub now: Micros,
+    /// When the process began.
+    pub started_at: Micros,
+    /// Version of the program.
+    pub version: &'static str,
+    /// Where it is in its life.
+    pub stage: Stage,
+    /// How far the wall clock is behind what it has said before.
+    pub clock_behind: Duration,
+    /// The journal; `None` until it is open.
+    pub journal: Option<JournalVitals>,
+    /// The feed of the ledger; `None` until it runs.
+    pub ledger: Option<LedgerVitals>,
+    /// The listening sockets; `None` until they are bound.
+    pub listening: Option<Listening>,
+    /// Calls in flight.
+    pub calls_in_flight: u64,
+    /// Open connections of callers.
+    pub connections: u64,
+}
+
+/// The journal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct JournalVitals {
+    /// Since when nothing can be written; `None` while all is well.
+    pub failing_since: Option<Micros>,
+    /// The disk has not answered a write or a sync for too long.
+    pub stalled: bool,
+    /// Its thread has ended, so that nothing will be written any more.
+    pub ended: bool,
+    /// Number of the next event.
+    pub next_seq: u64,
+    /// The first event that is not known to be on disk.
+    pub durable_seq: u64,
+    /// Bytes that wait in memory.
+    pub waiting_bytes: u64,
+    /// Bytes on disk that no ledger has taken yet.
+    pub undrained_bytes: u64,
+    /// The most that those may be.
+    pub max_bytes: u64,
+    /// Calls refused for want of a record since the start.
+    pub refused: u64,
+    /// Calls that went on unrecorded since the start.
+    pub shed: u64,
+}
+
+/// The ledger as its feed sees it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LedgerVitals {
+    /// The first event of the journal that the ledger has not taken.
+    pub drained_seq: u64,
+    /// When the oldest event came that the ledger has not taken; `None` if it has all.
+    pub behind_since: Option<Micros>,
+    /// Rows written since the start.
+    pub written: u64,
+    /// Attempts to write that failed since the start.
+    pub failures: u64,
+    /// The last attempt failed.
+    pub failing: bool,
+}
+
+/// Sockets that connections are accepted on; each worker has one for each listener.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Listening {
+    /// How many there should be.
+    pub wanted: u64,
+    /// How many there are.
+    pub accepting: u64,
+}
+
+impl Vitals {
+    /// How long the oldest event has waited for the ledger; zero if none waits.
+    pub fn ledger_lag(&self) -> Duration {
+        let since = self.ledger.as_ref().and_then(|ledger| ledger.behind_since);
+        since.map_or(Duration::ZERO, |since| self.now.since(since))
+    }
+
+    /// Events that the ledger has not taken.
+    pub fn ledger_lag_events(&self) -> u64 {
+        match (&self.journal, &self.ledger) {
+            (Some(journal), Some(ledger)) => journal.next_seq.saturating_sub(ledger.drained_seq),
+            _ => 0,
+        }
+    }
+}
