@@ -155,14 +155,14 @@ impl Shared {
             record.add_subject(Subject {
                 kind,
                 role: SubjectRole::Token,
-                pseudonym: pseudonym(value),
+                pseudonym: Some(pseudonym(value)),
             });
         }
         if method == &"POST" {
             record.add_subject(Subject {
                 kind: account,
                 role: SubjectRole::Request,
-                pseudonym: pseudonym(2_000 + customer_of),
+                pseudonym: Some(pseudonym(2_000 + customer_of)),
             });
             record.facts.push(Fact {
                 name: quote,
@@ -245,7 +245,7 @@ fn steady_load() -> Result<(), Box<dyn std::error::Error>> {
     while sent < rows {
         let due = (start.elapsed().as_micros() as u64 * rate / 1_000_000).min(rows);
         for n in sent..due {
-            journal.append(Step::Completion, true, &shared.record(n), Wait::Nothing)?;
+            journal.append(Step::Completion, None, &shared.record(n), Wait::Nothing)?;
         }
         sent = due;
         thread::sleep(Duration::from_millis(2));

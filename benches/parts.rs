@@ -219,7 +219,7 @@ fn assemble_record(bencher: Bencher) {
         record.add_subject(Subject {
             kind: Arc::clone(&customer),
             role: SubjectRole::Request,
-            pseudonym: keyring.pseudonym("customer", b"0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e"),
+            pseudonym: Some(keyring.pseudonym("customer", b"0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e")),
         });
         record.add_fact(Fact {
             name: Arc::clone(&name),

@@ -235,7 +235,7 @@ impl Year {
             record.add_subject(Subject {
                 kind: Arc::clone(&self.names[name]),
                 role: SubjectRole::Token,
-                pseudonym: pseudonym("place", value),
+                pseudonym: Some(pseudonym("place", value)),
             });
         }
     }
@@ -261,7 +261,7 @@ impl Year {
         record.add_subject(Subject {
             kind: Arc::clone(&self.names[2]),
             role: SubjectRole::Request,
-            pseudonym: pseudonym("customer", customer),
+            pseudonym: Some(pseudonym("customer", customer)),
         });
         record.mint = Some(Mint {
             kind: Arc::clone(&self.names[6]),
@@ -295,13 +295,13 @@ impl Year {
         record.add_subject(Subject {
             kind: Arc::clone(&self.names[2]),
             role: SubjectRole::Token,
-            pseudonym: pseudonym("customer", customer),
+            pseudonym: Some(pseudonym("customer", customer)),
         });
         if record.target.method == "POST" {
             record.add_subject(Subject {
                 kind: Arc::clone(&self.names[4]),
                 role: SubjectRole::Request,
-                pseudonym: pseudonym("account", customer),
+                pseudonym: Some(pseudonym("account", customer)),
             });
             record.facts.push(Fact {
                 name: Arc::clone(&self.names[5]),

@@ -23,7 +23,7 @@ thread_local! {
 #[error("the operating system gave no random bytes")]
 pub struct NoEntropy;
 
-/// Random bytes for identifiers. Good for ids, not for keys: bytes wait in memory before use.
+/// Random bytes for identifiers and salts. Not for keys: bytes wait in memory before use.
 ///
 /// # Errors
 /// [`NoEntropy`] when the system's source fails.
@@ -38,8 +38,9 @@ pub fn id_bytes<const N: usize>() -> Result<[u8; N], NoEntropy> {
         }
         let mut out = [0; N];
         let from = pool.used;
-        for (to, byte) in out.iter_mut().zip(pool.bytes.iter().skip(from)) {
-            *to = *byte;
+        for (to, byte) in out.iter_mut().zip(pool.bytes.iter_mut().skip(from)) {
+            // Nothing stays behind of what is given: who erases a salt erases all of it.
+            *to = std::mem::take(byte);
         }
         pool.used += N;
         Ok(out)

@@ -30,9 +30,10 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use crate::adapters::{clock, entropy};
+use crate::domain::evidence::Salt;
 use crate::domain::journal::{
-    FRAME_HEADER, Gap, JournalId, Kind, MAX_PAYLOAD, PAYLOAD_PREFIX, Start, encode_call,
-    encode_start, push_frame,
+    Encoded, FRAME_HEADER, Gap, JournalId, Kind, MAX_OPENINGS, MAX_PAYLOAD, OPENING,
+    PAYLOAD_PREFIX, Start, encode_call, encode_start, push_frame,
 };
 use crate::domain::record::{CallRecord, Gateway, NotRecorded, Recorder, Step, Ticket, Wait};
 use crate::types::Micros;
@@ -263,7 +264,7 @@ impl Journal {
         };
         encode_start(&mut fields, &start);
         let mut bytes = Vec::new();
-        push_frame(&mut bytes, Kind::Start, next_seq, &fields);
+        push_frame(&mut bytes, Kind::Start, next_seq, &fields, &[]);
         log.push(Group {
             first_seq: next_seq,
             count: 1,
@@ -390,29 +391,34 @@ impl Drop for Journal {
 }
 
 thread_local! {
-    static FIELDS: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    static ENCODED: RefCell<Encoded> = const {
+        RefCell::new(Encoded { fields: Vec::new(), openings: Vec::new() })
+    };
 }
 
 impl Recorder for Journal {
     fn append(
         &self,
         step: Step,
-        first: bool,
+        known: Option<usize>,
         record: &CallRecord,
         wait: Wait,
     ) -> Result<Ticket, NotRecorded> {
-        let encoded = FIELDS.try_with(|fields| {
-            let mut fields = fields.borrow_mut();
-            fields.clear();
-            encode_call(&mut fields, first, record);
-            self.push(Kind::Call(step), first, &fields, wait)
-        });
+        let encode = |encoded: &mut Encoded| {
+            encoded.clear();
+            let salts = || entropy::id_bytes().map(Salt::from_bytes);
+            if encode_call(encoded, known, record, salts).is_err() {
+                // Without a salt there is no commitment, and without that no record.
+                let mut queue = self.shared.queue.lock();
+                self.shared.note_lost(&mut queue, known.is_none(), wait);
+                return Err(NotRecorded);
+            }
+            self.push(Kind::Call(step), known.is_none(), encoded, wait)
+        };
         // While a thread ends its own buffer may be gone already.
-        encoded.unwrap_or_else(|_| {
-            let mut fields = Vec::new();
-            encode_call(&mut fields, first, record);
-            self.push(Kind::Call(step), first, &fields, wait)
-        })
+        ENCODED
+            .try_with(|encoded| encode(&mut encoded.borrow_mut()))
+            .unwrap_or_else(|_| encode(&mut Encoded::default()))
     }
 }
 
@@ -421,23 +427,25 @@ impl Journal {
         &self,
         kind: Kind,
         first: bool,
-        fields: &[u8],
+        encoded: &Encoded,
         wait: Wait,
     ) -> Result<Ticket, NotRecorded> {
         let shared = &*self.shared;
-        let size = FRAME_HEADER + PAYLOAD_PREFIX + fields.len();
+        let Encoded { fields, openings } = encoded;
+        let too_large = FRAME_HEADER + PAYLOAD_PREFIX + fields.len() > MAX_PAYLOAD
+            || openings.len() > MAX_OPENINGS * OPENING;
         let refused = first && shared.refuses();
         let kept = usize::try_from(shared.kept.load(Ordering::Relaxed)).unwrap_or(usize::MAX);
         let mut queue = shared.queue.lock();
         let no_room = queue.bytes.len().saturating_add(kept) >= MAX_WAITING;
-        if refused || no_room || size > MAX_PAYLOAD {
+        if refused || no_room || too_large {
             shared.note_lost(&mut queue, first, wait);
             return Err(NotRecorded);
         }
         let seq = queue.next_seq;
         queue.next_seq += 1;
         queue.count += 1;
-        push_frame(&mut queue.bytes, kind, seq, fields);
+        push_frame(&mut queue.bytes, kind, seq, fields, openings);
         queue.wait = queue.wait.max(Some(wait));
         drop(queue);
         if wait != Wait::Nothing || shared.asleep.load(Ordering::SeqCst) {

@@ -10,8 +10,8 @@ use std::sync::atomic::Ordering;
 use super::Shared;
 use super::files::{list, segment_path};
 use crate::domain::journal::{
-    Assembler, Batch, Cursor, DecodeError, Decoder, FRAME_HEADER, FrameError, JournalId,
-    MAX_PAYLOAD, SEGMENT_HEADER, SegmentHeader, Source, read_frame,
+    Assembler, Batch, Cursor, DecodeError, Decoder, FrameError, FrameRef, JournalId,
+    SEGMENT_HEADER, SegmentHeader, Source, frame_length, read_frame,
 };
 
 /// Read at a time: some thousand events.
@@ -194,7 +194,7 @@ impl Reader {
     /// Calls `each` with the next event; false when there is none yet.
     fn step(
         &mut self,
-        mut each: impl FnMut(&mut Assembler, &mut Decoder, u64, &[u8]) -> Result<(), DecodeError>,
+        mut each: impl FnMut(&mut Assembler, &mut Decoder, FrameRef<'_>) -> Result<(), DecodeError>,
         bytes: &mut u64,
     ) -> Result<bool, ReadError> {
         loop {
@@ -221,17 +221,14 @@ impl Reader {
             match found {
                 Ok(frame) if frame.seq == self.next_seq => {
                     let length = frame.len();
-                    each(
-                        &mut self.assembler,
-                        &mut self.decoder,
-                        frame.seq,
-                        frame.payload,
-                    )
-                    .map_err(|source| ReadError::Event {
-                        path: segment.path.clone(),
-                        seq: self.next_seq,
-                        offset: segment.at + segment.used as u64,
-                        source,
+                    let offset = segment.at + segment.used as u64;
+                    each(&mut self.assembler, &mut self.decoder, frame).map_err(|source| {
+                        ReadError::Event {
+                            path: segment.path.clone(),
+                            seq: self.next_seq,
+                            offset,
+                            source,
+                        }
                     })?;
                     segment.used += length;
                     *bytes += length as u64;
@@ -275,7 +272,7 @@ impl Reader {
     fn skip_to(&mut self, seq: u64) -> Result<(), ReadError> {
         let mut bytes = 0;
         while self.next_seq < seq {
-            if !self.step(|_, _, _, _| Ok(()), &mut bytes)? {
+            if !self.step(|_, _, _| Ok(()), &mut bytes)? {
                 return Err(self.gone(self.next_seq));
             }
         }
@@ -362,13 +359,8 @@ impl Segment {
     fn refill(&mut self) -> Result<bool, ReadError> {
         let kept = self.buffer.len() - self.used;
         // A frame that does not fit into the buffer, by what its header says.
-        let wanted = self
-            .buffer
-            .get(self.used + 4..self.used + 8)
-            .and_then(|length| Some(u32::from_le_bytes(length.try_into().ok()?)))
-            .map_or(0, |length| {
-                (length as usize).min(MAX_PAYLOAD) + FRAME_HEADER
-            });
+        let rest = self.buffer.get(self.used..).unwrap_or_default();
+        let wanted = frame_length(rest).unwrap_or(0);
         let mut fresh = vec![0; PIECE.max(wanted)];
         let from = self.at + self.used as u64;
         let mut read = 0;
@@ -440,9 +432,9 @@ impl Source for Reader {
         let mut failed = None;
         while self.assembler.ready() < limit {
             let more = match self.step(
-                |assembler, decoder, seq, payload| {
-                    let (_, event) = decoder.decode(payload)?;
-                    headless += u64::from(!assembler.push(seq, event));
+                |assembler, decoder, frame| {
+                    let (_, event) = decoder.decode(frame.payload, frame.openings)?;
+                    headless += u64::from(!assembler.push(frame.seq, event));
                     Ok(())
                 },
                 &mut bytes,

@@ -6,9 +6,12 @@ use proptest::prelude::*;
 use super::memory::{Fate, Memory};
 use super::*;
 use crate::adapters::ledger::samples;
+use crate::domain::evidence::Opening;
 use crate::domain::journal::{
-    Cursor, Decoder, Event, FrameError, SEGMENT_HEADER, SegmentHeader, Source, read_frame,
+    Cursor, Decoder, Event, FrameError, SEGMENT_HEADER, SegmentHeader, Source, push_opening,
+    read_frame,
 };
+use crate::domain::record::Pseudonym;
 use crate::types::Outcome;
 
 const LONG: Duration = Duration::from_secs(30);
@@ -52,7 +55,7 @@ fn runtime() -> tokio::runtime::Runtime {
 }
 
 fn append(journal: &Journal, n: u64, wait: Wait) -> Result<Ticket, NotRecorded> {
-    journal.append(Step::Completion, true, &samples::plain(n), wait)
+    journal.append(Step::Completion, None, &samples::plain(n), wait)
 }
 
 /// Appends and waits, for at most as long as a test may take.
@@ -103,7 +106,14 @@ fn group(first_seq: u64, count: u64, size: usize) -> Group {
     let mut bytes = Vec::new();
     for seq in first_seq..first_seq + count {
         // Contents that tell events apart.
-        push_frame(&mut bytes, Kind::Gap, seq, &vec![seq as u8 ^ 0x5a; size]);
+        let opening = Opening {
+            salt: Salt::from_bytes([seq as u8; 16]),
+            pseudonym: Pseudonym::from_bytes([9; 16]),
+        };
+        let mut openings = Vec::new();
+        (0..seq % 3).for_each(|_| push_opening(&mut openings, &opening));
+        let fields = vec![seq as u8 ^ 0x5a; size];
+        push_frame(&mut bytes, Kind::Gap, seq, &fields, &openings);
     }
     Group {
         first_seq,
@@ -335,12 +345,12 @@ fn a_full_disk_is_noticed_decided_by_policy_and_recovered_from() {
     let late = samples::plain(2);
     assert!(
         journal
-            .append(Step::Completion, false, &late, Wait::Durable)
+            .append(Step::Completion, Some(0), &late, Wait::Durable)
             .is_err()
     );
     assert!(
         journal
-            .append(Step::Completion, false, &late, Wait::Nothing)
+            .append(Step::Completion, Some(0), &late, Wait::Nothing)
             .is_ok()
     );
     files.heal();
@@ -353,7 +363,7 @@ fn a_full_disk_is_noticed_decided_by_policy_and_recovered_from() {
     let mut gaps = Vec::new();
     let mut calls = Vec::new();
     for (seq, payload) in events(&files) {
-        match decoder.decode(&payload).unwrap() {
+        match decoder.decode(&payload, &[]).unwrap() {
             (found, Event::Gap(gap)) if found == seq => {
                 gaps.push((gap.refused, gap.shed, gap.dropped))
             }

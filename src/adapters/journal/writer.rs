@@ -200,5 +200,5 @@ fn note_gap(queue: &mut Queue) {
     let seq = queue.next_seq;
     queue.next_seq += 1;
     queue.count += 1;
-    push_frame(&mut queue.bytes, Kind::Gap, seq, &fields);
+    push_frame(&mut queue.bytes, Kind::Gap, seq, &fields, &[]);
 }

@@ -1,14 +1,14 @@
 //! A record as JSON: the fields by name for people, and what of a row has no column of its own.
 
 use super::json::{Object, push_array, push_hex, push_string};
-use crate::domain::record::{CallRecord, Fact, Subject, SubjectRole};
+use crate::domain::record::{CallRecord, Fact, Pseudonym, Subject, SubjectRole};
 use crate::types::TraceId;
 
 /// Appends what a record says to `out` as one JSON object, but for the fields that a reader is shown
 /// apart: identity, the names of who called what, the token and how it went.
 ///
 /// The keys are the names of the columns of the view `calls`; times are UTC microseconds.
-/// `subjects` is an array of `{"kind","role","subject"}`, `facts` an object whose value is an array
+/// `subjects` is an array of `{"kind","role","subject"}` (`null` where it was erased), `facts` an object whose value is an array
 /// where a name occurs more than once.
 pub fn write_detail(out: &mut String, record: &CallRecord) {
     let CallRecord {
@@ -61,18 +61,19 @@ pub fn write_detail(out: &mut String, record: &CallRecord) {
             let mut inner = Object::open(object.out);
             inner.text("kind", Some(&subject.kind));
             inner.word("role", Some(subject.role.as_str()));
-            inner.hex("subject", Some(subject.pseudonym.as_bytes()));
+            inner.hex_or_null(
+                "subject",
+                subject.pseudonym.as_ref().map(Pseudonym::as_bytes),
+            );
             inner.close();
         }
         object.out.push(']');
     }
     let acts_for = subjects
         .iter()
-        .find(|subject| subject.role == SubjectRole::OnBehalfOf);
-    object.hex(
-        "on_behalf_of",
-        acts_for.map(|subject| subject.pseudonym.as_bytes()),
-    );
+        .find(|subject| subject.role == SubjectRole::OnBehalfOf)
+        .and_then(|subject| subject.pseudonym.as_ref());
+    object.hex("on_behalf_of", acts_for.map(Pseudonym::as_bytes));
     if !facts.is_empty() {
         object.key("facts");
         write_facts(object.out, facts);
@@ -129,7 +130,8 @@ impl Object<'_> {
     }
 }
 
-/// Appends subjects as an array of arrays of kind, role and pseudonym.
+/// Appends subjects as an array of arrays of kind, role and pseudonym; `null` for one that was
+/// erased.
 pub(super) fn write_subjects<'s>(out: &mut String, subjects: impl Iterator<Item = &'s Subject>) {
     out.push('[');
     for (index, subject) in subjects.enumerate() {
@@ -137,9 +139,14 @@ pub(super) fn write_subjects<'s>(out: &mut String, subjects: impl Iterator<Item 
         push_string(out, &subject.kind);
         out.push_str(",\"");
         out.push_str(subject.role.as_str());
-        out.push_str("\",\"");
-        push_hex(out, subject.pseudonym.as_bytes());
-        out.push_str("\"]");
+        match &subject.pseudonym {
+            Some(pseudonym) => {
+                out.push_str("\",\"");
+                push_hex(out, pseudonym.as_bytes());
+                out.push_str("\"]");
+            }
+            None => out.push_str("\",null]"),
+        }
     }
     out.push(']');
 }

@@ -98,6 +98,17 @@ impl<'a> Object<'a> {
         }
     }
 
+    /// As [`Object::hex`], but an absent value is written.
+    pub(super) fn hex_or_null(&mut self, key: &'static str, value: Option<&[u8; 16]>) {
+        match value {
+            Some(_) => self.hex(key, value),
+            None => {
+                self.key(key);
+                self.out.push_str("null");
+            }
+        }
+    }
+
     /// A count. Those beyond what SQLite's integers hold are written as the largest.
     pub(super) fn count(&mut self, key: &'static str, value: u64) {
         self.number(key, Some(i64::try_from(value).unwrap_or(i64::MAX)));

@@ -86,12 +86,12 @@ pub fn full(n: u64) -> CallRecord {
     record.add_subject(Subject {
         kind: "customer".into(),
         role: SubjectRole::Token,
-        pseudonym: Pseudonym::from_bytes(bytes(0xcc)),
+        pseudonym: Some(Pseudonym::from_bytes(bytes(0xcc))),
     });
     record.add_subject(Subject {
         kind: "bank_account".into(),
         role: SubjectRole::OnBehalfOf,
-        pseudonym: Pseudonym::from_bytes(bytes(0xbb)),
+        pseudonym: Some(Pseudonym::from_bytes(bytes(0xbb))),
     });
     record.facts.push(Fact {
         name: "quote_guid".into(),

@@ -96,6 +96,7 @@ impl Assembler {
         let CallEvent {
             step,
             whole,
+            told,
             record,
         } = event;
         let id = record.call_id;
@@ -104,7 +105,7 @@ impl Assembler {
                 let record = if whole {
                     record
                 } else {
-                    merge(*open.record, record)
+                    merge(*open.record, record, told)
                 };
                 open.record = Box::new(record);
                 open

@@ -5,12 +5,13 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::str::FromStr;
 use std::sync::Arc;
 
-use super::encode::{encode_call, encode_gap, encode_start, role_code, tag};
+use super::encode::{Commitments, encode_gap, encode_start, encode_step, role_code, tag};
 use super::event::{CallEvent, Event, Gap, Start};
 use super::fields::{Reader, number, signed};
-use super::frame::{Kind, PAYLOAD_PREFIX, VERSION};
+use super::frame::{Kind, OPENING, PAYLOAD_PREFIX, VERSION, read_opening};
+use crate::domain::evidence::Commitment;
 use crate::domain::record::{
-    CallRecord, CallerVia, Fact, Fingerprint, Gateway, Mint, Pseudonym, Step, Subject, SubjectRole,
+    CallRecord, CallerVia, Fact, Fingerprint, Gateway, Mint, Step, Subject, SubjectRole,
 };
 use crate::types::{CallId, Micros, TraceId};
 
@@ -34,6 +35,17 @@ pub enum DecodeError {
     /// Readable, but not as this program writes it.
     #[error("journal record that is not in canonical form")]
     NotCanonical,
+    /// The record commits to more or fewer subjects than there are openings beside it.
+    #[error("journal record with {openings} openings for {subjects} subjects: it was changed")]
+    OpeningCount {
+        /// Commitments in the record.
+        subjects: usize,
+        /// Openings beside it.
+        openings: usize,
+    },
+    /// An opening is neither erased nor the one that the record commits to.
+    #[error("journal record whose opening {0} is not what it commits to: it was changed")]
+    Opening(usize),
 }
 
 /// Reads payloads. Remembers what most have in common, to share it.
@@ -41,14 +53,17 @@ pub enum DecodeError {
 pub struct Decoder {
     gateway: Option<Arc<Gateway>>,
     again: Vec<u8>,
+    commitments: Commitments,
 }
 
 impl Decoder {
-    /// Reads one payload: its number and its event.
+    /// Reads one payload with the openings beside it: its number and its event. Subjects that were
+    /// erased have no pseudonym.
     ///
     /// # Errors
-    /// [`DecodeError`]; also when the payload is not in canonical form.
-    pub fn decode(&mut self, payload: &[u8]) -> Result<(u64, Event), DecodeError> {
+    /// [`DecodeError`]; also when the payload is not in canonical form, or an opening is neither
+    /// erased nor the one that the payload commits to.
+    pub fn decode(&mut self, payload: &[u8], openings: &[u8]) -> Result<(u64, Event), DecodeError> {
         let (prefix, fields) = payload
             .split_first_chunk::<PAYLOAD_PREFIX>()
             .ok_or(DecodeError::Short)?;
@@ -59,6 +74,7 @@ impl Decoder {
         let seq = u64::from_be_bytes(seq);
         let mut again = std::mem::take(&mut self.again);
         again.clear();
+        self.commitments.clear();
         let event = match Kind::from_code(kind).ok_or(DecodeError::Kind(kind))? {
             Kind::Start => {
                 let start = decode_start(fields)?;
@@ -71,29 +87,47 @@ impl Decoder {
                 Event::Gap(gap)
             }
             Kind::Call(step) => {
-                let (whole, record) = self.decode_call(fields)?;
-                encode_call(&mut again, whole, &record);
-                Event::Call(Box::new(CallEvent {
-                    step,
-                    whole,
-                    record,
-                }))
+                let mut event = self.decode_call(step, fields)?;
+                let subjects = event.record.subjects.iter().zip(&self.commitments);
+                let told = (!event.whole).then_some(event.told);
+                encode_step(&mut again, told, &event.record, subjects);
+                self.open(&mut event.record, openings)?;
+                Event::Call(Box::new(event))
             }
         };
         let canonical = again == fields;
         self.again = again;
-        if canonical {
-            Ok((seq, event))
-        } else {
-            Err(DecodeError::NotCanonical)
+        if !canonical {
+            return Err(DecodeError::NotCanonical);
         }
+        if self.commitments.len() * OPENING != openings.len() {
+            return Err(DecodeError::OpeningCount {
+                subjects: self.commitments.len(),
+                openings: openings.len() / OPENING,
+            });
+        }
+        Ok((seq, event))
     }
 
-    fn decode_call(&mut self, bytes: &[u8]) -> Result<(bool, CallRecord), DecodeError> {
+    /// Puts pseudonyms in their places.
+    fn open(&self, record: &mut CallRecord, openings: &[u8]) -> Result<(), DecodeError> {
+        let openings = openings.chunks_exact(OPENING);
+        let subjects = record.subjects.iter_mut().zip(&self.commitments);
+        for (index, ((subject, commitment), bytes)) in subjects.zip(openings).enumerate() {
+            let stored = read_opening(bytes).ok_or(DecodeError::Opening(index))?;
+            subject.pseudonym = commitment
+                .check(stored.as_ref())
+                .map_err(|_| DecodeError::Opening(index))?;
+        }
+        Ok(())
+    }
+
+    fn decode_call(&mut self, step: Step, bytes: &[u8]) -> Result<CallEvent, DecodeError> {
         let (id, fields) = bytes.split_first_chunk::<16>().ok_or(DecodeError::Short)?;
         let mut node = None;
         let mut version = "";
         let mut config_hash = "";
+        let mut told = 0;
         let gateway = self.gateway.get_or_insert_with(no_gateway);
         let mut record = CallRecord::new(CallId::from_bytes(*id), Micros(0), Arc::clone(gateway));
         let mut reader = Reader(fields);
@@ -105,11 +139,26 @@ impl Decoder {
                 tag if tag < tag::FORWARDED_AT => {
                     read_request(&mut record, tag, value).ok_or(DecodeError::Field(tag))?
                 }
+                tag::SUBJECT => {
+                    let (subject, commitment) = subject(value).ok_or(DecodeError::Field(tag))?;
+                    record.subjects.push(subject);
+                    self.commitments.push(commitment);
+                }
+                tag::SUBJECTS_TOLD => {
+                    let count = number(value).and_then(|count| usize::try_from(count).ok());
+                    told = count.ok_or(DecodeError::Field(tag))?;
+                }
                 _ => read_state(&mut record, tag, value).ok_or(DecodeError::Field(tag))?,
             }
         }
+        let event = |whole, record| CallEvent {
+            step,
+            whole,
+            told,
+            record,
+        };
         let Some(node) = node else {
-            return Ok((false, record));
+            return Ok(event(false, record));
         };
         if *gateway.node != *node
             || gateway.version != version
@@ -122,7 +171,7 @@ impl Decoder {
             });
         }
         record.gateway = Arc::clone(gateway);
-        Ok((true, record))
+        Ok(event(true, record))
     }
 }
 
@@ -205,7 +254,6 @@ fn read_state(record: &mut CallRecord, tag: u8, value: &[u8]) -> Option<()> {
         tag::TOKEN_FINGERPRINT => {
             record.credential.fingerprint = Some(Fingerprint::from_bytes(value.try_into().ok()?));
         }
-        tag::SUBJECT => record.subjects.push(subject(value)?),
         tag::FACT => record.facts.push(fact(value)?),
         tag::PII => record.pii.insert(word(value)?),
         tag::MINT_KIND => {
@@ -249,8 +297,8 @@ fn method(text: &str) -> Option<&'static str> {
     METHODS.into_iter().find(|method| *method == text)
 }
 
-fn subject(value: &[u8]) -> Option<Subject> {
-    let (pseudonym, rest) = value.split_first_chunk::<16>()?;
+fn subject(value: &[u8]) -> Option<(Subject, Commitment)> {
+    let (commitment, rest) = value.split_first_chunk::<32>()?;
     let (code, kind) = rest.split_first()?;
     let role = [
         SubjectRole::Token,
@@ -260,11 +308,12 @@ fn subject(value: &[u8]) -> Option<Subject> {
     ]
     .into_iter()
     .find(|role| role_code(*role) == *code)?;
-    Some(Subject {
+    let subject = Subject {
         kind: text(kind)?.into(),
         role,
-        pseudonym: Pseudonym::from_bytes(*pseudonym),
-    })
+        pseudonym: None,
+    };
+    Some((subject, Commitment::from_bytes(*commitment)))
 }
 
 fn fact(value: &[u8]) -> Option<Fact> {
@@ -345,14 +394,20 @@ fn each(fields: &[u8], mut read: impl FnMut(u8, &[u8]) -> Option<()>) -> Result<
     Ok(())
 }
 
-/// A later step on top of what earlier ones have said.
-pub(super) fn merge(earlier: CallRecord, later: CallRecord) -> CallRecord {
+/// A later step on top of what earlier ones have said: its subjects come after `told` of theirs.
+pub(super) fn merge(earlier: CallRecord, later: CallRecord, told: usize) -> CallRecord {
     let fingerprint = later.credential.fingerprint;
+    let mut subjects = earlier.subjects;
+    if !later.subjects.is_empty() {
+        subjects.truncate(told);
+        subjects.extend(later.subjects);
+    }
     let mut record = CallRecord {
         gateway: earlier.gateway,
         caller: earlier.caller,
         target: earlier.target,
         credential: earlier.credential,
+        subjects,
         ..later
     };
     record.times.received_at = earlier.times.received_at;

@@ -7,7 +7,9 @@ use smallvec::SmallVec;
 
 use super::event::{Gap, Start};
 use super::fields::{Writer, push_length};
-use crate::domain::record::{CallRecord, CallerVia, SubjectRole};
+use super::frame::push_opening;
+use crate::domain::evidence::{Commitment, Opening, Salt};
+use crate::domain::record::{CallRecord, CallerVia, Subject, SubjectRole};
 
 pub(super) mod tag {
     pub(in super::super) const NODE: u8 = 1;
@@ -57,6 +59,7 @@ pub(super) mod tag {
     pub(in super::super) const UPSTREAM: u8 = 50;
     pub(in super::super) const TLS_VERSION: u8 = 51;
     pub(in super::super) const TRACE_ID: u8 = 52;
+    pub(in super::super) const SUBJECTS_TOLD: u8 = 53;
 
     pub(in super::super) const AT: u8 = 64;
     pub(in super::super) const CUT_BYTES: u8 = 65;
@@ -66,15 +69,77 @@ pub(super) mod tag {
     pub(in super::super) const DROPPED: u8 = 69;
 }
 
-/// Appends the fields of a call's step, without the payload's prefix. `whole` includes what does
-/// not change after the first step.
-pub fn encode_call(out: &mut Vec<u8>, whole: bool, record: &CallRecord) {
+/// The commitments of one step: a call has a handful of subjects.
+pub(super) type Commitments = SmallVec<[Commitment; 4]>;
+
+/// An event's bytes but for the payload's prefix.
+#[derive(Debug, Default)]
+pub struct Encoded {
+    /// The fields of the payload.
+    pub fields: Vec<u8>,
+    /// What lies behind it: [`super::OPENING`] bytes for each subject that the fields commit to.
+    pub openings: Vec<u8>,
+}
+
+impl Encoded {
+    /// Makes it empty, keeping its room.
+    pub fn clear(&mut self) {
+        self.fields.clear();
+        self.openings.clear();
+    }
+}
+
+/// Appends a call's step. `known` is how many of its subjects earlier steps have told; `None` for
+/// the first step, which says everything. Later steps leave out what cannot change.
+///
+/// The salts must be random, and each is used once: `salt` is asked for one per subject. A subject
+/// that was erased has nothing to show and is left out.
+///
+/// # Errors
+/// What `salt` says. Nothing that was appended may be used then.
+pub fn encode_call<E>(
+    out: &mut Encoded,
+    known: Option<usize>,
+    record: &CallRecord,
+    mut salt: impl FnMut() -> Result<Salt, E>,
+) -> Result<(), E> {
+    let told = known.unwrap_or(0).min(record.subjects.len());
+    let (_, fresh) = record.subjects.split_at(told);
+    let mut commitments = Commitments::new();
+    let mut shown: SmallVec<[&Subject; 4]> = SmallVec::new();
+    for subject in fresh {
+        let Some(pseudonym) = subject.pseudonym else {
+            continue;
+        };
+        let opening = Opening {
+            salt: salt()?,
+            pseudonym,
+        };
+        shown.push(subject);
+        commitments.push(opening.commit());
+        push_opening(&mut out.openings, &opening);
+    }
+    let subjects = shown.into_iter().zip(&commitments);
+    encode_step(&mut out.fields, known.map(|_| told), record, subjects);
+    Ok(())
+}
+
+/// Appends the fields of a call's step: with what cannot change if there is no step before it, and
+/// with these subjects, the first of which comes after `told` others.
+pub(super) fn encode_step<'a>(
+    out: &mut Vec<u8>,
+    told: Option<usize>,
+    record: &CallRecord,
+    subjects: impl ExactSizeIterator<Item = (&'a Subject, &'a Commitment)>,
+) {
     out.extend_from_slice(record.call_id.as_bytes());
     let mut fields = Writer(out);
-    if whole {
+    if told.is_none() {
         encode_request(&mut fields, record);
     }
-    encode_state(&mut fields, record);
+    let told = told.filter(|_| subjects.len() > 0).unwrap_or(0);
+    encode_state(&mut fields, record, subjects);
+    fields.count(tag::SUBJECTS_TOLD, told as u64);
 }
 
 /// What does not change once the record is open.
@@ -131,7 +196,11 @@ fn encode_request(fields: &mut Writer<'_>, record: &CallRecord) {
 }
 
 /// What the call has come to.
-fn encode_state(fields: &mut Writer<'_>, record: &CallRecord) {
+fn encode_state<'a>(
+    fields: &mut Writer<'_>,
+    record: &CallRecord,
+    subjects: impl Iterator<Item = (&'a Subject, &'a Commitment)>,
+) {
     let times = &record.times;
     for (tag, at) in [
         (tag::FORWARDED_AT, times.forwarded_at),
@@ -145,10 +214,10 @@ fn encode_state(fields: &mut Writer<'_>, record: &CallRecord) {
     if let Some(fingerprint) = &record.credential.fingerprint {
         fields.bytes(tag::TOKEN_FINGERPRINT, fingerprint.as_bytes());
     }
-    for subject in &record.subjects {
+    for (subject, commitment) in subjects {
         fields.0.push(tag::SUBJECT);
-        push_length(fields.0, 17 + subject.kind.len());
-        fields.0.extend_from_slice(subject.pseudonym.as_bytes());
+        push_length(fields.0, 33 + subject.kind.len());
+        fields.0.extend_from_slice(commitment.as_bytes());
         fields.0.push(role_code(subject.role));
         fields.0.extend_from_slice(subject.kind.as_bytes());
     }

@@ -37,6 +37,9 @@ pub struct CallEvent {
     /// Whether `record` is all there is. Later steps leave out what cannot change: who called
     /// what with which credential, and when it came.
     pub whole: bool,
+    /// Where the subjects of `record` belong among those that the call has: steps before this one
+    /// have told so many that hold. Later steps say only what came since.
+    pub told: usize,
     /// What is known.
     pub record: CallRecord,
 }

@@ -3,14 +3,21 @@
 //! ```text
 //! segment  header (64 bytes) frame frame … zeros
 //! header   "EGRETJNL" format:u32 0:u32 journal id:16 first seq:u64 created:i64 0:12 crc:u32
-//! frame    magic:2 0:2 length:u32 lag:u32 crc:u32 payload
+//! frame    magic:2 openings:u16 length:u32 lag:u32 crc:u32 payload opening opening …
 //! payload  version:1 kind:1 seq:u64 fields
+//! opening  salt:16 pseudonym:16 crc:u32
 //! ```
+//!
+//! The payload is the leaf and never changes. An opening shows whom a commitment in it stands for,
+//! and is overwritten with [`ERASED_OPENING`] when that subject is erased. It has a check sum of its
+//! own, also when it is erased: zeros alone are what a crash leaves of an opening that was never
+//! written, and no half of an opening passes for the whole of it.
 //!
 //! Numbers outside the payload are little-endian, as CPUs want them; in the payload, which people
 //! may hash and read with other programs, they are big-endian. The check sum is CRC-32C
 //! (RFC 3720, appendix B.4) over everything else in the header and over the payload.
 
+use crate::domain::evidence::Opening;
 use crate::domain::record::Step;
 use crate::types::Micros;
 
@@ -31,6 +38,20 @@ pub const PAYLOAD_PREFIX: usize = 10;
 /// Largest payload: a request head of the largest configurable size (1 MiB) and what its bodies
 /// may add fit several times.
 pub const MAX_PAYLOAD: usize = 8 << 20;
+/// Bytes of an opening behind a payload.
+pub const OPENING: usize = Opening::STORED_BYTES + 4;
+/// Most openings of a frame: what its header can count.
+pub const MAX_OPENINGS: usize = u16::MAX as usize;
+/// What an erased opening is overwritten with: zeros and their check sum.
+pub const ERASED_OPENING: [u8; OPENING] = {
+    let mut bytes = [0; OPENING];
+    // CRC-32C of 32 zero bytes, RFC 3720 appendix B.4, as it lies in memory.
+    bytes[Opening::STORED_BYTES] = 0xaa;
+    bytes[Opening::STORED_BYTES + 1] = 0x36;
+    bytes[Opening::STORED_BYTES + 2] = 0x91;
+    bytes[Opening::STORED_BYTES + 3] = 0x8a;
+    bytes
+};
 
 /// Identity of a journal: random, drawn when its first segment is made.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -150,15 +171,23 @@ impl SegmentHeader {
     }
 }
 
+/// Appends an opening as it lies behind a payload.
+pub fn push_opening(out: &mut Vec<u8>, opening: &Opening) {
+    let bytes = opening.to_bytes();
+    out.extend_from_slice(&bytes);
+    out.extend_from_slice(&crc32c::crc32c(&bytes).to_le_bytes());
+}
+
 /// Appends a frame that is not sealed yet. [`seal_frame`] must follow before it is written.
-pub fn push_frame(out: &mut Vec<u8>, kind: Kind, seq: u64, fields: &[u8]) {
+/// `openings` are at most [`MAX_OPENINGS`], as [`push_opening`] makes them.
+pub fn push_frame(out: &mut Vec<u8>, kind: Kind, seq: u64, fields: &[u8], openings: &[u8]) {
     let length = PAYLOAD_PREFIX + fields.len();
     let mut head = [0; FRAME_HEADER + PAYLOAD_PREFIX];
     let [
         m0,
         m1,
-        _,
-        _,
+        n0,
+        n1,
         l0,
         l1,
         l2,
@@ -176,28 +205,41 @@ pub fn push_frame(out: &mut Vec<u8>, kind: Kind, seq: u64, fields: &[u8]) {
         number @ ..,
     ] = &mut head;
     [*m0, *m1] = FRAME_MAGIC;
-    // Payloads are below MAX_PAYLOAD: callers see to it.
+    // Payloads are below MAX_PAYLOAD and openings below MAX_OPENINGS: callers see to it.
+    [*n0, *n1] = ((openings.len() / OPENING) as u16).to_le_bytes();
     [*l0, *l1, *l2, *l3] = (length as u32).to_le_bytes();
     *version = VERSION;
     *code = kind.code();
     *number = seq.to_be_bytes();
     out.extend_from_slice(&head);
     out.extend_from_slice(fields);
+    out.extend_from_slice(openings);
 }
 
 /// Fills in what is known only when the frame at the start of `bytes` is written: how many events
 /// before it are not known to be on disk, and the check sum. Gives the length of the frame.
 pub fn seal_frame(bytes: &mut [u8], lag: u32) -> Option<usize> {
     let (header, rest) = bytes.split_first_chunk_mut::<FRAME_HEADER>()?;
-    let [_, _, _, _, l0, l1, l2, l3, lag_at @ .., c0, c1, c2, c3] = header;
+    let [_, _, n0, n1, l0, l1, l2, l3, lag_at @ .., c0, c1, c2, c3] = header;
     let length = u32::from_le_bytes([*l0, *l1, *l2, *l3]) as usize;
+    let openings = usize::from(u16::from_le_bytes([*n0, *n1])) * OPENING;
     *lag_at = lag.to_le_bytes();
     [*c0, *c1, *c2, *c3] = [0; 4];
     let payload = rest.get(..length)?;
     let crc = checksum(header, payload);
     let (_, at) = header.split_last_chunk_mut::<4>()?;
     *at = crc.to_le_bytes();
-    Some(FRAME_HEADER + length)
+    Some(FRAME_HEADER + length + openings)
+}
+
+/// How long the frame is that begins with `bytes`, by what its header says; `None` if there is no
+/// whole header.
+pub fn frame_length(bytes: &[u8]) -> Option<usize> {
+    let (header, _) = bytes.split_first_chunk::<FRAME_HEADER>()?;
+    let [_, _, n0, n1, l0, l1, l2, l3, ..] = *header;
+    let length = u32::from_le_bytes([l0, l1, l2, l3]) as usize;
+    let openings = usize::from(u16::from_le_bytes([n0, n1])) * OPENING;
+    Some(FRAME_HEADER + length.min(MAX_PAYLOAD) + openings)
 }
 
 fn checksum(header: &[u8; FRAME_HEADER], payload: &[u8]) -> u32 {
@@ -214,11 +256,19 @@ pub struct FrameRef<'a> {
     pub lag: u32,
     /// The leaf.
     pub payload: &'a [u8],
+    /// What shows whom the leaf's commitments stand for: so many times [`OPENING`] bytes. Their
+    /// check sums hold; whether they fit the leaf, [`super::Decoder::decode`] says.
+    pub openings: &'a [u8],
 }
 
 impl FrameRef<'_> {
     /// Length in the segment.
     pub const fn len(&self) -> usize {
+        FRAME_HEADER + self.payload.len() + self.openings.len()
+    }
+
+    /// Where its openings begin in it.
+    pub const fn openings_at(&self) -> usize {
         FRAME_HEADER + self.payload.len()
     }
 
@@ -254,16 +304,18 @@ pub fn read_frame(bytes: &[u8]) -> Result<FrameRef<'_>, FrameError> {
     if *header == [0; FRAME_HEADER] {
         return Err(FrameError::End);
     }
-    let [m0, m1, z0, z1, l0, l1, l2, l3, lag @ .., c0, c1, c2, c3] = *header;
+    let [m0, m1, n0, n1, l0, l1, l2, l3, lag @ .., c0, c1, c2, c3] = *header;
     let length = u32::from_le_bytes([l0, l1, l2, l3]) as usize;
-    if [m0, m1] != FRAME_MAGIC
-        || [z0, z1] != [0, 0]
-        || !(PAYLOAD_PREFIX..=MAX_PAYLOAD).contains(&length)
-    {
+    if [m0, m1] != FRAME_MAGIC || !(PAYLOAD_PREFIX..=MAX_PAYLOAD).contains(&length) {
         return Err(FrameError::Damaged);
     }
-    let payload = rest.get(..length).ok_or(FrameError::Short)?;
+    let (payload, rest) = rest.split_at_checked(length).ok_or(FrameError::Short)?;
+    let openings = usize::from(u16::from_le_bytes([n0, n1])) * OPENING;
+    let openings = rest.get(..openings).ok_or(FrameError::Short)?;
     if checksum(header, payload) != u32::from_le_bytes([c0, c1, c2, c3]) {
+        return Err(FrameError::Damaged);
+    }
+    if !openings.chunks_exact(OPENING).all(is_whole) {
         return Err(FrameError::Damaged);
     }
     let Some([_, _, seq @ ..]) = payload.first_chunk::<PAYLOAD_PREFIX>() else {
@@ -273,5 +325,19 @@ pub fn read_frame(bytes: &[u8]) -> Result<FrameRef<'_>, FrameError> {
         seq: u64::from_be_bytes(*seq),
         lag: u32::from_le_bytes(lag),
         payload,
+        openings,
     })
+}
+
+fn is_whole(opening: &[u8]) -> bool {
+    opening
+        .split_last_chunk::<4>()
+        .is_some_and(|(stored, crc)| crc32c::crc32c(stored) == u32::from_le_bytes(*crc))
+}
+
+/// The opening that [`push_opening`] wrote; `None` inside if it was erased, `None` outside if
+/// these are no opening's bytes.
+pub fn read_opening(bytes: &[u8]) -> Option<Option<Opening>> {
+    let (stored, _) = bytes.split_first_chunk::<{ Opening::STORED_BYTES }>()?;
+    is_whole(bytes).then(|| Opening::from_bytes(stored))
 }

@@ -136,7 +136,7 @@ fn subject() -> BoxedStrategy<Subject> {
         .prop_map(|(kind, role, pseudonym)| Subject {
             kind: kind.into(),
             role,
-            pseudonym: Pseudonym::from_bytes(pseudonym),
+            pseudonym: Some(Pseudonym::from_bytes(pseudonym)),
         })
         .boxed()
 }

@@ -7,7 +7,9 @@
 
 use memchr::memmem;
 
-use super::frame::{FRAME_MAGIC, FrameError, FrameRef, SEGMENT_HEADER, SegmentHeader, read_frame};
+use super::frame::{
+    FRAME_MAGIC, FrameError, FrameRef, SEGMENT_HEADER, SegmentHeader, frame_length, read_frame,
+};
 
 /// Most bytes that are check-summed in search of frames behind a hole. A hostile file could hold a
 /// frame's magic at every other byte; behind an honest hole each byte is summed once.
@@ -104,12 +106,7 @@ fn was_synced(bytes: &[u8], seq: u64) -> bool {
                 frame.len()
             }
             Err(_) => {
-                let length = candidate
-                    .get(4..8)
-                    .and_then(|length| Some(u32::from_le_bytes(length.try_into().ok()?)));
-                let summed = length
-                    .map_or(0, |length| length as usize)
-                    .min(candidate.len());
+                let summed = frame_length(candidate).map_or(0, |all| all.min(candidate.len()));
                 budget = budget.saturating_sub(summed);
                 if budget == 0 {
                     // Rather refuse to cut than search for ever.

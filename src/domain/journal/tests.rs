@@ -1,15 +1,27 @@
+use std::convert::Infallible;
+
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::record::{CallRecord, Step};
+use crate::domain::evidence::{Opening, Salt};
+use crate::domain::record::{CallRecord, Pseudonym, Step};
 use crate::types::{CallId, Micros, Outcome};
 
-fn payload(step: Step, seq: u64, whole: bool, record: &CallRecord) -> Vec<u8> {
-    let mut fields = Vec::new();
-    encode_call(&mut fields, whole, record);
+/// A payload and its openings; salts are counted up, so that each is another.
+fn encode(step: Step, seq: u64, known: Option<usize>, record: &CallRecord) -> (Vec<u8>, Vec<u8>) {
+    let mut encoded = Encoded::default();
+    let mut salts = 0_u8;
+    let Ok(()) = encode_call(&mut encoded, known, record, || {
+        salts = salts.wrapping_add(1);
+        Ok::<_, Infallible>(Salt::from_bytes([salts; 16]))
+    });
     let mut frame = Vec::new();
-    push_frame(&mut frame, Kind::Call(step), seq, &fields);
-    frame.split_off(FRAME_HEADER)
+    push_frame(&mut frame, Kind::Call(step), seq, &encoded.fields, &[]);
+    (frame.split_off(FRAME_HEADER), encoded.openings)
+}
+
+fn decode(decoder: &mut Decoder, encoded: &(Vec<u8>, Vec<u8>)) -> (u64, Event) {
+    decoder.decode(&encoded.0, &encoded.1).unwrap()
 }
 
 fn sample() -> CallRecord {
@@ -20,8 +32,8 @@ fn sample() -> CallRecord {
 proptest! {
     #[test]
     fn a_whole_step_comes_back_exactly(record in samples::record(), seq in any::<u64>()) {
-        let payload = payload(Step::Intent, seq, true, &record);
-        let (found, event) = Decoder::default().decode(&payload).unwrap();
+        let encoded = encode(Step::Intent, seq, None, &record);
+        let (found, event) = decode(&mut Decoder::default(), &encoded);
         prop_assert_eq!(found, seq);
         let Event::Call(event) = event else { panic!("a call") };
         prop_assert!(event.whole);
@@ -29,8 +41,29 @@ proptest! {
         prop_assert_eq!(event.record, record);
     }
 
+    /// A payload has commitments in place of pseudonyms, and stays as it is when one is erased.
     #[test]
-    fn later_steps_complete_the_first(first in samples::record(), last in samples::record()) {
+    fn any_subject_can_be_erased(record in samples::record(), which in any::<prop::sample::Index>()) {
+        prop_assume!(!record.subjects.is_empty());
+        let (payload, mut openings) = encode(Step::Intent, 1, None, &record);
+        let at = which.index(record.subjects.len());
+        let pseudonym = record.subjects[at].pseudonym.unwrap();
+        prop_assert!(memchr::memmem::find(&payload, pseudonym.as_bytes()).is_none());
+        openings[at * OPENING..][..OPENING].copy_from_slice(&ERASED_OPENING);
+        let (_, event) = decode(&mut Decoder::default(), &(payload, openings));
+        let Event::Call(event) = event else { panic!("a call") };
+        let mut expected = record;
+        expected.subjects[at].pseudonym = None;
+        prop_assert_eq!(event.record, expected);
+    }
+
+    #[test]
+    fn later_steps_complete_the_first(
+        first in samples::record(),
+        last in samples::record(),
+        // As after a step that may not have been taken: the last says some subjects again.
+        again in 0..3_usize,
+    ) {
         // What does not change stays as the first step said; all else is as the last says.
         let mut expected = last.clone();
         expected.call_id = first.call_id;
@@ -40,13 +73,16 @@ proptest! {
         expected.credential.clone_from(&first.credential);
         expected.credential.fingerprint = last.credential.fingerprint;
         expected.times.received_at = first.times.received_at;
+        expected.subjects.clone_from(&first.subjects);
+        expected.subjects.extend(last.subjects);
+        let known = first.subjects.len().saturating_sub(again);
         let mut assembler = Assembler::default();
         let mut decoder = Decoder::default();
-        for (seq, step, whole, record) in [
-            (5, Step::Intent, true, &first),
-            (6, Step::Completion, false, &expected),
+        for (seq, step, known, record) in [
+            (5, Step::Intent, None, &first),
+            (6, Step::Completion, Some(known), &expected),
         ] {
-            let (seq, event) = decoder.decode(&payload(step, seq, whole, record)).unwrap();
+            let (seq, event) = decode(&mut decoder, &encode(step, seq, known, record));
             prop_assert!(assembler.push(seq, event));
         }
         let (calls, _) = assembler.take();
@@ -63,17 +99,19 @@ proptest! {
         byte in any::<u8>(),
         cut in any::<bool>(),
     ) {
-        let mut bytes = payload(Step::Outcome, 3, true, &record);
+        let (mut bytes, openings) = encode(Step::Outcome, 3, None, &record);
         let at = at.index(bytes.len());
         if cut { bytes.truncate(at); } else { bytes[at] = byte; }
-        if let Ok((seq, Event::Call(event))) = Decoder::default().decode(&bytes) {
-            prop_assert_eq!(payload(event.step, seq, event.whole, &event.record), bytes);
+        if let Ok((seq, Event::Call(event))) = Decoder::default().decode(&bytes, &openings) {
+            let known = (!event.whole).then_some(0);
+            prop_assert_eq!(encode(event.step, seq, known, &event.record).0, bytes);
         }
     }
 
     #[test]
     fn noise_is_no_event(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-        let _ = Decoder::default().decode(&bytes);
+        let _ = Decoder::default().decode(&bytes, &[]);
+        let _ = Decoder::default().decode(&bytes, &bytes);
         let _ = read_frame(&bytes);
         let _ = scan_last(&bytes, |_| {});
     }
@@ -92,14 +130,52 @@ fn the_first_format_stays_readable() {
         .chunks(2)
         .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
         .collect();
-    let (seq, event) = Decoder::default().decode(&bytes).unwrap();
-    assert_eq!(seq, 42);
+    let frame = read_frame(&bytes).unwrap();
+    let (seq, event) = Decoder::default()
+        .decode(frame.payload, frame.openings)
+        .unwrap();
+    assert_eq!((seq, frame.lag, frame.len()), (42, 3, bytes.len()));
     let Event::Call(event) = event else {
         panic!("a call")
     };
     assert_eq!(event.record, sample());
     // And it is still what is written.
-    assert_eq!(payload(Step::Completion, 42, true, &sample()), bytes);
+    let (payload, openings) = encode(Step::Completion, 42, None, &sample());
+    assert_eq!(payload, frame.payload);
+    assert_eq!(openings, frame.openings);
+}
+
+#[test]
+fn an_opening_that_was_changed_is_located() {
+    let (payload, openings) = encode(Step::Intent, 1, None, &sample());
+    let mut decoder = Decoder::default();
+    // Of another record, with a check sum that holds.
+    let mut other = openings.clone();
+    let stranger = Opening {
+        salt: Salt::from_bytes([9; 16]),
+        pseudonym: Pseudonym::from_bytes([9; 16]),
+    };
+    let mut bytes = Vec::new();
+    push_opening(&mut bytes, &stranger);
+    other[OPENING..].copy_from_slice(&bytes);
+    let error = decoder.decode(&payload, &other).unwrap_err();
+    assert_eq!(error, DecodeError::Opening(1));
+    // Zeros without their check sum are not an erasure.
+    let mut zeros = openings.clone();
+    zeros[..OPENING].fill(0);
+    let error = decoder.decode(&payload, &zeros).unwrap_err();
+    assert_eq!(error, DecodeError::Opening(0));
+    let error = decoder.decode(&payload, &openings[OPENING..]).unwrap_err();
+    let (subjects, openings) = (2, 1);
+    assert_eq!(error, DecodeError::OpeningCount { subjects, openings });
+}
+
+#[test]
+fn an_erased_opening_has_a_check_sum() {
+    assert_eq!(read_opening(&ERASED_OPENING), Some(None));
+    assert_eq!(read_opening(&[0; OPENING]), None);
+    let nothing = Opening::from_bytes(&Opening::ERASED);
+    assert_eq!(nothing, None);
 }
 
 #[test]
@@ -121,23 +197,24 @@ fn starts_and_gaps_come_back() {
     let mut fields = Vec::new();
     encode_start(&mut fields, &start);
     let mut frames = Vec::new();
-    push_frame(&mut frames, Kind::Start, 0, &fields);
+    push_frame(&mut frames, Kind::Start, 0, &fields, &[]);
     let split = frames.len();
     fields.clear();
     encode_gap(&mut fields, &gap);
-    push_frame(&mut frames, Kind::Gap, 1, &fields);
+    push_frame(&mut frames, Kind::Gap, 1, &fields, &[]);
     let mut decoder = Decoder::default();
-    let first = decoder.decode(&frames[FRAME_HEADER..split]).unwrap();
-    let second = decoder.decode(&frames[split + FRAME_HEADER..]).unwrap();
+    let first = decoder.decode(&frames[FRAME_HEADER..split], &[]).unwrap();
+    let second = &frames[split + FRAME_HEADER..];
+    let second = decoder.decode(second, &[]).unwrap();
     assert_eq!(first, (0, Event::Start(start)));
     assert_eq!(second, (1, Event::Gap(gap)));
 }
 
 #[test]
 fn a_newer_format_says_so() {
-    let mut bytes = payload(Step::Intent, 1, true, &sample());
+    let (mut bytes, openings) = encode(Step::Intent, 1, None, &sample());
     bytes[0] = 9;
-    let error = Decoder::default().decode(&bytes).unwrap_err();
+    let error = Decoder::default().decode(&bytes, &openings).unwrap_err();
     assert_eq!(error, DecodeError::Newer(9));
     assert!(error.to_string().contains("newer egret"));
 }
@@ -150,6 +227,7 @@ fn step(id: i64, step: Step, whole: bool, outcome: Outcome) -> Event {
     Event::Call(Box::new(CallEvent {
         step,
         whole,
+        told: 0,
         record,
     }))
 }
@@ -239,7 +317,14 @@ fn segment(first: u64, frames: &[(u64, u32)]) -> (Vec<u8>, Vec<usize>) {
     for (seq, lag) in frames {
         offsets.push(bytes.len());
         let at = bytes.len();
-        push_frame(&mut bytes, Kind::Gap, *seq, &[1, 2, 3]);
+        // One, two or no subjects.
+        let opening = Opening {
+            salt: Salt::from_bytes([3; 16]),
+            pseudonym: Pseudonym::from_bytes([4; 16]),
+        };
+        let mut openings = Vec::new();
+        (0..(seq + 1) % 3).for_each(|_| push_opening(&mut openings, &opening));
+        push_frame(&mut bytes, Kind::Gap, *seq, &[1, 2, 3], &openings);
         seal_frame(&mut bytes[at..], *lag).unwrap();
     }
     offsets.push(bytes.len());

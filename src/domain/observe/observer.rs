@@ -122,7 +122,7 @@ impl Observer {
                     Use::Subject(of) => record.add_subject(Subject {
                         kind: Arc::clone(of),
                         role,
-                        pseudonym: keyring.pseudonym(of, text.as_bytes()),
+                        pseudonym: Some(keyring.pseudonym(of, text.as_bytes())),
                     }),
                     Use::ErrorCode(rank, rule) => {
                         if best_code.as_ref().is_none_or(|(best, _)| rank < best) {

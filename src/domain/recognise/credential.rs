@@ -56,7 +56,7 @@ fn note_claims(keyring: &Keyring, provider: &Provider, claims: &Claims, record: 
     }
     for named in &claims.subjects {
         let kind: Arc<str> = named.kind.as_str().into();
-        let pseudonym = keyring.pseudonym(&kind, named.id.expose().as_bytes());
+        let pseudonym = Some(keyring.pseudonym(&kind, named.id.expose().as_bytes()));
         record.add_subject(Subject {
             kind,
             role: SubjectRole::Token,

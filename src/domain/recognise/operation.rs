@@ -181,7 +181,7 @@ fn subject(keyring: &Keyring, kind: &Arc<str>, role: SubjectRole, value: &str) -
     Subject {
         kind: Arc::clone(kind),
         role,
-        pseudonym: keyring.pseudonym(kind, value.as_bytes()),
+        pseudonym: Some(keyring.pseudonym(kind, value.as_bytes())),
     }
 }
 

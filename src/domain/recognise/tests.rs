@@ -97,7 +97,7 @@ fn the_record_holds_no_raw_value() {
     assert_eq!(subject.role, SubjectRole::Request);
     assert_eq!(
         subject.pseudonym,
-        keyring.pseudonym("customer", GUID.as_bytes())
+        Some(keyring.pseudonym("customer", GUID.as_bytes()))
     );
     assert_eq!(record.target.accept_version.as_deref(), Some("2025-10-01"));
     assert!(record.pii.iter().any(|class| class == PiiClass::PersonName));

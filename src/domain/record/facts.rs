@@ -227,8 +227,8 @@ pub struct Subject {
     pub kind: Arc<str>,
     /// Where it was found.
     pub role: SubjectRole,
-    /// Stands for the identifier.
-    pub pseudonym: Pseudonym,
+    /// Stands for the identifier; `None` once it was erased from the record.
+    pub pseudonym: Option<Pseudonym>,
 }
 
 /// A value that the catalog allows to be recorded; its shape has been checked.
@@ -433,7 +433,7 @@ mod tests {
         let subject = |role| Subject {
             kind: "customer".into(),
             role,
-            pseudonym: Pseudonym::from_bytes([1; 16]),
+            pseudonym: Some(Pseudonym::from_bytes([1; 16])),
         };
         record.add_subject(subject(SubjectRole::Request));
         record.add_subject(subject(SubjectRole::Response));

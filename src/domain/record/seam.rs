@@ -32,17 +32,17 @@ pub struct Ticket {
 
 /// Takes records of calls. Implementations do not block.
 pub trait Recorder: Send + Sync {
-    /// Takes what is known at one step. `first` says that the recorder has taken nothing of this
-    /// call before: it must then keep all of the record, and may refuse. Later steps are kept for
-    /// as long as memory allows even while nothing can be written, so that the record is whole
-    /// once that is over.
+    /// Takes what is known at one step. `known` is how many subjects of this call the recorder has
+    /// taken with earlier steps. `None`: it has taken nothing of this call before; it must then
+    /// keep all of the record, and may refuse. Later steps are kept for as long as memory allows
+    /// even while nothing can be written, so that the record is whole once that is over.
     ///
     /// # Errors
     /// [`NotRecorded`] when the step does not, or not for now, reach the disk.
     fn append(
         &self,
         step: Step,
-        first: bool,
+        known: Option<usize>,
         record: &CallRecord,
         wait: Wait,
     ) -> Result<Ticket, NotRecorded>;
@@ -54,8 +54,8 @@ pub struct OpenRecord {
     record: Option<Box<CallRecord>>,
     recorder: Arc<dyn Recorder>,
     policy: LossPolicy,
-    /// The recorder has taken a step.
-    known: bool,
+    /// The recorder has taken a step, and with the last that it is known to have so many subjects.
+    known: Option<usize>,
 }
 
 impl OpenRecord {
@@ -65,7 +65,7 @@ impl OpenRecord {
             record: Some(Box::new(record)),
             recorder: Arc::clone(recorder),
             policy,
-            known: false,
+            known: None,
         }
     }
 
@@ -103,13 +103,14 @@ impl OpenRecord {
 
     fn append(&mut self, step: Step, wait: Wait) -> Result<Ticket, NotRecorded> {
         let record = self.record.as_deref().ok_or(NotRecorded)?;
-        let first = !self.known;
-        let done = self.recorder.append(step, first, record, wait);
-        if done.is_err() && first {
+        let done = self.recorder.append(step, self.known, record, wait);
+        match (&done, self.known) {
+            (Ok(_), _) => self.known = Some(record.subjects.len()),
             // Refused whole; it has been counted once.
-            self.record = None;
+            (Err(_), None) => self.record = None,
+            // Perhaps taken and perhaps not: the next step says its subjects again, in their place.
+            (Err(_), Some(_)) => {}
         }
-        self.known = true;
         done
     }
 }
@@ -139,10 +140,11 @@ mod tests {
         fn append(
             &self,
             step: Step,
-            first: bool,
+            known: Option<usize>,
             record: &CallRecord,
             wait: Wait,
         ) -> Result<Ticket, NotRecorded> {
+            let first = known.is_none();
             self.steps.lock().push((step, first, record.outcome, wait));
             if self.failing {
                 return Err(NotRecorded);

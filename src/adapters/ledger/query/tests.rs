@@ -47,7 +47,7 @@ async fn each_filter_selects_the_calls_it_names() {
         call.add_subject(Subject {
             kind: "organization".into(),
             role,
-            pseudonym: organization,
+            pseudonym: Some(organization),
         });
     }
     let (_dir, mut reader) = reader(vec![samples::full(1), other, third, samples::empty(4)]).await;

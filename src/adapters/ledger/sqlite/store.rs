@@ -305,13 +305,14 @@ async fn insert(
                 .map(move |subject| (*record, subject))
         })
         .filter(|(_, subject)| subject.role != SubjectRole::Token)
+        .filter(|(_, subject)| subject.pseudonym.is_some())
         .collect();
     let subjects = chunks(
         &subjects,
         &statements.subjects,
         SUBJECT_VALUES,
         |(record, subject), values| {
-            values.add(&subject.pseudonym.as_bytes()[..])?;
+            values.add(subject.pseudonym.as_ref().map(|p| &p.as_bytes()[..]))?;
             values.add(&record.call_id.as_bytes()[..])
         },
     );

@@ -128,11 +128,10 @@ impl Dictionaries {
         let list = self.scope_list(conn, &credential.scopes).await?;
         let subjects: SmallVec<[Subject; 3]> = token_subjects(record).cloned().collect();
         let id = insert_credential(conn, credential, list.id, &subjects).await?;
-        for subject in &subjects {
+        for pseudonym in subjects.iter().filter_map(|subject| subject.pseudonym) {
             let sql = "INSERT INTO credential_subjects (subject, credential_id) VALUES (?, ?) \
                        ON CONFLICT DO NOTHING";
-            let pseudonym = &subject.pseudonym.as_bytes()[..];
-            let query = sqlx::query(sql).bind(pseudonym).bind(id);
+            let query = sqlx::query(sql).bind(&pseudonym.as_bytes()[..]).bind(id);
             conn.execute(query).await?;
         }
         let known = KnownCredential {
