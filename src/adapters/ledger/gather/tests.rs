@@ -64,10 +64,10 @@ proptest! {
 fn records() -> Vec<CallRecord> {
     let record = |n: u64| {
         let mut record = samples::plain(n * n);
-        if n % 3 == 0 {
+        if n.is_multiple_of(3) {
             record.caller.name = Some("payouts".into());
         }
-        if n % 4 == 0 {
+        if n.is_multiple_of(4) {
             record.pii = [PiiClass::PersonName, PiiClass::Email]
                 .into_iter()
                 .collect();
@@ -75,16 +75,16 @@ fn records() -> Vec<CallRecord> {
         if n % 50 == 1 {
             record.pii = [PiiClass::GovernmentId].into_iter().collect();
         }
-        if n % 7 == 0 {
+        if n.is_multiple_of(7) {
             record.mint = samples::full(1).mint;
         }
-        if n % 5 == 0 {
+        if n.is_multiple_of(5) {
             record.target.effect = Some(Effect::Money);
         }
         match n % 11 {
             1 => {
                 record.outcome = Outcome::Failure;
-                record.status = Some(if n % 2 == 0 { 401 } else { 422 });
+                record.status = Some(if n.is_multiple_of(2) { 401 } else { 422 });
             }
             2 => record.outcome = Outcome::Unknown,
             3 => {
@@ -380,7 +380,7 @@ async fn a_subject_of_many_tokens_is_found_in_the_order_of_time() {
     let records = (0..60).map(|n: u8| {
         let mut record = samples::plain(n.into());
         record.credential.fingerprint = Some(Fingerprint::from_bytes([n; 16]));
-        if n % 3 > 0 {
+        if !n.is_multiple_of(3) {
             record.add_subject(Subject {
                 kind: "bank".into(),
                 role: if n % 3 == 1 {

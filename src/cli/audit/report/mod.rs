@@ -347,8 +347,10 @@ fn subjects(json: &str) -> String {
     let mut shown: Vec<String> = Vec::new();
     if let Ok(Json::Array(subjects)) = serde_json::from_str(json) {
         for subject in subjects {
-            let text = |name: &str| subject.get(name).and_then(Json::as_str).unwrap_or_default();
-            let one = format!("{} {}", text("kind"), text("subject"));
+            let text = |name: &str| subject.get(name).and_then(Json::as_str);
+            let kind = text("kind").unwrap_or_default();
+            // Erased when the person asked for it.
+            let one = format!("{kind} {}", text("subject").unwrap_or("(erased)"));
             if !shown.contains(&one) {
                 shown.push(one);
             }

@@ -209,8 +209,9 @@ fn a_report_that_asks_for_its_own_effect_again_is_refused() {
 fn subjects_and_facts_are_told_in_short() {
     let both = r#"[{"kind":"customer","role":"token","subject":"cc"},
         {"kind":"customer","role":"request","subject":"cc"},
-        {"kind":"account","role":"request","subject":"bb"}]"#;
-    assert_eq!(subjects(both), "customer cc, account bb");
+        {"kind":"account","role":"request","subject":"bb"},
+        {"kind":"user","role":"request","subject":null}]"#;
+    assert_eq!(subjects(both), "customer cc, account bb, user (erased)");
     assert_eq!(
         facts(r#"{"quote":["q1","q2"],"asset":"BTC"}"#),
         "asset BTC, quote q1 q2"
