@@ -18,7 +18,7 @@ use crate::adapters::callers_file::{CallersFile, CallersFileError, Poll};
 use crate::adapters::capture::Captures;
 use crate::adapters::journal::{Journal, JournalError, JournalSettings, ReadError};
 use crate::adapters::key_file::{self, KeyError};
-use crate::adapters::ledger::{LedgerError, LedgerFeed, RecordStore, SqliteStore, Undrained};
+use crate::adapters::ledger::{LedgerError, LedgerFeed, RecordStore, Store, Undrained};
 use crate::adapters::machine::{self, Machine};
 use crate::domain::catalog::{self, BaseUrl, Catalog, Provider};
 use crate::domain::config::{self, Config, Faults};
@@ -261,7 +261,7 @@ impl Running {
         let routes = Routes::new(catalog, &config)?;
         let servers = routes.servers();
         let runtime = runtime()?;
-        let mut store = runtime.block_on(SqliteStore::open(&config.ledger.path))?;
+        let mut store = runtime.block_on(Store::open(&config.ledger.place))?;
         bring_in_own_calls(&runtime, &config, &mut store);
         let cursors = runtime.block_on(store.cursors())?;
         let identity = Arc::new(record::Gateway {
@@ -326,7 +326,7 @@ impl Running {
 }
 
 /// Brings in what commands could not put into the ledger; what fails here the next command does.
-fn bring_in_own_calls(runtime: &tokio::runtime::Runtime, config: &Config, store: &mut SqliteStore) {
+fn bring_in_own_calls(runtime: &tokio::runtime::Runtime, config: &Config, store: &mut Store) {
     let calls = OwnCalls::new(config);
     if let Err(error) = runtime.block_on(calls.drain_into(store, GATEWAY_PATIENCE)) {
         tracing::warn!(

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::VERSION;
 use crate::adapters::journal::{CommandJournal, DirectoryError, JournalError, Presence};
-use crate::adapters::ledger::{Reader, RecordStore, SqliteStore, drain_all};
+use crate::adapters::ledger::{LedgerPlace, Reader, RecordStore, Store, drain_all};
 use crate::adapters::{clock, entropy, machine};
 use crate::domain::config::Config;
 use crate::domain::journal::{Cursor, JournalId, Source};
@@ -75,7 +75,7 @@ pub enum Drained {
 /// Puts commands on record.
 pub struct OwnCalls {
     journal: PathBuf,
-    ledger: PathBuf,
+    ledger: LedgerPlace,
     gateway: Arc<Gateway>,
     user: String,
     login: Option<String>,
@@ -104,15 +104,15 @@ impl OwnCalls {
             version: VERSION.into(),
             config_hash: config.config_hash.clone(),
         };
-        Self::at(&journal_of(config), &config.ledger.path, gateway)
+        Self::at(&journal_of(config), &config.ledger.place, gateway)
     }
 
     /// With everything given.
-    pub fn at(journal: &Path, ledger: &Path, gateway: Gateway) -> Self {
+    pub fn at(journal: &Path, ledger: &LedgerPlace, gateway: Gateway) -> Self {
         let user = machine::user_name();
         Self {
             journal: journal.to_owned(),
-            ledger: ledger.to_owned(),
+            ledger: ledger.clone(),
             gateway: Arc::new(gateway),
             login: machine::login_name().filter(|login| *login != user),
             user,
@@ -212,7 +212,7 @@ impl OwnCalls {
         // the gateway's.
         let reader = Reader::open(&self.ledger).await;
         drop(reader.map_err(|error| error.to_string())?);
-        let store = SqliteStore::open(&self.ledger).await;
+        let store = Store::open(&self.ledger).await;
         let mut store = store.map_err(|error| error.to_string())?;
         let drained = drain(journal, &mut store).await;
         let closed = store.close().await;

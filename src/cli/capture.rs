@@ -48,8 +48,8 @@ Examples:
       egret capture list -c config/egret.toml
       egret capture list --format json
 
-The list shows ids, sizes and expiries, for which no key is needed. It is put on record in the
-ledger as provider egret, operation capture.list.";
+The list shows ids, sizes and expiries, for which no key is needed. It is put on record as provider
+egret, operation capture.list.";
 
 const SHOW_EXAMPLES: &str = "\
 Examples:
@@ -57,8 +57,8 @@ Examples:
   Who has read captures:
       egret audit query --provider egret --operation capture.read
 
-The reading is put on record in the ledger before anything is shown, with the user of the operating
-system as the caller. The key comes from keys.capture_file or from EGRET_CAPTURE_KEY.";
+The reading is put on record before anything is shown, with the user of the operating system as the
+caller. The key comes from keys.capture_file or from EGRET_CAPTURE_KEY.";
 
 /// How results are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -229,7 +229,7 @@ fn run_audit(config: &ConfigArgs, args: &audit::AuditArgs, out: &mut impl Write)
     let stop = async {
         let _ = tokio::signal::ctrl_c().await;
     };
-    let ledger = &setup.config.ledger.path;
+    let ledger = &setup.config.ledger.place;
     runtime()?
         .block_on(audit::run(ledger, args, &context, out, stop))
         .map_err(Failure::new)

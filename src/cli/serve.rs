@@ -31,7 +31,7 @@ pub fn run(args: &ServeArgs) -> Outcome {
     log::quiet_panics();
     let node = setup.config.node.clone();
     let workers = setup.config.workers;
-    let ledger = setup.config.ledger.path.clone();
+    let ledger = setup.config.ledger.place.clone();
     let running = Running::start(setup).map_err(Failure::new)?;
     for address in running.addresses() {
         tracing::info!(%address, "listening");
@@ -40,7 +40,7 @@ pub fn run(args: &ServeArgs) -> Outcome {
         version = VERSION,
         node = &*node,
         workers,
-        ledger = %ledger.display(),
+        %ledger,
         "the gateway is ready"
     );
     wait_for_stop()?;

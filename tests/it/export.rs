@@ -1,7 +1,7 @@
 //! Exports of what a real gateway has recorded.
 
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -124,7 +124,7 @@ fn parquet_is_read_by_others() {
 }
 
 /// The gateway's ledger with so many rows that an export of them takes a while.
-fn large(rows: usize) -> (Config, usize) {
+fn large(rows: usize) -> Config {
     let (gateway, _sim) = used();
     let (_, config) = gateway.stop();
     let ledger = config.directory().join("data/ledger.db");
@@ -136,7 +136,7 @@ fn large(rows: usize) -> (Config, usize) {
         profile_id, credential_id, minted_fingerprint, outcome, status, error_code, attempts, \
         request_bytes, response_bytes, trace_high, trace_low, detail FROM records";
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&ledger);
-    let count = crate::harness::runtime().block_on(async {
+    crate::harness::runtime().block_on(async {
         use sqlx::Connection;
         let mut conn = sqlx::sqlite::SqliteConnection::connect_with(&options)
             .await
@@ -149,12 +149,12 @@ fn large(rows: usize) -> (Config, usize) {
             let count = usize::try_from(count).unwrap();
             if count >= rows {
                 conn.close().await.unwrap();
-                break count;
+                break;
             }
             sqlx::query(copy).execute(&mut conn).await.unwrap();
         }
     });
-    (config, count)
+    config
 }
 
 fn start(config: &Config, arguments: &[&str]) -> Child {
@@ -185,45 +185,45 @@ fn lines(path: &Path) -> Vec<String> {
 
 #[test]
 fn killed_and_interrupted_in_the_middle_nothing_is_lost_and_nothing_twice() {
-    let (config, _) = large(30_000);
-    let file = config.directory().join("calls.jsonl");
-    let grown = |bytes: u64| {
+    let config = large(30_000);
+    let begin = |name: &str| {
+        let file = config.directory().join(name);
+        let export = start(&config, &["-o", name, "--resume"]);
         until("the export has begun", || {
-            std::fs::metadata(&file).is_ok_and(|file| file.len() > bytes)
+            std::fs::metadata(&file).is_ok_and(|file| file.len() > 0)
         });
+        export
     };
-    let mut killed = start(&config, &["-o", "calls.jsonl", "--resume"]);
-    grown(0);
+    let mut killed = begin("killed.jsonl");
     killed.kill().unwrap();
     killed.wait().unwrap();
-    // Whatever the kill has left, also nothing but a file: the state is there from the start.
-    let mut interrupted = start(&config, &["-o", "calls.jsonl", "--resume"]);
-    grown(1 << 20);
+    let interrupted = begin("interrupted.jsonl");
     signal(&interrupted, "-INT");
-    let status = interrupted.wait().unwrap();
-    let mut said = String::new();
-    let stderr = interrupted.stderr.as_mut().unwrap();
-    stderr.read_to_string(&mut said).unwrap();
-    // It may have been done before the signal came; then there is nothing to go on with.
-    assert!(
-        status.success() || said.contains("--resume goes on"),
-        "{said}"
-    );
-    let done = start(&config, &["-o", "calls.jsonl", "--resume"])
-        .wait_with_output()
-        .unwrap();
-    assert!(done.status.success(), "{done:?}");
+    let ended = interrupted.wait_with_output().unwrap();
+    let said = String::from_utf8(ended.stderr).unwrap();
+    assert!(said.contains("--resume goes on"), "{said}");
+    assert!(!ended.status.success());
 
     let whole = start(&config, &[]).wait_with_output().unwrap();
     let whole = String::from_utf8(whole.stdout).unwrap();
-    let exported = lines(&file);
-    assert!(exported.len() > 20_000);
-    assert!(exported.iter().map(String::as_str).eq(whole.lines()));
+    assert!(whole.lines().count() > 20_000);
+    for name in ["killed.jsonl", "interrupted.jsonl"] {
+        let begun = lines(&config.directory().join(name)).len();
+        assert!(begun < whole.lines().count(), "{name} was done before");
+        let rest = start(&config, &["-o", name, "--resume"]);
+        let done = rest.wait_with_output().unwrap();
+        assert!(done.status.success(), "{done:?}");
+        let exported = lines(&config.directory().join(name));
+        assert!(
+            exported.iter().map(String::as_str).eq(whole.lines()),
+            "{name}"
+        );
+    }
 }
 
 #[test]
 fn a_reader_that_leaves_is_no_error() {
-    let (config, _) = large(30_000);
+    let config = large(30_000);
     let mut child = start(&config, &[]);
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     lines.next().unwrap().unwrap();

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use sqlx::{Connection, Executor};
 
 use super::*;
-use crate::adapters::ledger::schema::{open_reader, open_writer};
+use crate::adapters::ledger::sqlite::schema::{open_reader, open_writer};
 use crate::adapters::ledger::{SqliteStore, samples};
 use crate::domain::journal::{Finished, Gap, JournalId, Leaves};
 use crate::types::CallId;

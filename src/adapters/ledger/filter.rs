@@ -2,9 +2,7 @@
 
 use std::str::FromStr;
 
-use sqlx::QueryBuilder;
-use sqlx::sqlite::Sqlite;
-
+use super::sql::Sql;
 use crate::domain::own::OWN_PROVIDER;
 use crate::domain::record::{Fingerprint, Pseudonym};
 use crate::types::{CallId, Decision, Effect, Environment, Micros, Outcome, TokenType};
@@ -65,7 +63,7 @@ pub(super) struct Resolved<'a> {
 impl Resolved<'_> {
     /// Appends the conditions, each led by ` AND `. They need only columns that the table `records` has
     /// and the view `calls` shows, so they fit both: what is only counted needs no dictionary.
-    pub(super) fn push(&self, sql: &mut QueryBuilder<Sqlite>) {
+    pub(super) fn push(&self, sql: &mut Sql) {
         let filter = self.filter;
         filter.push_ids(sql);
         if let Some(from) = filter.from {
@@ -88,9 +86,8 @@ impl Resolved<'_> {
                 }
                 _ => {
                     sql.push(" AND credential_id IN (");
-                    let mut list = sql.separated(", ");
-                    for id in &self.credentials {
-                        list.push_bind(*id);
+                    for (index, id) in self.credentials.iter().enumerate() {
+                        sql.push(if index == 0 { "" } else { ", " }).push_bind(*id);
                     }
                     sql.push(")");
                 }
@@ -133,7 +130,7 @@ impl Resolved<'_> {
 
 impl Filter {
     /// Bounds of the call id.
-    fn push_ids(&self, sql: &mut QueryBuilder<Sqlite>) {
+    fn push_ids(&self, sql: &mut Sql) {
         if let Some(from) = self.from {
             let millis = from.as_millis().saturating_sub(ID_SLACK_MILLIS);
             push_id(sql, ">=", CallId::floor(millis));
@@ -149,7 +146,7 @@ impl Filter {
     }
 
     /// What calls have in common is asked of the dictionary, which is small, and not of each call.
-    fn push_profile(&self, sql: &mut QueryBuilder<Sqlite>) {
+    fn push_profile(&self, sql: &mut Sql) {
         let mut asked = false;
         for (column, value) in [
             ("caller", self.caller.as_deref()),
@@ -178,7 +175,7 @@ impl Filter {
 }
 
 /// Appends a comparison with the call id.
-pub(super) fn push_id(sql: &mut QueryBuilder<Sqlite>, comparison: &str, id: CallId) {
+pub(super) fn push_id(sql: &mut Sql, comparison: &str, id: CallId) {
     sql.push(" AND call_id ").push(comparison).push(" ");
     sql.push_bind(id.as_bytes().to_vec());
 }

@@ -1,15 +1,12 @@
 //! Reads calls. The connection is read-only: a question never holds up the writer.
 
-use std::path::{Path, PathBuf};
-
-use sqlx::QueryBuilder;
-use sqlx::sqlite::{Sqlite, SqliteConnection};
-
+use super::error::LedgerError;
 use super::filter::{Filter, IdPrefix, Resolved, push_id};
+use super::place::LedgerPlace;
 use super::row::{COLUMNS, CallRow};
-use super::schema::{LedgerError, open_reader};
-use super::store::read_cursors;
-use crate::domain::journal::Cursor;
+use super::sql::{Connection, Row, Sql};
+use super::sqlite;
+use crate::domain::journal::{Cursor, JournalId};
 use crate::domain::record::Fingerprint;
 use crate::types::CallId;
 
@@ -72,21 +69,26 @@ pub enum Shown {
     Several(Vec<CallRow>),
 }
 
-/// The reading end of a SQLite ledger.
+/// The reading end of a ledger.
 pub struct Reader {
-    path: PathBuf,
-    pub(super) conn: SqliteConnection,
+    place: LedgerPlace,
+    conn: Connection,
 }
 
 impl Reader {
     /// Opens the ledger for reading.
     ///
     /// # Errors
-    /// [`LedgerError`], see [`open_reader`].
-    pub async fn open(path: &Path) -> Result<Self, LedgerError> {
+    /// [`LedgerError`]: it is not there, is none, or has another schema.
+    pub async fn open(place: &LedgerPlace) -> Result<Self, LedgerError> {
+        let conn = match place {
+            LedgerPlace::Sqlite(path) => {
+                Connection::Sqlite(sqlite::schema::open_reader(path).await?)
+            }
+        };
         Ok(Self {
-            path: path.into(),
-            conn: open_reader(path).await?,
+            place: place.clone(),
+            conn,
         })
     }
 
@@ -95,8 +97,21 @@ impl Reader {
     /// # Errors
     /// [`LedgerError::Database`].
     pub async fn cursors(&mut self) -> Result<Vec<Cursor>, LedgerError> {
-        let cursors = read_cursors(&mut self.conn).await;
-        cursors.map_err(|source| self.failed(source))
+        let sql = Sql::new("SELECT journal, resume_at, done_to FROM journals");
+        let rows = self
+            .rows(sql, |row| {
+                Ok((row.bytes(0)?, row.integer(1)?, row.integer(2)?))
+            })
+            .await?;
+        let cursor =
+            |(journal, resume_at, done_to): (Option<Vec<u8>>, Option<i64>, Option<i64>)| {
+                Some(Cursor {
+                    journal: JournalId::from_bytes(journal?.try_into().ok()?),
+                    resume_at: resume_at?.try_into().ok()?,
+                    done_to: done_to?.try_into().ok()?,
+                })
+            };
+        Ok(rows.into_iter().filter_map(cursor).collect())
     }
 
     /// Calls that meet the filter.
@@ -177,13 +192,9 @@ impl Reader {
     /// # Errors
     /// [`LedgerError::Database`].
     pub async fn count(&mut self, filter: &Filter) -> Result<u64, LedgerError> {
-        let mut sql = QueryBuilder::new("SELECT count(*) FROM records WHERE 1");
+        let mut sql = Sql::new("SELECT count(*) FROM records WHERE true");
         self.resolve(filter).await?.push(&mut sql);
-        let count: i64 = sql
-            .build_query_scalar()
-            .fetch_one(&mut self.conn)
-            .await
-            .map_err(|source| self.failed(source))?;
+        let count = self.number(sql).await?;
         Ok(u64::try_from(count).unwrap_or(0))
     }
 
@@ -222,10 +233,8 @@ impl Reader {
     /// # Errors
     /// [`LedgerError::Database`].
     pub async fn last_seq(&mut self) -> Result<i64, LedgerError> {
-        sqlx::query_scalar("SELECT coalesce(max(seq), 0) FROM records")
-            .fetch_one(&mut self.conn)
+        self.number(Sql::new("SELECT coalesce(max(seq), 0) FROM records"))
             .await
-            .map_err(|source| self.failed(source))
     }
 
     /// The call in the row with a number, if there is one.
@@ -233,13 +242,11 @@ impl Reader {
     /// # Errors
     /// [`LedgerError::Database`].
     pub async fn call_at(&mut self, seq: i64) -> Result<Option<CallId>, LedgerError> {
-        let found: Option<Vec<u8>> =
-            sqlx::query_scalar("SELECT call_id FROM records WHERE seq = ?")
-                .bind(seq)
-                .fetch_optional(&mut self.conn)
-                .await
-                .map_err(|source| self.failed(source))?;
-        let bytes = found.and_then(|bytes| bytes.try_into().ok());
+        let mut sql = Sql::new("SELECT call_id FROM records WHERE seq = ");
+        sql.push_bind(seq);
+        let rows = self.rows(sql, |row| row.bytes(0)).await?;
+        let bytes = rows.into_iter().next().flatten();
+        let bytes = bytes.and_then(|bytes| bytes.try_into().ok());
         Ok(bytes.map(CallId::from_bytes))
     }
 
@@ -251,10 +258,11 @@ impl Reader {
         let credentials = match filter.fingerprint {
             None => Vec::new(),
             Some(fingerprint) => {
-                let sql = "SELECT id FROM credentials WHERE token_fingerprint = ? ORDER BY id";
-                let query = sqlx::query_scalar(sql).bind(fingerprint.as_bytes().to_vec());
-                let ids = query.fetch_all(&mut self.conn).await;
-                ids.map_err(|source| self.failed(source))?
+                let mut sql = Sql::new("SELECT id FROM credentials WHERE token_fingerprint = ");
+                sql.push_bind(fingerprint.as_bytes().to_vec());
+                sql.push(" ORDER BY id");
+                self.rows(sql, |row| Ok(row.integer(0)?.unwrap_or(0)))
+                    .await?
             }
         };
         Ok(Resolved {
@@ -263,14 +271,25 @@ impl Reader {
         })
     }
 
-    async fn fetch(&mut self, mut sql: QueryBuilder<Sqlite>) -> Result<Vec<CallRow>, LedgerError> {
-        let rows = sql.build().fetch_all(&mut self.conn).await;
-        rows.and_then(|rows| rows.iter().map(CallRow::read).collect())
-            .map_err(|source| self.failed(source))
+    async fn fetch(&mut self, sql: Sql) -> Result<Vec<CallRow>, LedgerError> {
+        self.rows(sql, CallRow::read).await
     }
 
-    pub(super) fn failed(&self, source: sqlx::Error) -> LedgerError {
-        LedgerError::database(&self.path, "read", source)
+    /// Asks and reads every row of the answer.
+    pub(super) async fn rows<T>(
+        &mut self,
+        sql: Sql,
+        read: impl Fn(&Row) -> Result<T, sqlx::Error>,
+    ) -> Result<Vec<T>, LedgerError> {
+        let rows = self.conn.fetch_all(sql).await;
+        rows.and_then(|rows| rows.iter().map(read).collect())
+            .map_err(|source| LedgerError::database(&self.place, "read", source))
+    }
+
+    /// Asks for one number; 0 if there is none.
+    async fn number(&mut self, sql: Sql) -> Result<i64, LedgerError> {
+        let rows = self.rows(sql, |row| row.integer(0)).await?;
+        Ok(rows.into_iter().next().flatten().unwrap_or(0))
     }
 }
 
@@ -282,9 +301,12 @@ fn page(order: Order, limit: u32) -> Page {
     }
 }
 
-fn select(filter: &Resolved) -> QueryBuilder<Sqlite> {
+fn select(filter: &Resolved) -> Sql {
     let columns: Vec<_> = COLUMNS.iter().map(|column| column.source).collect();
-    let mut sql = QueryBuilder::new(format!("SELECT {} FROM calls WHERE 1", columns.join(", ")));
+    let mut sql = Sql::new(format!(
+        "SELECT {} FROM calls WHERE true",
+        columns.join(", ")
+    ));
     filter.push(&mut sql);
     sql
 }

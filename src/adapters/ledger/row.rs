@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::value::RawValue;
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
+
+use super::sql::Row;
 
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,7 +153,7 @@ impl Serialize for Value {
             Self::Text(text) => serializer.serialize_str(text),
             Self::Json(json) => match serde_json::from_str::<&RawValue>(json) {
                 Ok(raw) => raw.serialize(serializer),
-                // Cannot be, since SQLite made it; shown rather than dropped.
+                // Cannot be, since the database made it; shown rather than dropped.
                 Err(_) => serializer.serialize_str(json),
             },
         }
@@ -165,14 +165,12 @@ impl Serialize for Value {
 pub struct CallRow(Vec<Value>);
 
 impl CallRow {
-    pub(super) fn read(row: &SqliteRow) -> Result<Self, sqlx::Error> {
+    pub(super) fn read(row: &Row) -> Result<Self, sqlx::Error> {
         let values = COLUMNS.iter().enumerate().map(|(at, column)| {
             Ok(match column.kind {
-                Kind::Integer => row.try_get::<Option<i64>, _>(at)?.map(Value::Integer),
-                Kind::Text => row.try_get::<Option<String>, _>(at)?.map(Value::Text),
-                Kind::Json => row
-                    .try_get::<Option<String>, _>(at)?
-                    .map(|json| Value::Json(json.into())),
+                Kind::Integer => row.integer(at)?.map(Value::Integer),
+                Kind::Text => row.text(at)?.map(Value::Text),
+                Kind::Json => row.text(at)?.map(|json| Value::Json(json.into())),
             }
             .unwrap_or(Value::Null))
         });

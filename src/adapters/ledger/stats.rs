@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use sqlx::QueryBuilder;
 
+use super::error::LedgerError;
 use super::filter::{Filter, Resolved};
 use super::query::Reader;
-use super::schema::LedgerError;
+use super::sql::Sql;
 use crate::types::{Micros, Outcome};
 
 const MINUTE_MICROS: i64 = 60_000_000;
@@ -16,7 +16,7 @@ const MINUTE_MICROS: i64 = 60_000_000;
 /// named with their provider, since two providers may use one name.
 const DIMENSIONS: [(&str, &str); 7] = [
     ("operation", "coalesce(provider || '/', '') || operation"),
-    ("status", "coalesce(status, '(none)')"),
+    ("status", "coalesce(CAST(status AS TEXT), '(none)')"),
     ("error_code", "coalesce(error_code, '(none)')"),
     ("token_type", "token_type"),
     ("decision", "decision"),
@@ -132,62 +132,60 @@ impl Reader {
             .iter()
             .map(|(_, expression)| format!("CAST({expression} AS TEXT)"))
             .collect();
-        let mut sql = QueryBuilder::new(format!(
-            "SELECT {}, count(*) FROM calls WHERE 1",
+        let mut sql = Sql::new(format!(
+            "SELECT {}, count(*) FROM calls WHERE true",
             texts.join(", ")
         ));
         filter.push(&mut sql);
         sql.push(" GROUP BY 1, 2, 3, 4, 5, 6, 7");
-        type Group = (String, String, String, String, String, String, String, i64);
-        let groups: Vec<Group> = sql
-            .build_query_as()
-            .fetch_all(&mut self.conn)
-            .await
-            .map_err(|source| self.failed(source))?;
-        let groups = groups
-            .into_iter()
-            .map(|(a, b, c, d, e, f, g, calls)| ([a, b, c, d, e, f, g], unsigned(calls)));
-        Ok(groups.collect())
+        self.rows(sql, |row| {
+            let mut values: [String; DIMENSIONS.len()] = Default::default();
+            for (at, value) in values.iter_mut().enumerate() {
+                *value = row.text(at)?.unwrap_or_default();
+            }
+            let calls = row.integer(DIMENSIONS.len())?.unwrap_or(0);
+            Ok((values, unsigned(calls)))
+        })
+        .await
     }
 
     async fn extent(
         &mut self,
         filter: &Resolved<'_>,
     ) -> Result<(Option<Micros>, Option<Micros>), LedgerError> {
-        let mut sql =
-            QueryBuilder::new("SELECT min(received_at), max(received_at) FROM records WHERE 1");
+        let mut sql = Sql::new("SELECT min(received_at), max(received_at) FROM records WHERE true");
         filter.push(&mut sql);
-        let (first, last): (Option<i64>, Option<i64>) = sql
-            .build_query_as()
-            .fetch_one(&mut self.conn)
-            .await
-            .map_err(|source| self.failed(source))?;
+        let rows = self
+            .rows(sql, |row| Ok((row.integer(0)?, row.integer(1)?)))
+            .await?;
+        let (first, last) = rows.into_iter().next().unwrap_or_default();
         Ok((first.map(Micros), last.map(Micros)))
     }
 
     async fn busiest(&mut self, filter: &Resolved<'_>) -> Result<Option<Busiest>, LedgerError> {
-        let mut sql = QueryBuilder::new("SELECT received_at / ");
+        let mut sql = Sql::new("SELECT received_at / ");
         sql.push_bind(MINUTE_MICROS)
-            .push(" AS minute, count(*) AS calls FROM records WHERE 1");
+            .push(" AS minute, count(*) AS calls FROM records WHERE true");
         filter.push(&mut sql);
         sql.push(" GROUP BY minute ORDER BY calls DESC, minute LIMIT 1");
-        let row: Option<(i64, i64)> = sql
-            .build_query_as()
-            .fetch_optional(&mut self.conn)
-            .await
-            .map_err(|source| self.failed(source))?;
-        Ok(row.map(|(minute, calls)| Busiest {
-            at: Micros(minute.saturating_mul(MINUTE_MICROS)),
-            calls: unsigned(calls),
-        }))
+        let rows = self
+            .rows(sql, |row| {
+                let minute = row.integer(0)?.unwrap_or(0);
+                Ok(Busiest {
+                    at: Micros(minute.saturating_mul(MINUTE_MICROS)),
+                    calls: unsigned(row.integer(1)?.unwrap_or(0)),
+                })
+            })
+            .await?;
+        Ok(rows.into_iter().next())
     }
 
     async fn percentiles(
         &mut self,
         filter: &Resolved<'_>,
     ) -> Result<Option<Percentiles>, LedgerError> {
-        // SQLite sorts on disk if it must, so memory stays bounded whatever the period.
-        let mut sql = QueryBuilder::new(
+        // The database sorts on disk if it must, so memory stays bounded whatever the period.
+        let mut sql = Sql::new(
             "WITH times AS (SELECT completed_after AS us, \
              row_number() OVER (ORDER BY completed_after) AS rank, \
              count(*) OVER () AS n FROM records WHERE completed_after IS NOT NULL",
@@ -197,11 +195,9 @@ impl Reader {
             ") SELECT us FROM times, (VALUES (50), (95), (99), (100)) AS p \
              WHERE rank = (n * p.column1 + 99) / 100 ORDER BY p.column1",
         );
-        let times: Vec<i64> = sql
-            .build_query_scalar()
-            .fetch_all(&mut self.conn)
-            .await
-            .map_err(|source| self.failed(source))?;
+        let times = self
+            .rows(sql, |row| Ok(row.integer(0)?.unwrap_or(0)))
+            .await?;
         Ok(match times[..] {
             [p50, p95, p99, max] => Some(Percentiles { p50, p95, p99, max }),
             _ => None,
@@ -244,7 +240,7 @@ mod tests {
         }
         records.push(Box::new(samples::empty(100)));
         store.write(&records).await.unwrap();
-        let mut reader = Reader::open(&path).await.unwrap();
+        let mut reader = Reader::open(&path.as_path().into()).await.unwrap();
         let stats = reader.stats(&Filter::default()).await.unwrap();
         assert_eq!(stats.calls, 101);
         assert_eq!(
@@ -289,7 +285,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("egret.db");
         SqliteStore::open(&path).await.unwrap();
-        let mut reader = Reader::open(&path).await.unwrap();
+        let mut reader = Reader::open(&path.as_path().into()).await.unwrap();
         let stats = reader.stats(&Filter::default()).await.unwrap();
         assert_eq!(
             (stats.calls, stats.error_rate, stats.per_minute),

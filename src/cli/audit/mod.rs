@@ -20,7 +20,7 @@ pub use export::{ExportArgs, ExportError, ExportFormat};
 pub use moment::{Moment, NotAMoment};
 
 use crate::adapters::key_file::KeyError;
-use crate::adapters::ledger::{CallRow, LedgerError, Order, Page, Reader, Shown};
+use crate::adapters::ledger::{CallRow, LedgerError, LedgerPlace, Order, Page, Reader, Shown};
 use crate::app::own_calls::{CommandError, Drained, OwnCallError, OwnCalls, Tally};
 use crate::domain::own::{OwnCall, OwnOperation};
 use crate::domain::record::Pseudonym;
@@ -133,7 +133,7 @@ impl From<export::StateError> for AuditError {
 /// # Errors
 /// [`AuditError`]. A reader that went away (as `head` does) is not an error.
 pub async fn run(
-    ledger: &Path,
+    ledger: &LedgerPlace,
     args: &AuditArgs,
     context: &Context<'_>,
     out: &mut impl Write,
@@ -158,7 +158,7 @@ pub async fn run(
 /// # Errors
 /// [`AuditError`].
 pub async fn run_query(
-    ledger: &Path,
+    ledger: &LedgerPlace,
     args: &QueryArgs,
     context: &Context<'_>,
     out: &mut impl Write,
@@ -205,7 +205,7 @@ pub async fn run_query(
 /// # Errors
 /// [`AuditError`].
 pub async fn run_show(
-    ledger: &Path,
+    ledger: &LedgerPlace,
     args: &ShowArgs,
     context: &Context<'_>,
     out: &mut impl Write,
@@ -257,7 +257,7 @@ fn concerning(call: OwnCall, row: &CallRow) -> OwnCall {
 /// # Errors
 /// [`AuditError`].
 pub async fn run_tail(
-    ledger: &Path,
+    ledger: &LedgerPlace,
     args: &TailArgs,
     context: &Context<'_>,
     out: &mut impl Write,
@@ -311,7 +311,7 @@ pub async fn run_tail(
 /// # Errors
 /// [`AuditError`].
 pub async fn run_stats(
-    ledger: &Path,
+    ledger: &LedgerPlace,
     args: &StatsArgs,
     context: &Context<'_>,
     out: &mut impl Write,

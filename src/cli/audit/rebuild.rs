@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::{AuditError, Context, RebuildArgs};
 use crate::adapters::journal::{Directory, DirectoryError, ReadError, Reader};
-use crate::adapters::ledger::{SqliteStore, drain_all};
+use crate::adapters::ledger::{LedgerPlace, SqliteStore, drain_all};
 use crate::app::own_calls::{PATIENCE, Tally};
 use crate::domain::journal::Source;
 use crate::domain::own::{OwnCall, OwnOperation};
@@ -62,7 +62,7 @@ fn rename(from: &Path, to: &Path) -> Result<(), RebuildError> {
 }
 
 pub(super) async fn run(
-    ledger: &Path,
+    ledger: &LedgerPlace,
     args: &RebuildArgs,
     context: &Context<'_>,
     out: &mut impl Write,
@@ -73,7 +73,7 @@ pub(super) async fn run(
 }
 
 async fn rebuild(
-    ledger: &Path,
+    ledger: &LedgerPlace,
     args: &RebuildArgs,
     context: &Context<'_>,
     out: &mut impl Write,
@@ -87,6 +87,7 @@ async fn rebuild(
     if first > 0 && !args.partial {
         return Err(RebuildError::Pruned(first).into());
     }
+    let LedgerPlace::Sqlite(ledger) = ledger;
     let old = with_suffix(ledger, ".before-rebuild");
     if old.exists() {
         return Err(RebuildError::InTheWay(old).into());

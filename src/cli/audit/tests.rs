@@ -1,7 +1,7 @@
 use clap::Parser;
 
 use super::*;
-use crate::adapters::ledger::{RecordStore, SqliteStore, samples};
+use crate::adapters::ledger::{LedgerPlace, RecordStore, SqliteStore, samples};
 use crate::domain::record::{CallRecord, Gateway};
 use crate::types::Outcome;
 
@@ -55,11 +55,15 @@ impl Ledger {
             config_hash: "h".into(),
         };
         let (journal, ledger) = (self.dir.path().join("journal-cli"), self.readings());
-        OwnCalls::at(&journal, &ledger, gateway)
+        OwnCalls::at(&journal, &ledger.as_path().into(), gateway)
     }
 
     fn readings(&self) -> std::path::PathBuf {
         self.dir.path().join("readings.db")
+    }
+
+    fn place(&self) -> LedgerPlace {
+        self.path().as_path().into()
     }
 
     async fn add(&self, records: Vec<CallRecord>) {
@@ -81,7 +85,7 @@ impl Ledger {
         };
         let args = parse(line).unwrap();
         run(
-            &self.path(),
+            &self.place(),
             &args,
             &context,
             &mut out,
@@ -375,7 +379,7 @@ async fn tail_follows_until_it_is_stopped() {
         ledger.add(vec![samples::plain(2)]).await;
         tokio::time::sleep(POLL * 3).await;
     };
-    run(&ledger.path(), &args, &context, &mut out, stop)
+    run(&ledger.place(), &args, &context, &mut out, stop)
         .await
         .unwrap();
     let text = String::from_utf8(out).unwrap();
@@ -415,7 +419,7 @@ async fn a_reader_that_leaves_is_no_error() {
     ] {
         let args = parse(line).unwrap();
         run(
-            &ledger.path(),
+            &ledger.place(),
             &args,
             &context,
             &mut Gone,

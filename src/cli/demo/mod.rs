@@ -81,7 +81,7 @@ pub struct Screen {
 pub fn run(args: &DemoArgs, screen: Screen, out: &mut impl Write) -> Outcome {
     let place = Place::make(args.keep.as_deref())?;
     let setup = Setup::parse_alone(&place.config(), &place.config_text()).map_err(Failure::new)?;
-    let ledger = setup.config.ledger.path.clone();
+    let ledger = setup.config.ledger.place.clone();
     let own_calls = OwnCalls::new(&setup.config);
     let gateway = place.gateway();
     if !args.quiet {
@@ -202,7 +202,7 @@ async fn tell(
 /// Shows what is on record.
 async fn show(
     place: &Place,
-    ledger: &std::path::Path,
+    ledger: &crate::adapters::ledger::LedgerPlace,
     own_calls: &OwnCalls,
     score: &Score,
     screen: Screen,

@@ -224,7 +224,8 @@ mod tests {
         let setup = Setup::parse_alone(&place.config(), &place.config_text())
             .unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(setup.config.providers.len(), 3);
-        assert!(setup.config.ledger.path.starts_with(parent.path()));
+        let ledger = setup.config.ledger.place.file().unwrap();
+        assert!(ledger.starts_with(parent.path()));
         let mode = fs::metadata(&wanted).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o700);
         assert!(place.shown_config().starts_with('\''));

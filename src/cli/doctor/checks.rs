@@ -44,7 +44,7 @@ pub fn clock(now: Micros) -> Finding {
 
 /// Who can read and change the files of the gateway.
 pub fn permissions(config: &Config) -> Vec<Finding> {
-    vec![
+    let mut found = vec![
         mode(
             &config.data_dir,
             "data directory",
@@ -73,9 +73,12 @@ pub fn permissions(config: &Config) -> Vec<Finding> {
             0o044,
             "chmod 600",
         ),
-        mode(&config.ledger.path, "ledger", 0o022, 0o044, "chmod 600"),
         mode(&config.capture_dir, "captures", 0o077, 0, "chmod 700"),
-    ]
+    ];
+    if let Some(file) = config.ledger.place.file() {
+        found.push(mode(file, "ledger", 0o022, 0o044, "chmod 600"));
+    }
+    found
 }
 
 /// Bits that must not be set, and bits that had better not be.
@@ -104,12 +107,10 @@ fn mode(path: &Path, what: &str, wrong: u32, doubtful: u32, advice: &str) -> Fin
 
 /// Room for the ledger.
 pub fn disk_space(config: &Config) -> Vec<Finding> {
-    let there = config
-        .ledger
-        .path
-        .ancestors()
-        .skip(1)
-        .find(|path| path.is_dir());
+    let Some(ledger) = config.ledger.place.file() else {
+        return Vec::new();
+    };
+    let there = ledger.ancestors().skip(1).find(|path| path.is_dir());
     let Some(directory) = there else {
         return Vec::new();
     };

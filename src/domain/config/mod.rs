@@ -5,12 +5,14 @@
 //! It does not open sockets, does not make files and does not know the catalog.
 
 mod fault;
+mod ledger;
 mod model;
 mod parse;
 pub mod reader;
 mod units;
 
 pub use fault::{Fault, Faults, MAX_FAULTS, echo, nearest};
+pub use ledger::LedgerPlace;
 pub use model::{
     Callers, CaptureBodies, CaptureRule, Config, ErrorBodies, Journal, Ledger, Limits,
     ListenAddress, Listener, ListenerTls, Log, LogFormat, Provider, Redaction, RedactionRule,

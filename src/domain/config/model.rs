@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::LedgerPlace;
 use crate::domain::catalog::HttpVersion;
 use crate::domain::record::LossPolicies;
 use crate::domain::redact::{RedactorBuilder, UserRule};
@@ -300,8 +301,8 @@ pub struct Limits {
 /// The ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ledger {
-    /// SQLite file.
-    pub path: PathBuf,
+    /// Where it is.
+    pub place: LedgerPlace,
 }
 
 /// The journal.

@@ -42,8 +42,8 @@ fn the_shortest_configuration_gets_every_default() {
     assert_eq!(config.workers, 4);
     assert_eq!(config.data_dir, Path::new("/etc/egret/egret-data"));
     assert_eq!(
-        config.ledger.path,
-        Path::new("/etc/egret/egret-data/ledger.db")
+        config.ledger.place,
+        Path::new("/etc/egret/egret-data/ledger.db").into()
     );
     assert_eq!(
         config.callers.file,
@@ -392,7 +392,10 @@ fn environment_variables_override_and_change_the_hash() {
     let after = read(CYBRID, &machine).unwrap();
     assert_eq!(after.timeouts.request, Duration::from_secs(9));
     assert_eq!(&*after.node, "blue");
-    assert_eq!(after.ledger.path, Path::new("/var/lib/egret/ledger.db"));
+    assert_eq!(
+        after.ledger.place,
+        Path::new("/var/lib/egret/ledger.db").into()
+    );
     assert_ne!(after.config_hash, before.config_hash);
     assert_eq!(after.config_hash.len(), 16);
     machine.variables.insert("EGRET_WORKERS", "many");

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use clap::{Args, ValueEnum};
 
 use super::{AuditError, Context, FilterArgs};
-use crate::adapters::ledger::{CallRow, Filter, Reader};
+use crate::adapters::ledger::{CallRow, Filter, LedgerPlace, Reader};
 use crate::app::own_calls::Tally;
 use crate::domain::own::OwnOperation;
 use lines::{FileLines, StreamLines};
@@ -144,7 +144,7 @@ trait Sink {
 /// # Errors
 /// [`AuditError`].
 pub async fn run(
-    ledger: &Path,
+    ledger: &LedgerPlace,
     args: &ExportArgs,
     context: &Context<'_>,
     out: &mut impl Write,
@@ -168,8 +168,8 @@ pub async fn run(
             let after = args.after.unwrap_or_default();
             check(&mut reader, after).await?;
             let mut sink = StreamLines::new(&mut *out, args.format);
-            let copy = Copy::new(&mut reader, &filter, after, false).await?;
-            return copy.run(&mut sink, context, tally, stop).await;
+            let export = Run::new(&mut reader, &filter, after, false).await?;
+            return export.run(&mut sink, context, tally, stop).await;
         }
         let fresh = State::new(
             args.format.as_str(),
@@ -180,13 +180,13 @@ pub async fn run(
         let filter = state.with_period(filter);
         let after = state.position;
         check(&mut reader, after).await?;
-        let copy = Copy::new(&mut reader, &filter, after, true).await?;
+        let export = Run::new(&mut reader, &filter, after, true).await?;
         if args.format == ExportFormat::Parquet {
             let mut sink = Parts::open(&args.output, state)?;
-            copy.run(&mut sink, context, tally, stop).await
+            export.run(&mut sink, context, tally, stop).await
         } else {
             let mut sink = FileLines::open(&args.output, args.format, state)?;
-            copy.run(&mut sink, context, tally, stop).await
+            export.run(&mut sink, context, tally, stop).await
         }
     };
     context.record(call, work).await
@@ -209,7 +209,7 @@ async fn check(reader: &mut Reader, after: Position) -> Result<(), AuditError> {
 }
 
 /// One run: what is between two places of the ledger.
-struct Copy<'a> {
+struct Run<'a> {
     reader: &'a mut Reader,
     filter: &'a Filter,
     at: Position,
@@ -220,7 +220,7 @@ struct Copy<'a> {
     calls: u64,
 }
 
-impl<'a> Copy<'a> {
+impl<'a> Run<'a> {
     async fn new(
         reader: &'a mut Reader,
         filter: &'a Filter,

@@ -8,6 +8,7 @@ use ::parquet::file::reader::{FileReader, SerializedFileReader};
 use clap::Parser;
 
 use super::*;
+use crate::adapters::ledger::row::COLUMNS;
 use crate::adapters::ledger::{RecordStore, SqliteStore, samples};
 use crate::app::own_calls::OwnCalls;
 use crate::domain::record::{Gateway, Pseudonym};
@@ -36,6 +37,10 @@ impl Place {
         self.dir.path().join(name)
     }
 
+    fn place(&self, name: &str) -> LedgerPlace {
+        self.path(name).as_path().into()
+    }
+
     async fn add(&self, calls: std::ops::Range<u64>) {
         let mut store = SqliteStore::open(&self.path("egret.db")).await.unwrap();
         let records: Vec<_> = calls.map(samples::plain).map(Box::new).collect();
@@ -46,7 +51,7 @@ impl Place {
     async fn try_run(&self, line: &str) -> Result<String, AuditError> {
         let own_calls = self.own_calls();
         let mut out = Vec::new();
-        let (ledger, args) = (self.path("egret.db"), self.parse(line));
+        let (ledger, args) = (self.place("egret.db"), self.parse(line));
         let never = std::future::pending();
         run(&ledger, &args, &context(&own_calls), &mut out, never).await?;
         Ok(String::from_utf8(out).unwrap())
@@ -82,10 +87,10 @@ impl Place {
                 false => Poll::Pending,
             }
         });
-        let mut reader = Reader::open(&self.path("egret.db")).await.unwrap();
-        let copy = Copy::new(&mut reader, &filter, Position::default(), to_file);
+        let mut reader = Reader::open(&self.place("egret.db")).await.unwrap();
+        let export = Run::new(&mut reader, &filter, Position::default(), to_file);
         let mut tally = Tally::default();
-        let done = copy
+        let done = export
             .await
             .unwrap()
             .run(&mut sink, &context(&own_calls), &mut tally, stop)
@@ -107,7 +112,7 @@ impl Place {
             version: "0".into(),
             config_hash: "h".into(),
         };
-        let (journal, readings) = (self.path("journal-cli"), self.path("readings.db"));
+        let (journal, readings) = (self.path("journal-cli"), self.place("readings.db"));
         OwnCalls::at(&journal, &readings, gateway)
     }
 
@@ -287,8 +292,6 @@ async fn parquet_columns_have_types_and_the_values_of_the_rows() {
     }
     assert_eq!(count, 2 * (COLUMNS.len() - 6), "all but the texts of times");
 }
-
-use crate::adapters::ledger::row::COLUMNS;
 
 #[tokio::test]
 async fn wrong_input_says_what_to_do() {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::files::Files;
 use super::{CallerName, Surroundings};
+use crate::domain::config::LedgerPlace;
 use crate::domain::config::model::{Callers, Journal, Ledger, Limits, Log, LogFormat, Timeouts};
 use crate::domain::config::reader::{DurationIn, IntegerIn, OneOf, Problem, SizeIn, Table, Text};
 use crate::domain::record::{LossPolicies, LossPolicy, OperationClass};
@@ -158,14 +159,15 @@ pub(super) fn read_limits(top: &Table<'_>) -> Limits {
 
 pub(super) fn read_ledger(top: &Table<'_>, files: &Files<'_>, data_dir: &Path) -> Ledger {
     let table = top.table("ledger");
+    let path = files.in_data_dir(
+        &table,
+        "path",
+        data_dir,
+        "ledger.db",
+        "SQLite file with one row per call.",
+    );
     Ledger {
-        path: files.in_data_dir(
-            &table,
-            "path",
-            data_dir,
-            "ledger.db",
-            "SQLite file with one row per call.",
-        ),
+        place: LedgerPlace::Sqlite(path),
     }
 }
 

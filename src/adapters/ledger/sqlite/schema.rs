@@ -4,11 +4,13 @@
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Connection, Executor};
+
+use crate::adapters::ledger::{LedgerError, LedgerPlace};
 
 /// Marks the file as an Egret ledger (`PRAGMA application_id`): "EGRT".
 pub const APPLICATION_ID: i64 = 0x4547_5254;
@@ -34,117 +36,6 @@ const WRITER_PRAGMAS: &str = "PRAGMA synchronous = FULL; PRAGMA foreign_keys = O
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
 
-/// Why a ledger cannot be opened, read or written.
-#[derive(Debug, thiserror::Error)]
-pub enum LedgerError {
-    /// There is no file.
-    #[error(
-        "there is no ledger at {path} yet: `egret serve` makes it with the first start; if it lies \
-         elsewhere, correct the path in the configuration"
-    )]
-    Missing {
-        /// Where it was looked for.
-        path: PathBuf,
-    },
-    /// The file is something else.
-    #[error("{path} is not an Egret ledger: name another file; this one was left as it is")]
-    NotALedger {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The file was made by a newer Egret.
-    #[error(
-        "the ledger {path} has schema {found}, this egret knows only up to {SCHEMA_VERSION}: use \
-         the newer egret that made it"
-    )]
-    Newer {
-        /// The file.
-        path: PathBuf,
-        /// Its schema.
-        found: i64,
-    },
-    /// The file was made by an older Egret and not yet migrated; only the writer migrates.
-    #[error(
-        "the ledger {path} has schema {found}, this egret reads {SCHEMA_VERSION}: start \
-         `egret serve` of this version once, it brings the ledger up to date"
-    )]
-    Older {
-        /// The file.
-        path: PathBuf,
-        /// Its schema.
-        found: i64,
-    },
-    /// SQLite's write-ahead log does not work where the file lies.
-    #[error(
-        "the ledger {path} cannot use a write-ahead log (journal mode {found:?}): put it on a \
-         local file system"
-    )]
-    NoWal {
-        /// The file.
-        path: PathBuf,
-        /// The mode that SQLite fell back to.
-        found: String,
-    },
-    /// The open file is no longer the one at its path.
-    #[error("the ledger {path} was moved, replaced or deleted while it was in use")]
-    Replaced {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The operating system refused.
-    #[error("cannot {doing} {path}: {source}")]
-    Io {
-        /// What was being done.
-        doing: &'static str,
-        /// To which file or directory.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// SQLite refused.
-    #[error("cannot {doing} the ledger {path}: {source}")]
-    Database {
-        /// What was being done.
-        doing: &'static str,
-        /// To which ledger.
-        path: PathBuf,
-        /// What SQLite said.
-        source: sqlx::Error,
-    },
-    /// The schema could not be brought up to date.
-    #[error("cannot bring the ledger {path} to schema {SCHEMA_VERSION}: {source}")]
-    Migration {
-        /// The file.
-        path: PathBuf,
-        /// What went wrong.
-        source: sqlx::migrate::MigrateError,
-    },
-}
-
-impl LedgerError {
-    /// Wraps an error of SQLite; a file that is no database at all gets its own answer.
-    pub(crate) fn database(path: &Path, doing: &'static str, source: sqlx::Error) -> Self {
-        // SQLITE_NOTADB
-        let code = source.as_database_error().and_then(|error| error.code());
-        if code.as_deref() == Some("26") {
-            return Self::NotALedger { path: path.into() };
-        }
-        Self::Database {
-            doing,
-            path: path.into(),
-            source,
-        }
-    }
-
-    fn io(path: &Path, doing: &'static str, source: io::Error) -> Self {
-        Self::Io {
-            doing,
-            path: path.into(),
-            source,
-        }
-    }
-}
-
 /// What the header and the schema of a file say it is.
 enum Kind {
     Fresh,
@@ -159,14 +50,19 @@ enum Kind {
 /// [`LedgerError`]. A file that is refused is left as it was.
 pub async fn open_writer(path: &Path) -> Result<SqliteConnection, LedgerError> {
     create_file(path)?;
-    let failed = |doing| move |source| LedgerError::database(path, doing, source);
+    let place = LedgerPlace::from(path);
+    let failed = |doing| {
+        let place = &place;
+        move |source| LedgerError::database(place, doing, source)
+    };
     let mut conn = connect(path, false).await?;
     match identify(&mut conn).await.map_err(failed("open"))? {
-        Kind::Foreign => return Err(LedgerError::NotALedger { path: path.into() }),
+        Kind::Foreign => return Err(LedgerError::NotALedger { place }),
         Kind::Ledger { version } if version > SCHEMA_VERSION => {
             return Err(LedgerError::Newer {
-                path: path.into(),
+                place,
                 found: version,
+                known: SCHEMA_VERSION,
             });
         }
         Kind::Fresh | Kind::Ledger { .. } => {}
@@ -186,7 +82,8 @@ pub async fn open_writer(path: &Path) -> Result<SqliteConnection, LedgerError> {
         .run_direct(None, &mut conn, false)
         .await
         .map_err(|source| LedgerError::Migration {
-            path: path.into(),
+            place,
+            known: SCHEMA_VERSION,
             source,
         })?;
     Ok(conn)
@@ -197,9 +94,10 @@ pub async fn open_writer(path: &Path) -> Result<SqliteConnection, LedgerError> {
 /// # Errors
 /// [`LedgerError`].
 pub async fn open_reader(path: &Path) -> Result<SqliteConnection, LedgerError> {
+    let place = LedgerPlace::from(path);
     match fs::metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Err(LedgerError::Missing { path: path.into() });
+            return Err(LedgerError::Missing { place });
         }
         Err(error) => return Err(LedgerError::io(path, "read", error)),
         Ok(_) => {}
@@ -207,20 +105,22 @@ pub async fn open_reader(path: &Path) -> Result<SqliteConnection, LedgerError> {
     let mut conn = connect(path, true).await?;
     let kind = identify(&mut conn)
         .await
-        .map_err(|source| LedgerError::database(path, "read", source))?;
+        .map_err(|source| LedgerError::database(&place, "read", source))?;
     match kind {
         Kind::Ledger { version } if version > SCHEMA_VERSION => Err(LedgerError::Newer {
-            path: path.into(),
+            place,
             found: version,
+            known: SCHEMA_VERSION,
         }),
         Kind::Ledger { version } if version < SCHEMA_VERSION => Err(LedgerError::Older {
-            path: path.into(),
+            place,
             found: version,
+            known: SCHEMA_VERSION,
         }),
         Kind::Ledger { .. } => Ok(conn),
         // An empty file: the writer has created it and not come further.
-        Kind::Fresh => Err(LedgerError::Missing { path: path.into() }),
-        Kind::Foreign => Err(LedgerError::NotALedger { path: path.into() }),
+        Kind::Fresh => Err(LedgerError::Missing { place }),
+        Kind::Foreign => Err(LedgerError::NotALedger { place }),
     }
 }
 
@@ -234,7 +134,7 @@ async fn connect(path: &Path, read_only: bool) -> Result<SqliteConnection, Ledge
         .disable_statement_logging();
     SqliteConnection::connect_with(&options)
         .await
-        .map_err(|source| LedgerError::database(path, "open", source))
+        .map_err(|source| LedgerError::database(&path.into(), "open", source))
 }
 
 async fn identify(conn: &mut SqliteConnection) -> Result<Kind, sqlx::Error> {

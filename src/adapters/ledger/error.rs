@@ -1,0 +1,141 @@
+//! What can go wrong with a ledger.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::place::LedgerPlace;
+
+/// Why a ledger cannot be opened, read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// There is nothing yet.
+    #[error(
+        "there is no ledger at {place} yet: `egret serve` makes it with the first start; if it lies \
+         elsewhere, correct the configuration"
+    )]
+    Missing {
+        /// Where it was looked for.
+        place: LedgerPlace,
+    },
+    /// There is something else.
+    #[error("{place} is not an Egret ledger: name another one; this one was left as it is")]
+    NotALedger {
+        /// Where.
+        place: LedgerPlace,
+    },
+    /// It was made by a newer Egret.
+    #[error(
+        "the ledger {place} has schema {found}, this egret knows only up to {known}: use the newer \
+         egret that made it"
+    )]
+    Newer {
+        /// Which ledger.
+        place: LedgerPlace,
+        /// Its schema.
+        found: i64,
+        /// The last schema that this program knows.
+        known: i64,
+    },
+    /// It was made by an older Egret and not yet migrated; only the writer migrates.
+    #[error(
+        "the ledger {place} has schema {found}, this egret reads {known}: start `egret serve` of \
+         this version once, it brings the ledger up to date"
+    )]
+    Older {
+        /// Which ledger.
+        place: LedgerPlace,
+        /// Its schema.
+        found: i64,
+        /// The schema that this program reads.
+        known: i64,
+    },
+    /// SQLite's write-ahead log does not work where the file lies.
+    #[error(
+        "the ledger {path} cannot use a write-ahead log (journal mode {found:?}): put it on a \
+         local file system"
+    )]
+    NoWal {
+        /// The file.
+        path: PathBuf,
+        /// The mode that SQLite fell back to.
+        found: String,
+    },
+    /// The open file is no longer the one at its path.
+    #[error("the ledger {path} was moved, replaced or deleted while it was in use")]
+    Replaced {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The operating system refused.
+    #[error("cannot {doing} {path}: {source}")]
+    Io {
+        /// What was being done.
+        doing: &'static str,
+        /// To which file or directory.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The database refused.
+    #[error("cannot {doing} the ledger {place}: {}", Said(.source))]
+    Database {
+        /// What was being done.
+        doing: &'static str,
+        /// To which ledger.
+        place: LedgerPlace,
+        /// What the database said.
+        source: sqlx::Error,
+    },
+    /// The schema could not be brought up to date.
+    #[error("cannot bring the ledger {place} to schema {known}: {source}")]
+    Migration {
+        /// Which ledger.
+        place: LedgerPlace,
+        /// The schema of this program.
+        known: i64,
+        /// What went wrong.
+        source: sqlx::migrate::MigrateError,
+    },
+}
+
+/// SQLite's code for a file that is no database.
+const SQLITE_NOTADB: &str = "26";
+
+impl LedgerError {
+    /// Wraps an error of a database; a file that is no database at all gets its own answer.
+    pub(super) fn database(place: &LedgerPlace, doing: &'static str, source: sqlx::Error) -> Self {
+        let place = place.clone();
+        let code = source.as_database_error().and_then(|error| error.code());
+        let is_file = matches!(place, LedgerPlace::Sqlite(_));
+        if is_file && code.as_deref() == Some(SQLITE_NOTADB) {
+            return Self::NotALedger { place };
+        }
+        Self::Database {
+            doing,
+            place,
+            source,
+        }
+    }
+
+    pub(super) fn io(path: &Path, doing: &'static str, source: io::Error) -> Self {
+        Self::Io {
+            doing,
+            path: path.into(),
+            source,
+        }
+    }
+}
+
+/// What a database said. Its message alone: what it adds in other fields may quote a row.
+struct Said<'a>(&'a sqlx::Error);
+
+impl fmt::Display for Said<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            // Such an error may quote the address with its password.
+            sqlx::Error::Configuration(_) => f.write_str("its address cannot be understood"),
+            other => other.fmt(f),
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Where a ledger is.
+
+pub use crate::domain::config::LedgerPlace;

@@ -1,0 +1,154 @@
+//! Questions and answers that do not care which database they go to.
+//!
+//! SQLite and Postgres both understand `$1` for the first bound value and nearly all else that the
+//! reader says, so a question is built once. What differs is in the schema: the view `calls` has
+//! the same columns in both.
+
+use std::fmt::Display;
+
+use sqlx::postgres::{PgArguments, PgConnection, PgRow};
+use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
+use sqlx::{Arguments, AssertSqlSafe, Row as _};
+
+/// A value that is bound to a question.
+#[derive(Clone, Debug)]
+pub(super) enum Bound {
+    Integer(i64),
+    Text(String),
+    Bytes(Vec<u8>),
+}
+
+impl From<i64> for Bound {
+    fn from(number: i64) -> Self {
+        Self::Integer(number)
+    }
+}
+
+impl From<&str> for Bound {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<String> for Bound {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<Vec<u8>> for Bound {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::Bytes(bytes)
+    }
+}
+
+/// The text of a question and the values bound to it. Texts are the program's own; what comes from
+/// outside is bound.
+#[derive(Debug)]
+pub(super) struct Sql {
+    text: String,
+    values: Vec<Bound>,
+}
+
+impl From<&str> for Sql {
+    fn from(text: &str) -> Self {
+        Self::new(text)
+    }
+}
+
+impl Sql {
+    pub(super) fn new(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            values: Vec::new(),
+        }
+    }
+
+    pub(super) fn push(&mut self, text: impl Display) -> &mut Self {
+        use std::fmt::Write as _;
+        // Writing to a String cannot fail.
+        let _ = write!(self.text, "{text}");
+        self
+    }
+
+    pub(super) fn push_bind(&mut self, value: impl Into<Bound>) -> &mut Self {
+        self.values.push(value.into());
+        let number = self.values.len();
+        self.push('$').push(number)
+    }
+}
+
+/// A connection for reading.
+pub(super) enum Connection {
+    Sqlite(SqliteConnection),
+    Postgres(Box<PgConnection>),
+}
+
+impl Connection {
+    pub(super) async fn fetch_all(&mut self, sql: Sql) -> Result<Vec<Row>, sqlx::Error> {
+        let Sql { text, values } = sql;
+        match self {
+            Self::Sqlite(conn) => {
+                let mut bound = SqliteArguments::default();
+                for value in values {
+                    add(&mut bound, value)?;
+                }
+                let query = sqlx::query_with(AssertSqlSafe(text), bound);
+                let rows = query.fetch_all(conn).await?;
+                Ok(rows.into_iter().map(Row::Sqlite).collect())
+            }
+            Self::Postgres(conn) => {
+                let mut bound = PgArguments::default();
+                for value in values {
+                    add(&mut bound, value)?;
+                }
+                let query = sqlx::query_with(AssertSqlSafe(text), bound);
+                let rows = query.fetch_all(&mut **conn).await?;
+                Ok(rows.into_iter().map(Row::Postgres).collect())
+            }
+        }
+    }
+}
+
+fn add<A: Arguments>(bound: &mut A, value: Bound) -> Result<(), sqlx::Error>
+where
+    for<'q> i64: sqlx::Encode<'q, A::Database> + sqlx::Type<A::Database>,
+    for<'q> String: sqlx::Encode<'q, A::Database> + sqlx::Type<A::Database>,
+    for<'q> Vec<u8>: sqlx::Encode<'q, A::Database> + sqlx::Type<A::Database>,
+{
+    match value {
+        Bound::Integer(number) => bound.add(number),
+        Bound::Text(text) => bound.add(text),
+        Bound::Bytes(bytes) => bound.add(bytes),
+    }
+    .map_err(sqlx::Error::Encode)
+}
+
+/// One row of an answer; columns are named by their place.
+pub(super) enum Row {
+    Sqlite(SqliteRow),
+    Postgres(PgRow),
+}
+
+impl Row {
+    pub(super) fn integer(&self, at: usize) -> Result<Option<i64>, sqlx::Error> {
+        match self {
+            Self::Sqlite(row) => row.try_get(at),
+            Self::Postgres(row) => row.try_get(at),
+        }
+    }
+
+    pub(super) fn bytes(&self, at: usize) -> Result<Option<Vec<u8>>, sqlx::Error> {
+        match self {
+            Self::Sqlite(row) => row.try_get(at),
+            Self::Postgres(row) => row.try_get(at),
+        }
+    }
+
+    pub(super) fn text(&self, at: usize) -> Result<Option<String>, sqlx::Error> {
+        match self {
+            Self::Sqlite(row) => row.try_get(at),
+            Self::Postgres(row) => row.try_get(at),
+        }
+    }
+}

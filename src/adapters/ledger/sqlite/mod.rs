@@ -1,0 +1,6 @@
+//! The ledger in a SQLite file: the embedded default.
+
+pub mod schema;
+pub mod store;
+
+pub use store::SqliteStore;
