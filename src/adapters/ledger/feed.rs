@@ -97,19 +97,24 @@ impl LedgerFeed {
     /// # Errors
     /// The operating system could not start a thread or a runtime in it.
     pub fn start(source: impl Source, store: impl RecordStore) -> io::Result<Self> {
-        Self::start_at(true, source, store)
+        Self::start_at(Begin::Done, source, store)
     }
 
     /// Starts the thread although nobody knows yet where the ledger stands: `source` goes there
-    /// once the ledger can be asked.
+    /// once the ledger can be asked. `first_new` is the first event that this process may have
+    /// written: a ledger that knows more than is before it has seen events that are lost.
     ///
     /// # Errors
     /// As [`LedgerFeed::start`].
-    pub fn start_away(source: impl Source, store: impl RecordStore) -> io::Result<Self> {
-        Self::start_at(false, source, store)
+    pub fn start_away(
+        source: impl Source,
+        store: impl RecordStore,
+        first_new: u64,
+    ) -> io::Result<Self> {
+        Self::start_at(Begin::Asking { first_new }, source, store)
     }
 
-    fn start_at(begun: bool, source: impl Source, store: impl RecordStore) -> io::Result<Self> {
+    fn start_at(begin: Begin, source: impl Source, store: impl RecordStore) -> io::Result<Self> {
         let shared = Arc::new(Shared {
             next_seq: AtomicU64::new(0),
             written: AtomicU64::new(0),
@@ -128,7 +133,7 @@ impl LedgerFeed {
             shared: Arc::clone(&shared),
             source,
             store,
-            begun,
+            begin,
             pending: None,
         };
         thread::Builder::new()
@@ -186,10 +191,18 @@ struct Feeder<S, R> {
     shared: Arc<Shared>,
     source: S,
     store: R,
-    /// The source is where the ledger stands.
-    begun: bool,
+    begin: Begin,
     /// Read and not yet known to be written.
     pending: Option<Batch>,
+}
+
+/// Whether the source is where the ledger stands.
+#[derive(Clone, Copy)]
+enum Begin {
+    /// It is.
+    Done,
+    /// The ledger has to be asked first.
+    Asking { first_new: u64 },
 }
 
 /// What a look at the journal brought.
@@ -251,8 +264,8 @@ impl<S: Source, R: RecordStore> Feeder<S, R> {
 
     /// Drains one batch.
     async fn turn(&mut self) -> Result<Turn, String> {
-        if !self.begun {
-            self.begin().await?;
+        if let Begin::Asking { first_new } = self.begin {
+            self.begin(first_new).await?;
         }
         let batch = match self.pending.take() {
             Some(batch) => batch,
@@ -284,16 +297,25 @@ impl<S: Source, R: RecordStore> Feeder<S, R> {
         })
     }
 
-    /// Asks the ledger where it stands.
-    async fn begin(&mut self) -> Result<(), String> {
+    /// Asks the ledger where it stands, and goes there.
+    async fn begin(&mut self, first_new: u64) -> Result<(), String> {
         let cursors = self.store.cursors().await;
         let journal = self.source.journal();
         let known = cursors
             .map_err(|error| error.to_string())?
             .into_iter()
             .find(|cursor| cursor.journal == journal);
+        // Their numbers were given again, since nobody knew. A start that can ask goes beyond them.
+        if let Some(known) = known.filter(|known| known.done_to > first_new) {
+            return Err(format!(
+                "the ledger has events up to {} of this journal, which had lost those from \
+                 {first_new} on: restart the gateway while the ledger answers, then `egret audit \
+                 rebuild` into an empty database",
+                known.done_to
+            ));
+        }
         self.source.seek(known).map_err(|error| error.to_string())?;
-        self.begun = true;
+        self.begin = Begin::Done;
         Ok(())
     }
 

@@ -79,10 +79,21 @@ enum Fate {
 }
 
 /// A ledger in memory that fails as told, then works.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 struct Memory {
     rows: Arc<Mutex<BTreeMap<CallId, usize>>>,
     fates: Arc<Mutex<VecDeque<Fate>>>,
+    cursors: Arc<Mutex<Result<Vec<Cursor>, &'static str>>>,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self {
+            rows: Arc::default(),
+            fates: Arc::default(),
+            cursors: Arc::new(Mutex::new(Ok(Vec::new()))),
+        }
+    }
 }
 
 impl RecordStore for Memory {
@@ -109,7 +120,7 @@ impl RecordStore for Memory {
     }
 
     async fn cursors(&mut self) -> Result<Vec<Cursor>, Self::Error> {
-        Ok(Vec::new())
+        self.cursors.lock().clone()
     }
 }
 
@@ -183,6 +194,40 @@ fn a_shutdown_that_cannot_finish_says_where_the_ledger_stands() {
     let feed = LedgerFeed::start(source, memory).unwrap();
     wait_until("a failure", || feed.stats().failing);
     assert_eq!(feed.shutdown(Duration::from_millis(50)), Err(Undrained(0)));
+}
+
+fn at(event: u64) -> Cursor {
+    Cursor {
+        journal: JOURNAL,
+        resume_at: event,
+        done_to: event,
+    }
+}
+
+#[test]
+fn a_ledger_that_was_away_is_asked_where_it_stands() {
+    let memory = Memory::default();
+    *memory.cursors.lock() = Err("away");
+    let source = Calls::default();
+    source.end.store(10, Ordering::SeqCst);
+    let feed = LedgerFeed::start_away(source, memory.clone(), 8).unwrap();
+    wait_until("a failure", || feed.stats().failing);
+    *memory.cursors.lock() = Ok(vec![at(4)]);
+    feed.shutdown(LONG).unwrap();
+    let rows: Vec<_> = memory.rows.lock().keys().copied().collect();
+    assert_eq!(rows, (4..10).map(samples::id).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_ledger_that_knows_events_which_were_lost_is_not_fed_others_of_their_numbers() {
+    let memory = Memory::default();
+    *memory.cursors.lock() = Ok(vec![at(9)]);
+    let source = Calls::default();
+    source.end.store(10, Ordering::SeqCst);
+    let feed = LedgerFeed::start_away(source, memory.clone(), 8).unwrap();
+    wait_until("a failure", || feed.stats().failing);
+    assert!(feed.shutdown(Duration::from_millis(50)).is_err());
+    assert!(memory.rows.lock().is_empty());
 }
 
 fn start(path: &Path) -> (Calls, LedgerFeed) {

@@ -19,7 +19,7 @@ pub use args::{
 pub use moment::{Moment, NotAMoment};
 
 use crate::adapters::key_file::KeyError;
-use crate::adapters::ledger::{LedgerError, LedgerPlace, Order, Page, Reader, Shown};
+use crate::adapters::ledger::{LedgerError, LedgerPlace, Order, Page, Reader, Shown, Store};
 use crate::domain::record::Pseudonym;
 use crate::types::Micros;
 use render::Rows;
@@ -96,6 +96,7 @@ pub async fn run(
         AuditCommand::Tail(args) => run_tail(ledger, args, context, out, stop).await,
         AuditCommand::Stats(args) => run_stats(ledger, args, context, out).await,
         AuditCommand::Rebuild(args) => rebuild::run(ledger, args, context, out).await,
+        AuditCommand::Migrate => run_migrate(ledger, out).await,
     };
     match done.and_then(|()| Ok(out.flush()?)) {
         Err(AuditError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -230,6 +231,16 @@ pub async fn run_stats(
     }
     let stats = Reader::open(ledger).await?.stats(&filter).await?;
     render::stats(out, args.format, context.colour, &stats)?;
+    Ok(())
+}
+
+/// Makes the ledger or brings it up to date.
+///
+/// # Errors
+/// [`AuditError`].
+pub async fn run_migrate(ledger: &LedgerPlace, out: &mut impl Write) -> Result<(), AuditError> {
+    Store::open(ledger).await?;
+    writeln!(out, "the ledger {ledger} is up to date")?;
     Ok(())
 }
 
