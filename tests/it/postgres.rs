@@ -114,8 +114,8 @@ fn postgres_restarted_in_the_middle_of_batches_loses_and_doubles_nothing() {
     let cut = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
         WHERE application_name = 'egret' AND state <> 'idle'";
     let mut answered = BTreeSet::new();
+    let stop = AtomicBool::new(false);
     thread::scope(|scope| {
-        let stop = AtomicBool::new(false);
         let second = scope.spawn(|| {
             under_load(&other, |_| {
                 until("the end of the first load", || stop.load(Ordering::SeqCst));
