@@ -2,7 +2,9 @@
 //!
 //! `cargo bench --bench ledger`. First a steady load goes through the journal, and the CPU time of
 //! the ledger's two threads and the bytes written are told per row (`EGRET_BENCH_ROWS_PER_SECOND`, default
-//! 15,000; `EGRET_BENCH_ROWS`, default 150,000; `EGRET_BENCH_TOKENS`, default 64). Then come the timings of single steps. The rows
+//! 15,000; `EGRET_BENCH_ROWS`, default 150,000; `EGRET_BENCH_TOKENS`, default 64). Then comes how fast
+//! SQLite and Postgres, a throw-away server, are drained into (`EGRET_BENCH_DRAIN_ROWS`, default
+//! 200,000), then the timings of single steps. The rows
 //! are on disk (write-ahead log, `synchronous=FULL`) when a write returns, so the small batches
 //! show the disk as much as the program.
 #![allow(
@@ -30,12 +32,25 @@ use egret::types::{
     CallId, Decision, Effect, Environment, Micros, Outcome, PiiClass, TokenType, TraceId,
 };
 
+mod drain;
+#[allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "made for tests"
+)]
+#[path = "../tests/it/harness/postgres.rs"]
+mod postgres;
+
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() {
     if let Err(error) = steady_load() {
         eprintln!("the steady load could not be measured: {error}");
+    }
+    if let Err(error) = drain::measure() {
+        eprintln!("the draining could not be measured: {error}");
     }
     divan::main();
 }

@@ -22,6 +22,12 @@ test)
     if command -v python3 >/dev/null 2>&1 && ! python3 -c 'import ensurepip' >/dev/null 2>&1; then
         missing="$missing python3-venv"
     fi
+    # The tests start servers of their own. Debian keeps them out of the path.
+    if [ -z "${EGRET_TEST_POSTGRES_URL:-}" ] && ! command -v initdb >/dev/null 2>&1 &&
+        ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then
+        missing="$missing postgresql"
+    fi
+    need setpriv util-linux
     ;;
 *)
     echo "usage: need.sh build|test" >&2

@@ -281,9 +281,11 @@ impl Running {
             &identity,
             |id| known(id).map_or(0, |cursor| cursor.done_to),
         )?);
+        // The last so far is the start itself.
+        let first_new = journal.state().next_seq.saturating_sub(1);
         let mut reader = journal.reader();
         let feed = if is_away {
-            LedgerFeed::start_away(reader, store)
+            LedgerFeed::start_away(reader, store, first_new)
         } else {
             reader.seek(known(journal.id()))?;
             LedgerFeed::start(reader, store)

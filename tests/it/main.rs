@@ -22,6 +22,7 @@ mod headers;
 mod house;
 mod lifecycle;
 mod outcomes;
+mod postgres;
 mod protocols;
 mod readings;
 mod redaction;

@@ -42,7 +42,7 @@ pub enum LedgerError {
     /// It was made by an older Egret and not yet migrated; only the writer migrates.
     #[error(
         "the ledger {place} has schema {found}, this egret reads {known}: start `egret serve` of \
-         this version once, it brings the ledger up to date"
+         this version once, or say `egret audit migrate`"
     )]
     Older {
         /// Which ledger.

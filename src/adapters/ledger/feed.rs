@@ -103,12 +103,17 @@ impl LedgerFeed {
     }
 
     /// Starts the thread although nobody knows yet where the ledger stands: `source` goes there
-    /// once the ledger can be asked.
+    /// once the ledger can be asked. `first_new` is the first event that this process may have
+    /// written: a ledger that knows more than is before it has seen events that are lost.
     ///
     /// # Errors
     /// As [`LedgerFeed::start`].
-    pub fn start_away(source: impl Source, store: impl RecordStore) -> io::Result<Self> {
-        Self::start_at(Standing::Unknown, source, store)
+    pub fn start_away(
+        source: impl Source,
+        store: impl RecordStore,
+        first_new: u64,
+    ) -> io::Result<Self> {
+        Self::start_at(Standing::Unknown { first_new }, source, store)
     }
 
     fn start_at(
@@ -201,8 +206,9 @@ struct Feeder<S, R> {
 enum Standing {
     /// It has not been asked; the source is where it stood when the feed was made.
     Unasked,
-    /// It has not been asked, nor has anybody else: the source is nowhere.
-    Unknown,
+    /// It has not been asked, nor has anybody else: the source is nowhere. The events from this
+    /// number on are of this process.
+    Unknown { first_new: u64 },
     /// There, as it said itself.
     Sure(Option<Cursor>),
     /// It was there before something failed.
@@ -304,7 +310,7 @@ impl<S: Source, R: RecordStore> Feeder<S, R> {
     async fn ask_ledger(&mut self) -> Result<(), String> {
         let before = match self.standing {
             Standing::Sure(_) => return Ok(()),
-            Standing::Unasked | Standing::Unknown => None,
+            Standing::Unasked | Standing::Unknown { .. } => None,
             Standing::Doubtful(cursor) => Some(cursor),
         };
         let journal = self.source.journal();
@@ -314,7 +320,17 @@ impl<S: Source, R: RecordStore> Feeder<S, R> {
             .await
             .map_err(|error| error.to_string())?;
         let found = cursors.into_iter().find(|cursor| cursor.journal == journal);
-        if matches!(self.standing, Standing::Unknown) {
+        if let Standing::Unknown { first_new } = self.standing {
+            // Their numbers were given again, since nobody knew. A start that can ask goes beyond
+            // them.
+            if let Some(found) = found.filter(|found| found.done_to > first_new) {
+                return Err(format!(
+                    "the ledger has events up to {} of this journal, which had lost those from \
+                     {first_new} on: restart the gateway while the ledger answers, then `egret \
+                     audit rebuild` into an empty database",
+                    found.done_to
+                ));
+            }
             self.source.seek(found).map_err(|error| error.to_string())?;
         }
         if let Some(before) = before.filter(|before| *before != found) {

@@ -84,6 +84,8 @@ struct Memory {
     rows: Arc<Mutex<BTreeMap<CallId, usize>>>,
     cursor: Arc<Mutex<Option<Cursor>>>,
     fates: Arc<Mutex<VecDeque<Fate>>>,
+    /// Why it cannot be asked.
+    away: Arc<Mutex<Option<&'static str>>>,
 }
 
 impl RecordStore for Memory {
@@ -111,6 +113,9 @@ impl RecordStore for Memory {
     }
 
     async fn cursors(&mut self) -> Result<Vec<Cursor>, Self::Error> {
+        if let Some(why) = *self.away.lock() {
+            return Err(why);
+        }
         Ok(self.cursor.lock().iter().copied().collect())
     }
 }
@@ -186,6 +191,41 @@ fn a_shutdown_that_cannot_finish_says_where_the_ledger_stands() {
     let feed = LedgerFeed::start(source, memory).unwrap();
     wait_until("a failure", || feed.stats().failing);
     assert_eq!(feed.shutdown(Duration::from_millis(50)), Err(Undrained(0)));
+}
+
+fn at(event: u64) -> Cursor {
+    Cursor {
+        journal: JOURNAL,
+        resume_at: event,
+        done_to: event,
+    }
+}
+
+#[test]
+fn a_ledger_that_was_away_is_asked_where_it_stands() {
+    let memory = Memory::default();
+    *memory.away.lock() = Some("away");
+    let source = Calls::default();
+    source.end.store(10, Ordering::SeqCst);
+    let feed = LedgerFeed::start_away(source, memory.clone(), 8).unwrap();
+    wait_until("a failure", || feed.stats().failing);
+    *memory.cursor.lock() = Some(at(4));
+    *memory.away.lock() = None;
+    feed.shutdown(LONG).unwrap();
+    let rows: Vec<_> = memory.rows.lock().keys().copied().collect();
+    assert_eq!(rows, (4..10).map(samples::id).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_ledger_that_knows_events_which_were_lost_is_not_fed_others_of_their_numbers() {
+    let memory = Memory::default();
+    *memory.cursor.lock() = Some(at(9));
+    let source = Calls::default();
+    source.end.store(10, Ordering::SeqCst);
+    let feed = LedgerFeed::start_away(source, memory.clone(), 8).unwrap();
+    wait_until("a failure", || feed.stats().failing);
+    assert!(feed.shutdown(Duration::from_millis(50)).is_err());
+    assert!(memory.rows.lock().is_empty());
 }
 
 fn start(path: &Path) -> (Calls, LedgerFeed) {

@@ -47,6 +47,9 @@ pub enum AuditCommand {
     /// Make the ledger anew from the journal, with the gateway stopped
     #[command(after_help = REBUILD_EXAMPLES)]
     Rebuild(RebuildArgs),
+    /// Make the ledger, or bring it up to date
+    #[command(after_help = MIGRATE_EXAMPLES)]
+    Migrate,
 }
 
 /// What to rebuild.
@@ -63,6 +66,14 @@ The old ledger is kept beside the new one, with .before-rebuild after its name.
 
 Examples:
       egret audit rebuild";
+
+const MIGRATE_EXAMPLES: &str = "\
+`egret serve` does this with its start where it may. Gateways that share a ledger in Postgres should
+not be its owner: then its owner says this once for each new version, and grants them the role
+egret_writer, and auditors egret_auditor.
+
+Examples:
+      EGRET_LEDGER_URL=postgres://owner@db/egret egret audit migrate";
 
 const QUERY_EXAMPLES: &str = "\
 Examples:

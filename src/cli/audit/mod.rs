@@ -22,7 +22,9 @@ pub use moment::{Moment, NotAMoment};
 pub use report::{ReportArgs, ReportError, ReportFormat};
 
 use crate::adapters::key_file::KeyError;
-use crate::adapters::ledger::{CallRow, LedgerError, LedgerPlace, Order, Page, Reader, Shown};
+use crate::adapters::ledger::{
+    CallRow, LedgerError, LedgerPlace, Order, Page, Reader, Shown, Store,
+};
 use crate::app::own_calls::{CommandError, Drained, OwnCallError, OwnCalls, Tally};
 use crate::domain::own::{OwnCall, OwnOperation};
 use crate::domain::record::Pseudonym;
@@ -152,6 +154,7 @@ pub async fn run(
         AuditCommand::Report(args) => report::run(ledger, args, context, out).await,
         AuditCommand::Export(args) => export::run(ledger, args, context, out, stop).await,
         AuditCommand::Rebuild(args) => rebuild::run(ledger, args, context, out).await,
+        AuditCommand::Migrate => run_migrate(ledger, out).await,
     };
     match done.and_then(|()| Ok(out.flush()?)) {
         Err(AuditError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -335,6 +338,16 @@ pub async fn run_stats(
         Ok(out.flush()?)
     };
     context.record(call, work).await
+}
+
+/// Makes the ledger or brings it up to date.
+///
+/// # Errors
+/// [`AuditError`].
+pub async fn run_migrate(ledger: &LedgerPlace, out: &mut impl Write) -> Result<(), AuditError> {
+    Store::open(ledger).await?;
+    writeln!(out, "the ledger {ledger} is up to date")?;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -13,6 +13,8 @@ use std::time::Duration;
 use x509_parser::pem::Pem;
 
 use super::Finding;
+use crate::adapters::ledger::postgres::schema::may_change;
+use crate::adapters::ledger::{LedgerError, LedgerPlace};
 use crate::domain::config::Config;
 use crate::types::Micros;
 
@@ -103,6 +105,34 @@ fn mode(path: &Path, what: &str, wrong: u32, doubtful: u32, advice: &str) -> Fin
     } else {
         Finding::good(found)
     }
+}
+
+/// Whether a database that others keep answers, and what it lets the gateway do.
+pub fn database(config: &Config) -> io::Result<Vec<Finding>> {
+    let LedgerPlace::Postgres(place) = &config.ledger.place else {
+        return Ok(Vec::new());
+    };
+    let shown = &config.ledger.place;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    Ok(vec![match runtime.block_on(may_change(place)) {
+        Ok(false) => Finding::good(format!(
+            "ledger: {shown} answers; its rows cannot be changed"
+        )),
+        Ok(true) => Finding::warning(
+            format!("ledger: {shown} answers, to a user who could change its rows"),
+            "use a login of its own for the gateway, with the role egret_writer and no other",
+        ),
+        Err(error @ LedgerError::Missing { .. }) => Finding::warning(
+            format!("ledger: {error}"),
+            "if the gateway may not make it, let the database's owner say `egret audit migrate`",
+        ),
+        Err(error) => Finding::failed(
+            format!("ledger: {error}"),
+            "calls go on while the journal has room; correct the address, the password or the server",
+        ),
+    }])
 }
 
 /// Room for the ledger.

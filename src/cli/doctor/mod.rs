@@ -26,7 +26,7 @@ Ends with 1 if something failed; warnings alone end with 0.")]
 pub struct DoctorArgs {
     #[command(flatten)]
     config: ConfigArgs,
-    /// Do not resolve the names of the banks' servers.
+    /// Do not resolve the names of the banks' servers, nor ask the ledger's database.
     #[arg(long)]
     offline: bool,
     /// Do not run the self-test.
@@ -90,6 +90,9 @@ pub fn run(args: &DoctorArgs, out: &mut impl Write) -> Outcome {
             report.add(out, vec![Finding::good(format!("configuration {shown}"))])?;
             report.add(out, checks::permissions(config))?;
             report.add(out, checks::disk_space(config))?;
+            if !args.offline {
+                report.add(out, checks::database(config)?)?;
+            }
             report.add(out, checks::certificates(config, clock::now()))?;
             if !args.offline {
                 report.add(out, checks::names(config))?;

@@ -474,3 +474,38 @@ fn certificates_are_mapped_to_callers() {
         "egret.toml:3:7: callers.certificates.x: not the name of a caller",
     );
 }
+
+#[test]
+fn a_ledger_is_in_one_place_and_its_password_in_no_fault_and_no_hash() {
+    let url = "postgres://egret:hunter2@db/egret";
+    let text = |ledger: &str| format!("{CYBRID}[ledger]\n{ledger}\n");
+    let config = read(&text(&format!("url = \"{url}\"")), &Machine::default()).unwrap();
+    assert_eq!(config.ledger.place.to_string(), "postgres://egret@db/egret");
+    assert!(!format!("{config:?}").contains("hunter2"));
+    let other = text("url = \"postgres://egret:hunter3@db/egret\"");
+    let other = read(&other, &Machine::default()).unwrap();
+    assert_eq!(other.config_hash, config.config_hash);
+    assert_ne!(other.ledger, config.ledger);
+    for (ledger, start) in [
+        (
+            format!("path = \"a.db\"\nurl = \"{url}\""),
+            "egret.toml:3: ledger.path: path and url are both written",
+        ),
+        (
+            "password_file = \"p\"".to_owned(),
+            "egret.toml:3: ledger.password_file: there is no url",
+        ),
+        (
+            "url = \"mysql://egret:hunter2@db/egret\"".to_owned(),
+            "egret.toml:3: ledger.url: not an address of Postgres",
+        ),
+    ] {
+        let found = faults(&text(&ledger), &Machine::default());
+        assert_eq!(found.len(), 1, "{found:#?}");
+        assert!(
+            found[0].contains(start.split_once(": ").unwrap().1),
+            "{found:#?}"
+        );
+        assert!(!found[0].contains("hunter2"), "{found:#?}");
+    }
+}

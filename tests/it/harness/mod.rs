@@ -7,6 +7,7 @@ mod audit;
 mod bank;
 mod gateway;
 mod h2;
+pub mod postgres;
 mod raw;
 mod sim;
 mod tls;

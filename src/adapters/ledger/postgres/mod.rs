@@ -6,3 +6,9 @@ pub mod store;
 mod text;
 
 pub use store::PostgresStore;
+
+#[cfg(test)]
+#[path = "../../../../tests/it/harness/postgres.rs"]
+pub(crate) mod server;
+#[cfg(test)]
+mod tests;

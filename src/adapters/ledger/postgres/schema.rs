@@ -107,6 +107,24 @@ pub async fn open_reader(place: &PostgresPlace) -> Result<PgConnection, LedgerEr
     Ok(conn)
 }
 
+/// Whether the user of the address may change or remove rows, or put the guards away: gateways and
+/// auditors should not.
+///
+/// # Errors
+/// [`LedgerError`].
+pub async fn may_change(place: &PostgresPlace) -> Result<bool, LedgerError> {
+    let mut conn = open_reader(place).await?;
+    let sql = "SELECT has_table_privilege('egret.records', 'UPDATE, DELETE, TRUNCATE') \
+        OR pg_has_role((SELECT relowner FROM pg_class WHERE oid = 'egret.records'::regclass), \
+            'USAGE')";
+    sqlx::query_scalar(sql)
+        .fetch_one(&mut conn)
+        .await
+        .map_err(|source| {
+            LedgerError::database(&LedgerPlace::Postgres(place.clone()), "read", source)
+        })
+}
+
 fn newer(place: LedgerPlace, found: i64) -> LedgerError {
     LedgerError::Newer {
         place,

@@ -16,8 +16,9 @@ use std::sync::Arc;
 
 use ring::digest::{Context, SHA256};
 
+use super::LedgerPlace;
 use super::fault::Faults;
-use super::model::Config;
+use super::model::{Config, Ledger};
 use super::reader::{Document, FilePath, IntegerIn, Problem, Table, Text};
 
 use files::Files;
@@ -101,7 +102,7 @@ pub fn parse(file: &Path, text: &str, surroundings: &dyn Surroundings) -> Result
     let document = Document::new(&name, text, &variables);
     let config = document.read(|top| read(&top, file, &document, surroundings));
     let config = config.map(|(mut config, provider_texts)| {
-        config.config_hash = hash(text, &document.overrides(), &provider_texts);
+        config.config_hash = hash(text, &document.overrides(), &provider_texts, &config.ledger);
         config
     });
     document.finish(config)
@@ -199,18 +200,28 @@ fn read(
 }
 
 /// First 16 hexadecimal digits of the SHA-256 over all parts, each after its length, so that
-/// moving text from one part to the next changes the hash.
-fn hash(text: &str, overrides: &[(String, String)], provider_texts: &[Vec<u8>]) -> Box<str> {
+/// moving text from one part to the next changes the hash. Of the address of a database only what
+/// may be shown goes in: the hash is in every record, and a password could be tried against it.
+fn hash(
+    text: &str,
+    overrides: &[(String, String)],
+    provider_texts: &[Vec<u8>],
+    ledger: &Ledger,
+) -> Box<str> {
+    let shown = |text: &str| match &ledger.place {
+        LedgerPlace::Sqlite(_) => text.to_owned(),
+        place @ LedgerPlace::Postgres(at) => text.replace(at.url().expose(), &place.to_string()),
+    };
     let mut context = Context::new(&SHA256);
     let mut add = |part: &[u8]| {
         context.update(&(part.len() as u64).to_be_bytes());
         context.update(part);
     };
-    add(text.as_bytes());
+    add(shown(text).as_bytes());
     add(&(overrides.len() as u64).to_be_bytes());
     for (name, value) in overrides {
         add(name.as_bytes());
-        add(value.as_bytes());
+        add(shown(value).as_bytes());
     }
     for text in provider_texts {
         add(text);
