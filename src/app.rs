@@ -1,6 +1,7 @@
 //! The one place where the concrete parts are chosen and put together.
 
 pub mod capture;
+pub mod evidence;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ use tokio::sync::oneshot;
 
 use crate::adapters::callers_file::{CallersFile, CallersFileError, Poll};
 use crate::adapters::capture::Captures;
+use crate::adapters::evidence::sealer::SealerError;
 use crate::adapters::journal::{Journal, JournalError, JournalSettings, ReadError};
 use crate::adapters::key_file::{self, KeyError};
 use crate::adapters::ledger::{LedgerError, LedgerFeed, RecordStore, SqliteStore, Undrained};
@@ -75,6 +77,9 @@ pub enum StartError {
     /// The journal cannot be read where the ledger needs it.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// The log cannot be sealed with what is configured.
+    #[error(transparent)]
+    Evidence(#[from] SealerError),
     /// The captures cannot be kept.
     #[error("cannot keep captures in {path}: {cause}")]
     Captures {
@@ -229,6 +234,7 @@ pub struct Running {
     server: Server,
     journal: Arc<Journal>,
     feed: LedgerFeed,
+    evidence: Option<evidence::Evidence>,
     captures: Option<Arc<Captures>>,
     background: Background,
     drain: Duration,
@@ -274,6 +280,8 @@ impl Running {
         )?);
         let mut reader = journal.reader();
         reader.seek(known(journal.id()))?;
+        // Before the feed: a wrong signing key is told before anything runs.
+        let evidence = evidence::start(&config, &journal, &runtime)?;
         let feed = LedgerFeed::start(reader, store).map_err(StartError::Thread)?;
         let gateway = Gateway::new(Parts {
             identity,
@@ -294,6 +302,7 @@ impl Running {
             server,
             journal,
             feed,
+            evidence,
             captures,
             background,
             drain: config.timeouts.drain,
@@ -313,6 +322,9 @@ impl Running {
             captures.stop();
         }
         let unwritten = self.journal.shutdown(FLUSH_TIME).err().unwrap_or(0);
+        if let Some(evidence) = &self.evidence {
+            evidence.stop(FLUSH_TIME);
+        }
         let ledger = self.feed.shutdown(FLUSH_TIME);
         Stopped {
             calls,

@@ -15,6 +15,7 @@ mod redact_args;
 mod reference;
 mod serve;
 mod sim;
+mod witness;
 
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
@@ -101,6 +102,8 @@ enum Command {
     Redact(redact_args::RedactArgs),
     /// Simulate a vendor on loopback, for trying an integration offline.
     Sim(sim::SimArgs),
+    /// Cosign the checkpoints of other nodes' logs.
+    Witness(witness::WitnessArgs),
     /// Print a completion script for a shell.
     #[command(
         after_help = "Example:\n  egret completions bash > ~/.local/share/bash-completion/completions/egret"
@@ -165,6 +168,7 @@ pub fn run() -> ExitCode {
         Command::Doctor(args) => doctor::run(&args, &mut out),
         Command::Redact(args) => redact_args::run(&args, io::stdin().lock(), &mut out),
         Command::Sim(args) => sim::run(&args, &mut out),
+        Command::Witness(args) => witness::run(&args, &mut out),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "egret", &mut out);
             Ok(())
@@ -188,8 +192,13 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 }
 
 fn run_audit(config: &ConfigArgs, args: &audit::AuditArgs, out: &mut impl Write) -> Outcome {
+    if let audit::AuditCommand::VerifyProof(args) = &args.command {
+        // By anybody, anywhere: no configuration.
+        return audit::run_verify_proof(args, out).map_err(Failure::new);
+    }
     let setup = Setup::read(&config.config).map_err(Failure::new)?;
     let context = audit::Context {
+        key_file: &setup.config.evidence.key_file,
         now: clock::now(),
         journal: &setup.config.journal.directory,
         colour: audit::colour_wanted(

@@ -5,6 +5,7 @@ pub mod proxy;
 mod server;
 mod tls;
 mod upstreams;
+pub mod witness;
 
 pub use server::{ServeError, Server, StopReport};
 pub use tls::TlsError;

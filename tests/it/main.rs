@@ -19,6 +19,7 @@ mod headers;
 mod house;
 mod lifecycle;
 mod outcomes;
+mod proofs;
 mod protocols;
 mod redaction;
 mod redaction_wired;

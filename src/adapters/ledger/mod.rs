@@ -5,11 +5,13 @@
 //! - [`feed`] takes records from the journal and sees to it that each is written exactly once.
 //! - [`store`] writes a batch, what calls have in common into dictionaries; [`detail`] makes JSON of
 //!   a record.
+//! - [`compare`] reads rows as digests, for audits.
 //! - [`filter`] says which calls are meant, [`query`] and [`stats`] read them, [`row`] names the
 //!   fields of a row.
 //!
 //! Nothing here updates or deletes a row of a call.
 
+pub mod compare;
 pub mod detail;
 pub mod feed;
 pub mod filter;

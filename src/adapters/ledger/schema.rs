@@ -15,7 +15,7 @@ pub const APPLICATION_ID: i64 = 0x4547_5254;
 
 /// The schema that this program writes (`PRAGMA user_version`): the number of the last file in
 /// `migrations/sqlite`.
-pub const SCHEMA_VERSION: i64 = 2;
+pub const SCHEMA_VERSION: i64 = 3;
 
 /// How long SQLite itself waits for a lock before it reports one. Short enough for the feed to
 /// notice a stop meanwhile; the feed tries again anyway.

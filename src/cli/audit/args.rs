@@ -4,6 +4,8 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::moment::Moment;
+use super::proof::{self, KeyArgs, ProveArgs, VerifyProofArgs};
+use super::verify::{self, VerifyArgs};
 use super::{AuditError, Context};
 use crate::adapters::ledger::{Filter, IdPrefix, StatusFilter};
 use crate::domain::record::{Fingerprint, Pseudonym};
@@ -38,6 +40,21 @@ pub enum AuditCommand {
     /// Make the ledger anew from the journal, with the gateway stopped
     #[command(after_help = REBUILD_EXAMPLES)]
     Rebuild(RebuildArgs),
+    /// Check that nothing was changed: journal, ledger, checkpoints and signatures
+    #[command(after_help = verify::EXAMPLES)]
+    Verify(VerifyArgs),
+    /// Write a file that proves what was recorded of a call
+    #[command(after_help = proof::PROVE_EXAMPLES)]
+    Prove(ProveArgs),
+    /// Check such a file, with nothing but the log's public key
+    #[command(after_help = proof::VERIFY_PROOF_EXAMPLES)]
+    VerifyProof(VerifyProofArgs),
+    /// Print the public key of this node's log
+    #[command(after_help = proof::KEY_EXAMPLES)]
+    Key(KeyArgs),
+    /// Change the key that signs for this node's log
+    #[command(after_help = proof::ROTATE_EXAMPLES)]
+    RotateKey,
 }
 
 /// What to rebuild.

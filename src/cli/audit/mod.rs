@@ -3,8 +3,10 @@
 
 mod args;
 mod moment;
+mod proof;
 mod rebuild;
 mod render;
+mod verify;
 
 use std::future::Future;
 use std::io::{self, Write};
@@ -17,9 +19,15 @@ pub use args::{
     StatsArgs, TailArgs,
 };
 pub use moment::{Moment, NotAMoment};
+pub use proof::{KeyArgs, ProofError, ProveArgs, VerifyProofArgs, run_verify_proof};
+pub use verify::{ReportFormat, VerifyArgs};
 
+use crate::adapters::evidence::FileError;
+use crate::adapters::evidence::verify::NotAudited;
+use crate::adapters::journal::ReadError;
 use crate::adapters::key_file::KeyError;
 use crate::adapters::ledger::{LedgerError, Order, Page, Reader, Shown};
+use crate::adapters::signing_key::SigningKeyError;
 use crate::domain::record::Pseudonym;
 use crate::types::Micros;
 use render::Rows;
@@ -36,6 +44,8 @@ pub struct Context<'a> {
     pub now: Micros,
     /// Directory of the journal.
     pub journal: &'a Path,
+    /// File of the key that signs for the log.
+    pub key_file: &'a Path,
     /// Colour tables: see [`colour_wanted`].
     pub colour: bool,
     /// Turns the kind and the raw value of an identifier into its pseudonym.
@@ -74,6 +84,24 @@ pub enum AuditError {
     /// The ledger could not be rebuilt.
     #[error(transparent)]
     Rebuild(#[from] rebuild::RebuildError),
+    /// The journal could not be audited.
+    #[error(transparent)]
+    NotAudited(#[from] NotAudited),
+    /// A file of the evidence cannot be used.
+    #[error(transparent)]
+    Evidence(#[from] FileError),
+    /// The journal cannot be read.
+    #[error(transparent)]
+    Journal(#[from] ReadError),
+    /// Something was changed.
+    #[error("the evidence is not sound: {0} faults")]
+    NotSound(usize),
+    /// A proof was not made, or does not hold.
+    #[error(transparent)]
+    Proof(#[from] ProofError),
+    /// The key to come could not be made.
+    #[error(transparent)]
+    SigningKey(#[from] SigningKeyError),
     /// The result could not be written out.
     #[error("cannot write the result: {0}")]
     Output(#[from] io::Error),
@@ -96,6 +124,11 @@ pub async fn run(
         AuditCommand::Tail(args) => run_tail(ledger, args, context, out, stop).await,
         AuditCommand::Stats(args) => run_stats(ledger, args, context, out).await,
         AuditCommand::Rebuild(args) => rebuild::run(ledger, args, context, out).await,
+        AuditCommand::Verify(args) => verify::run(ledger, args, context, out).await,
+        AuditCommand::Prove(args) => proof::run_prove(ledger, args, context, out).await,
+        AuditCommand::VerifyProof(args) => run_verify_proof(args, out),
+        AuditCommand::Key(args) => proof::run_key(args, context, out),
+        AuditCommand::RotateKey => proof::run_rotate(context, out),
     };
     match done.and_then(|()| Ok(out.flush()?)) {
         Err(AuditError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),

@@ -57,6 +57,7 @@ impl Ledger {
         let mut out = Vec::new();
         let context = Context {
             journal: Path::new(""),
+            key_file: Path::new(""),
             now: samples::received(60),
             colour,
             pseudonymise: &pseudonymise,
@@ -343,6 +344,7 @@ async fn tail_follows_until_it_is_stopped() {
     let mut out = Vec::new();
     let context = Context {
         journal: Path::new(""),
+        key_file: Path::new(""),
         now: samples::START,
         colour: false,
         pseudonymise: &pseudonymise,
@@ -379,6 +381,7 @@ async fn a_reader_that_leaves_is_no_error() {
     let ledger = Ledger::with(vec![samples::plain(1)]).await;
     let context = Context {
         journal: Path::new(""),
+        key_file: Path::new(""),
         now: samples::START,
         colour: false,
         pseudonymise: &pseudonymise,

@@ -206,6 +206,7 @@ async fn show(
     out: &mut impl Write,
 ) -> Outcome {
     let context = audit::Context {
+        key_file: Path::new(""),
         journal: std::path::Path::new(""),
         now: clock::now(),
         colour: screen.colour,

@@ -12,9 +12,9 @@ mod units;
 
 pub use fault::{Fault, Faults, MAX_FAULTS, echo, nearest};
 pub use model::{
-    Callers, CaptureBodies, CaptureRule, Config, ErrorBodies, Journal, Ledger, Limits,
+    Callers, CaptureBodies, CaptureRule, Config, ErrorBodies, Evidence, Journal, Ledger, Limits,
     ListenAddress, Listener, ListenerTls, Log, LogFormat, Provider, Redaction, RedactionRule,
-    Timeouts, UnknownOperations, Upstream,
+    Timeouts, UnknownOperations, Upstream, WatchedBy,
 };
 pub use parse::{KnownProvider, KnownService, Surroundings, is_caller_name, parse};
 pub use reader::KeyInfo;

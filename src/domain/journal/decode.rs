@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::str::FromStr;
 use std::sync::Arc;
 
-use super::encode::{encode_call, encode_gap, encode_start, role_code, tag};
+use super::encode::{encode_call, encode_gap, encode_rotation, encode_start, role_code, tag};
 use super::event::{CallEvent, Event, Gap, Start};
 use super::fields::{Reader, number, signed};
 use super::frame::{Kind, PAYLOAD_PREFIX, VERSION};
@@ -69,6 +69,11 @@ impl Decoder {
                 let gap = decode_gap(fields)?;
                 encode_gap(&mut again, &gap);
                 Event::Gap(gap)
+            }
+            Kind::Rotation => {
+                let note = decode_rotation(fields)?;
+                encode_rotation(&mut again, &note);
+                Event::Rotation(note)
             }
             Kind::Call(step) => {
                 let (whole, record) = self.decode_call(fields)?;
@@ -335,6 +340,15 @@ fn decode_gap(fields: &[u8]) -> Result<Gap, DecodeError> {
         Some(())
     })?;
     Ok(gap)
+}
+
+fn decode_rotation(fields: &[u8]) -> Result<Box<[u8]>, DecodeError> {
+    let mut note = Box::default();
+    each(fields, |tag, value| {
+        note = (tag == tag::NOTE).then(|| Box::from(value))?;
+        Some(())
+    })?;
+    Ok(note)
 }
 
 fn each(fields: &[u8], mut read: impl FnMut(u8, &[u8]) -> Option<()>) -> Result<(), DecodeError> {

@@ -12,6 +12,9 @@ pub enum Event {
     Call(Box<CallEvent>),
     /// Something could not be recorded.
     Gap(Gap),
+    /// The key that signs for the log changes: the announcement, a signed note with the number of
+    /// this event in it (see `evidence::KeyRotation`).
+    Rotation(Box<[u8]>),
 }
 
 /// A process has opened the journal.

@@ -25,10 +25,10 @@ mod tests;
 
 pub use assemble::{Assembler, Finished, Leaves, MAX_OPEN};
 pub use decode::{DecodeError, Decoder};
-pub use encode::{encode_call, encode_gap, encode_start};
+pub use encode::{encode_call, encode_gap, encode_rotation, encode_start};
 pub use event::{CallEvent, Event, Gap, Start};
 pub use frame::{
-    FRAME_HEADER, FrameError, FrameRef, JournalId, Kind, MAX_PAYLOAD, PAYLOAD_PREFIX,
+    FRAME_HEADER, FRAME_MAGIC, FrameError, FrameRef, JournalId, Kind, MAX_PAYLOAD, PAYLOAD_PREFIX,
     SEGMENT_HEADER, SegmentHeader, push_frame, read_frame, seal_frame,
 };
 pub use scan::{Corruption, Cut, Scan, scan_last};

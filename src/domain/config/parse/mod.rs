@@ -1,6 +1,7 @@
 //! From text to [`Config`].
 
 mod capture;
+mod evidence;
 mod files;
 mod listeners;
 mod providers;
@@ -162,6 +163,7 @@ fn read(
     let limits = sections::read_limits(top);
     let journal = sections::read_journal(top, &files, &data_dir);
     let ledger = sections::read_ledger(top, &files, &data_dir);
+    let evidence = evidence::read(top, &files, &data_dir);
     let (fingerprint_key_file, capture_key_file) = sections::read_keys(top, &files, &data_dir);
     let log = sections::read_log(top, surroundings);
     let redaction = redaction::read(top);
@@ -182,6 +184,7 @@ fn read(
         limits,
         journal,
         ledger,
+        evidence,
         fingerprint_key_file,
         log,
         redaction,
