@@ -281,24 +281,12 @@ fn what_is_done_to_journal_files_is_found_and_located() {
 
     let mut bytes = middle.clone();
     bytes.splice(fifth.0..fifth.0, frame(sixth));
-    tampered(
-        "a record put in",
-        bytes,
-        "inserted",
-        victim,
-        fifth.0 + sixth.1,
-    );
+    tampered("a record put in", bytes, "inserted", victim, fifth.0);
 
     let exchanged = [frame(sixth), frame(fifth)].concat();
     let mut bytes = middle.clone();
     bytes.splice(fifth.0..sixth.0 + sixth.1, exchanged);
-    tampered(
-        "two records exchanged",
-        bytes,
-        "moved",
-        victim,
-        fifth.0 + sixth.1,
-    );
+    tampered("two records exchanged", bytes, "moved", victim, fifth.0);
 
     let mut bytes = middle.clone();
     bytes.truncate(fifth.0);

@@ -193,6 +193,13 @@ impl KeyPlaces {
             });
         }
         let key = signing_key::load(&self.file, variable(), origin, SignatureType::Ed25519)?;
+        if self.variable.is_some() && key.verifier() != wanted {
+            return Err(SigningKeyError::NotInForce {
+                place: format!("the environment variable {}", signing_key::ENV),
+                found: key.verifier().to_string(),
+                wanted: wanted.to_string(),
+            });
+        }
         signing_key::check_in_force(&key, wanted, &self.file)?;
         Ok(key)
     }

@@ -360,6 +360,19 @@ impl KeptHashes {
         }
     }
 
+    /// The hashes of a range of leaves; `None` if not all are kept.
+    ///
+    /// # Errors
+    /// [`FileError`].
+    pub fn all(&self, range: Range<u64>) -> Result<Option<Vec<NodeHash>>, FileError> {
+        if range.end > self.store.size() {
+            return Ok(None);
+        }
+        let mut found = Vec::new();
+        self.store.read(range, &mut found)?;
+        Ok(Some(found))
+    }
+
     /// The hash of a leaf; `None` if none is kept. Leaves are asked for in order.
     ///
     /// # Errors

@@ -206,7 +206,7 @@ async fn show(
     out: &mut impl Write,
 ) -> Outcome {
     let context = audit::Context {
-        key_file: Path::new(""),
+        key_file: std::path::Path::new(""),
         journal: std::path::Path::new(""),
         now: clock::now(),
         colour: screen.colour,
