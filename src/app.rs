@@ -1,6 +1,7 @@
 //! The one place where the concrete parts are chosen and put together.
 
 pub mod capture;
+pub mod evidence;
 pub mod health;
 pub mod own_calls;
 
@@ -16,9 +17,12 @@ use tokio::sync::oneshot;
 use self::own_calls::{GATEWAY_PATIENCE, OwnCalls};
 use crate::adapters::callers_file::{CallersFile, CallersFileError, Poll};
 use crate::adapters::capture::Captures;
+use crate::adapters::evidence::sealer::SealerError;
 use crate::adapters::journal::{Journal, JournalError, JournalSettings, ReadError};
 use crate::adapters::key_file::{self, KeyError};
-use crate::adapters::ledger::{LedgerError, LedgerFeed, RecordStore, Store, Undrained};
+use crate::adapters::ledger::{
+    LedgerError, LedgerFeed, LedgerPlace, RecordStore, Store, Undrained,
+};
 use crate::adapters::machine::{self, Machine};
 use crate::domain::catalog::{self, BaseUrl, Catalog, Provider};
 use crate::domain::config::{self, Config, Faults};
@@ -79,6 +83,9 @@ pub enum StartError {
     /// The journal cannot be read where the ledger needs it.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// The log cannot be sealed with what is configured.
+    #[error(transparent)]
+    Evidence(#[from] SealerError),
     /// The captures cannot be kept.
     #[error("cannot keep captures in {path}: {cause}")]
     Captures {
@@ -235,6 +242,7 @@ pub struct Running {
     feed: Arc<LedgerFeed>,
     health: Arc<Health>,
     admin: Option<AdminServer>,
+    evidence: Option<evidence::Evidence>,
     captures: Option<Arc<Captures>>,
     background: Background,
     drain: Duration,
@@ -284,6 +292,8 @@ impl Running {
         // The last so far is the start itself.
         let first_new = journal.state().next_seq.saturating_sub(1);
         let mut reader = journal.reader();
+        // Before the feed: a wrong signing key is told before anything runs.
+        let evidence = evidence::start(&config, &journal, &runtime)?;
         let feed = if is_away {
             LedgerFeed::start_away(reader, store, first_new)
         } else {
@@ -315,6 +325,7 @@ impl Running {
             feed,
             health,
             admin,
+            evidence,
             captures,
             background,
             drain: config.timeouts.drain,
@@ -340,6 +351,9 @@ impl Running {
             captures.stop();
         }
         let unwritten = self.journal.shutdown(FLUSH_TIME).err().unwrap_or(0);
+        if let Some(evidence) = &self.evidence {
+            evidence.stop(FLUSH_TIME);
+        }
         let ledger = self.feed.shutdown(FLUSH_TIME);
         // Last, so that it can be asked how the stop goes.
         drop(self.admin);
@@ -354,27 +368,37 @@ impl Running {
 /// Opens the ledger, brings in what commands have put on record, and asks how far it has come; `None` for a database that cannot be reached.
 /// Calls are recorded without it: the journal keeps what it lacks.
 async fn open_ledger(config: &Config) -> Result<(Store, Option<Vec<Cursor>>), LedgerError> {
-    let place = &config.ledger.place;
-    let mut store = match Store::open(place).await {
-        Ok(store) => store,
-        Err(error @ LedgerError::Unreachable { .. }) => {
-            tracing::error!(
-                target: "egret::ledger",
-                %error,
-                "the gateway starts without its ledger; the journal keeps the records, and the \
-                 ledger is tried again"
-            );
-            return match Store::unopened(place) {
-                Some(store) => Ok((store, None)),
-                None => Err(error),
-            };
-        }
-        Err(error) => return Err(error),
-    };
+    let (mut store, is_reachable) = open_store(&config.ledger.place).await?;
+    if !is_reachable {
+        return Ok((store, None));
+    }
     bring_in_own_calls(config, &mut store).await;
     let cursors = store.cursors().await?;
     store.rest().await;
     Ok((store, Some(cursors)))
+}
+
+/// Opens the ledger; says whether it can be reached.
+async fn open_store(place: &LedgerPlace) -> Result<(Store, bool), LedgerError> {
+    match Store::open(place).await {
+        Ok(mut store) => {
+            store.rest().await;
+            Ok((store, true))
+        }
+        Err(error @ LedgerError::Unreachable { .. }) => match Store::unopened(place) {
+            Some(store) => {
+                tracing::error!(
+                    target: "egret::ledger",
+                    %error,
+                    "the gateway starts without its ledger; the journal keeps the records, and \
+                     the ledger is tried again"
+                );
+                Ok((store, false))
+            }
+            None => Err(error),
+        },
+        Err(error) => Err(error),
+    }
 }
 
 /// Brings in what commands could not put into the ledger; what fails here the next command does.

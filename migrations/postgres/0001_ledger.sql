@@ -176,6 +176,19 @@ CREATE TABLE egret.journal_gaps (
     PRIMARY KEY (journal_id, seq)
 );
 
+-- Signed checkpoints of the journals that feed this ledger, a copy of what stands beside their
+-- segments. One that witnesses have cosigned is a further row of the same size.
+CREATE TABLE egret.checkpoints (
+    journal BYTEA NOT NULL,
+    size BIGINT NOT NULL,
+    cosignatures BIGINT NOT NULL,
+    note TEXT NOT NULL,
+    origin TEXT NOT NULL,
+    root BYTEA NOT NULL,
+    made_at BIGINT NOT NULL,
+    PRIMARY KEY (journal, size, cosignatures, note)
+);
+
 -- A moment in RFC 3339, from microseconds; null beyond the year 9999, as in SQLite. A token may
 -- claim to end at any time, and no row may become unreadable by it.
 CREATE FUNCTION egret.moment(micros BIGINT) RETURNS TEXT
@@ -389,14 +402,14 @@ DECLARE
     of TEXT;
 BEGIN
     FOREACH of IN ARRAY ARRAY['profiles', 'activities', 'scope_lists', 'credentials', 'records', 'call_subjects',
-        'credential_subjects', 'journal_gaps'] LOOP
+        'credential_subjects', 'checkpoints', 'journal_gaps'] LOOP
         EXECUTE format('CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON egret.%I '
             'FOR EACH ROW EXECUTE FUNCTION egret.refuse()', of);
     END LOOP;
     EXECUTE 'CREATE TRIGGER no_delete BEFORE DELETE ON egret.journals '
         'FOR EACH ROW EXECUTE FUNCTION egret.refuse()';
     FOREACH of IN ARRAY ARRAY['profiles', 'activities', 'scope_lists', 'credentials', 'records', 'call_subjects',
-        'credential_subjects', 'journal_gaps', 'journals', 'records_default',
+        'credential_subjects', 'checkpoints', 'journal_gaps', 'journals', 'records_default',
         'call_subjects_default'] LOOP
         EXECUTE format('CREATE TRIGGER no_truncate BEFORE TRUNCATE ON egret.%I '
             'FOR EACH STATEMENT EXECUTE FUNCTION egret.refuse()', of);
@@ -412,7 +425,8 @@ GRANT SELECT ON egret.records_seq TO egret_writer, egret_auditor;
 GRANT EXECUTE ON FUNCTION egret.moment, egret.subjects, egret.settled
     TO egret_writer, egret_auditor;
 GRANT INSERT ON egret.profiles, egret.activities, egret.scope_lists, egret.credentials, egret.records,
-    egret.call_subjects, egret.credential_subjects, egret.journal_gaps TO egret_writer;
+    egret.call_subjects, egret.credential_subjects, egret.checkpoints, egret.journal_gaps
+    TO egret_writer;
 GRANT USAGE ON egret.records_seq TO egret_writer;
 GRANT EXECUTE ON FUNCTION egret.make_partitions, egret.begin_writing, egret.advance
     TO egret_writer;

@@ -4,6 +4,7 @@ pub mod callers_file;
 pub mod capture;
 pub mod clock;
 pub mod entropy;
+pub mod evidence;
 pub mod journal;
 pub mod key_file;
 pub mod ledger;

@@ -21,6 +21,10 @@ use crate::types::Secret;
 /// Environment variable that holds the key instead of the file, in any of the text forms.
 pub const ENV: &str = "EGRET_SIGNING_KEY";
 
+/// Environment variable that holds the key that is to be announced next, if the key itself comes
+/// from the environment.
+pub const NEXT_ENV: &str = "EGRET_SIGNING_KEY_NEXT";
+
 /// A key of any accepted form is far shorter; a wrong path may lead to something large.
 const MAX_BYTES: u64 = 16 * 1024;
 
@@ -81,6 +85,17 @@ pub enum SigningKeyError {
         /// Name in the key.
         found: String,
         /// Name of the log or witness.
+        wanted: String,
+    },
+    /// The log was begun, and its key is not there.
+    #[error(
+        "the signing key file {path} is missing, and the log is signed by {wanted}: restore the \
+         file from a copy; a new key cannot sign for this log"
+    )]
+    Missing {
+        /// Which file.
+        path: PathBuf,
+        /// Public key in force.
         wanted: String,
     },
     /// A sound key, but not the one that this log has used so far.
@@ -193,6 +208,63 @@ pub fn load(
     decode(&bytes, place_of(path), name, kind)
 }
 
+/// Reads the key that is to be announced.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_next(
+    path: &Path,
+    from_env: Option<Secret<String>>,
+    name: &str,
+) -> Result<SignerKey, SigningKeyError> {
+    match from_env {
+        Some(text) => {
+            let place = format!("the environment variable {NEXT_ENV}");
+            decode(
+                text.expose().as_bytes(),
+                place,
+                name,
+                SignatureType::Ed25519,
+            )
+        }
+        None => load(path, None, name, SignatureType::Ed25519),
+    }
+}
+
+/// Makes the file of a key that is to be announced; gives its public half.
+///
+/// # Errors
+/// [`SigningKeyError`]; also when there is such a file already.
+pub fn create_next(path: &Path, name: &str) -> Result<VerifierKey, SigningKeyError> {
+    let seed = Secret::new(entropy::key_bytes()?);
+    let key =
+        SignerKey::from_seed(name, SignatureType::Ed25519, seed.expose()).map_err(|cause| {
+            SigningKeyError::Key {
+                place: place_of(path),
+                cause,
+            }
+        })?;
+    create(path, &seed)?;
+    Ok(key.verifier().clone())
+}
+
+/// Puts one key file in the place of another, durably. The other key is gone then.
+///
+/// # Errors
+/// [`SigningKeyError::Io`].
+pub fn replace(next: &Path, path: &Path) -> Result<(), SigningKeyError> {
+    fs::rename(next, path)
+        .and_then(|()| File::open(directory_of(path))?.sync_all())
+        .map_err(|cause| io_error("replace", path, cause))
+}
+
+fn directory_of(path: &Path) -> &Path {
+    let directory = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    directory.unwrap_or(Path::new("."))
+}
+
 /// Checks that a sound key is the one that the log's history ends with. To be called before the
 /// first signature: a checkpoint of an unannounced key would look forged to every auditor.
 ///
@@ -230,10 +302,7 @@ fn check_mode(path: &Path) -> Result<(), SigningKeyError> {
 
 /// Writes a new key file, durably: a signature must not outlive its key.
 fn create(path: &Path, seed: &Secret<[u8; 32]>) -> Result<(), SigningKeyError> {
-    let directory = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty());
-    let directory = directory.unwrap_or(Path::new("."));
+    let directory = directory_of(path);
     fs::create_dir_all(directory)
         .map_err(|cause| io_error("make the directory of", path, cause))?;
     let der = [&PKCS8_PREFIX[..], seed.expose()].concat();

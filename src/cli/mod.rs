@@ -16,6 +16,7 @@ mod redact_args;
 mod reference;
 mod serve;
 mod sim;
+mod witness;
 
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
@@ -106,6 +107,8 @@ enum Command {
     Redact(redact_args::RedactArgs),
     /// Simulate a vendor on loopback, for trying an integration offline.
     Sim(sim::SimArgs),
+    /// Cosign the checkpoints of other nodes' logs.
+    Witness(witness::WitnessArgs),
     /// Print a completion script for a shell.
     #[command(
         after_help = "Example:\n  egret completions bash > ~/.local/share/bash-completion/completions/egret"
@@ -191,6 +194,7 @@ pub fn run() -> ExitCode {
         Command::Health(args) => health::run(&args, &mut out),
         Command::Redact(args) => redact_args::run(&args, io::stdin().lock(), &mut out),
         Command::Sim(args) => sim::run(&args, &mut out),
+        Command::Witness(args) => witness::run(&args, &mut out),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "egret", &mut out);
             Ok(())
@@ -214,9 +218,14 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 }
 
 fn run_audit(config: &ConfigArgs, args: &audit::AuditArgs, out: &mut impl Write) -> Outcome {
+    if let audit::AuditCommand::VerifyProof(args) = &args.command {
+        // By anybody, anywhere: no configuration.
+        return audit::run_verify_proof(args, out).map_err(Failure::new);
+    }
     let setup = Setup::read(&config.config).map_err(Failure::new)?;
     let own_calls = OwnCalls::new(&setup.config);
     let context = audit::Context {
+        key_file: &setup.config.evidence.key_file,
         now: clock::now(),
         journal: &setup.config.journal.directory,
         own_calls: &own_calls,

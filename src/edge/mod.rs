@@ -6,6 +6,7 @@ pub mod proxy;
 mod server;
 mod tls;
 mod upstreams;
+pub mod witness;
 
 pub use admin::AdminServer;
 pub use server::{ServeError, Server, ServerWatch, StopReport};

@@ -90,7 +90,7 @@ const LIBRARY: &str = "cryptography==48.0.0";
 
 /// An interpreter with the library: the system's, or one of our own below `target`, made once.
 /// Without either the test is skipped, loudly, and never in CI.
-fn python() -> Option<PathBuf> {
+pub fn python() -> Option<PathBuf> {
     static MAKING: Mutex<()> = Mutex::new(());
     let _one_at_a_time = MAKING.lock().unwrap();
     let own = Path::new(env!("CARGO_TARGET_TMPDIR")).join("python-evidence");

@@ -23,6 +23,7 @@ mod house;
 mod lifecycle;
 mod outcomes;
 mod postgres;
+mod proofs;
 mod protocols;
 mod readings;
 mod redaction;

@@ -106,16 +106,18 @@ def parse_extra(text):
     value = decode(value)
     leaf = {"leaf": lambda: value, "pruned": lambda: None}[kind]()
     leaf_hash = value if leaf is None else sha256(b"\x00" + value)
-    openings, rotations = [], []
+    openings, others, rotations = [], [], []
+    last = None
     for line in lines[2:]:
         words = line.split(" ")
         if words[0] == "opening":
             openings.append((bytes.fromhex(words[1]), bytes.fromhex(words[2])))
-        elif words[0] == "rotation":
-            rotations.append((int(words[1]), decode(words[2]), []))
+        elif words[0] in ("record", "rotation"):
+            last = (int(words[1]), decode(words[2]), [])
+            (others if words[0] == "record" else rotations).append(last)
         else:
-            rotations[-1][2].append(decode(line))
-    return leaf, leaf_hash, openings, rotations
+            last[2].append(decode(line))
+    return leaf, leaf_hash, openings, others, rotations
 
 
 def follow_rotations(key, rotations, size, root):
@@ -141,7 +143,7 @@ def verify(bundle, log_key, witnesses):
     lines = bundle.split("\n")
     demand(lines[0] == "c2sp.org/tlog-proof@v1", "format", "not a tlog-proof")
     demand(lines[1].startswith("extra "), "format", "no extra line")
-    leaf, leaf_hash, openings, rotations = parse_extra(decode(lines[1][6:]).decode())
+    leaf, leaf_hash, openings, others, rotations = parse_extra(decode(lines[1][6:]).decode())
     demand(lines[2].startswith("index "), "format", "no index line")
     index = int(lines[2][6:])
     blank = lines.index("", 3)
@@ -160,9 +162,12 @@ def verify(bundle, log_key, witnesses):
         times[witness.name] = witness.time_of_signature(text, signatures)
         demand(times[witness.name] is not None, "witness", f"{witness.name} has not cosigned")
     check_included("record", leaf_hash, index, size, proof, root)
+    for other, content, path in others:
+        check_included("record", sha256(b"\x00" + content), other, size, path, root)
     for salt, pseudonym in openings:
         commitment = sha256(b"egret/subject-commitment/v1\x00" + salt + pseudonym)
-        demand(leaf is not None and commitment in leaf, "opening", "not of this record")
+        shown = [content for content in [leaf, *(other[1] for other in others)] if content]
+        demand(any(commitment in content for content in shown), "opening", "not of this record")
     return {
         "origin": origin,
         "index": index,
@@ -170,6 +175,7 @@ def verify(bundle, log_key, witnesses):
         "pruned": leaf is None,
         "leaf_sha256": None if leaf is None else sha256(leaf).hex(),
         "signed_by": signer.text,
+        "records": [index, *(other[0] for other in others)],
         "rotations": len(rotations),
         "witnesses": times,
         "pseudonyms": [pseudonym.hex() for _, pseudonym in openings],

@@ -162,12 +162,12 @@ fn lock(directory: &Path) -> io::Result<File> {
 }
 
 /// Where a segment lies.
-pub(super) fn segment_path(directory: &Path, first_seq: u64) -> PathBuf {
+pub fn segment_path(directory: &Path, first_seq: u64) -> PathBuf {
     directory.join(format!("{first_seq:0DIGITS$}{SUFFIX}"))
 }
 
 /// First events of the segments in a directory, ascending.
-pub(super) fn list(directory: &Path) -> io::Result<Vec<u64>> {
+pub fn list(directory: &Path) -> io::Result<Vec<u64>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(directory)? {
         let name = entry?.file_name();

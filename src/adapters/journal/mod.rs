@@ -13,6 +13,7 @@ mod files;
 mod log;
 mod reader;
 mod wait;
+mod walk;
 mod writer;
 
 #[cfg(test)]
@@ -36,18 +37,19 @@ use crate::adapters::{clock, entropy};
 use crate::domain::evidence::Salt;
 use crate::domain::journal::{
     Encoded, FRAME_HEADER, Gap, JournalId, Kind, MAX_OPENINGS, MAX_PAYLOAD, OPENING,
-    PAYLOAD_PREFIX, Start, Trail, encode_call, encode_start, push_frame,
+    PAYLOAD_PREFIX, Start, Trail, encode_call, encode_rotation, encode_start, push_frame,
 };
 use crate::domain::record::{CallRecord, Gateway, NotRecorded, Recorder, Step, Ticket, Wait};
 use crate::types::Micros;
 
 pub use command::{CommandJournal, Presence};
 use files::Files;
-pub use files::{Directory, DirectoryError};
+pub use files::{Directory, DirectoryError, list, segment_path};
 use log::{Group, Log};
 pub use log::{RecoverError, Recovered};
 pub use reader::{ReadError, Reader};
 use wait::{Lanes, Marks, Settled};
+pub use walk::{Met, Place, Walk};
 
 /// Most bytes of events that wait in memory to be written. At 400 bytes each that is 80,000: some
 /// seconds of traffic while the disk does not answer.
@@ -478,6 +480,35 @@ impl Recorder for Journal {
 }
 
 impl Journal {
+    /// Records that the signing key changes. `sign` gets the number of the event, which is part of
+    /// what is signed; calls wait meanwhile, for two signatures.
+    ///
+    /// # Errors
+    /// [`NotRecorded`] if nothing can be recorded or signed now.
+    pub fn announce_key(
+        &self,
+        sign: impl FnOnce(u64) -> Option<Vec<u8>>,
+    ) -> Result<Ticket, NotRecorded> {
+        if self.shared.refuses() {
+            return Err(NotRecorded);
+        }
+        let mut queue = self.shared.queue.lock();
+        let seq = queue.next_seq;
+        let note = sign(seq).ok_or(NotRecorded)?;
+        let mut fields = Vec::new();
+        encode_rotation(&mut fields, &note);
+        queue.next_seq += 1;
+        queue.count += 1;
+        push_frame(&mut queue.bytes, Kind::Rotation, seq, &fields, &[]);
+        queue.wait = queue.wait.max(Some(Wait::Durable));
+        drop(queue);
+        self.writer.unpark();
+        Ok(Ticket {
+            seq,
+            wait: Wait::Durable,
+        })
+    }
+
     fn push(
         &self,
         kind: Kind,

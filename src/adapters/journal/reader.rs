@@ -416,6 +416,37 @@ impl Segment {
     }
 }
 
+impl Reader {
+    /// Goes on with this event; for [`Reader::next_leaf`].
+    pub fn go_to(&mut self, seq: u64) {
+        self.segment = None;
+        self.next_seq = seq;
+    }
+
+    /// Shows the next event's frame, whose payload is the leaf of evidence. Gives the first event of
+    /// the segment that it lies in; `None` when there is no further event yet.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    pub fn next_leaf(
+        &mut self,
+        each: impl FnOnce(&FrameRef<'_>),
+    ) -> Result<Option<u64>, ReadError> {
+        let mut each = Some(each);
+        let found = self.step(
+            |_, _, frame| {
+                if let Some(each) = each.take() {
+                    each(&frame);
+                }
+                Ok(())
+            },
+            &mut 0,
+        )?;
+        let segment = self.segment.as_ref().map(|open| open.first_seq);
+        Ok(segment.filter(|_| found))
+    }
+}
+
 impl Source for Reader {
     type Error = ReadError;
 

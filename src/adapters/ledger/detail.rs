@@ -153,7 +153,7 @@ pub(super) fn write_subjects<'s>(out: &mut String, subjects: impl Iterator<Item 
 
 /// A name may occur twice (one answer, two quotes). JSON readers keep only the last of equal keys,
 /// so those values become one array at the place of the first.
-fn write_facts(out: &mut String, facts: &[Fact]) {
+pub(super) fn write_facts(out: &mut String, facts: &[Fact]) {
     let mut object = Object::open(out);
     for (index, fact) in facts.iter().enumerate() {
         let (before, rest) = facts.split_at(index);

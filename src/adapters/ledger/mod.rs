@@ -6,11 +6,13 @@
 //! - [`feed`] takes records from the journal and sees to it that each is written exactly once.
 //! - `entries` writes what calls have in common once, into dictionaries; [`detail`] makes JSON of
 //!   a record.
+//! - [`compare`] reads rows as digests, for audits.
 //! - [`filter`] says which calls are meant, [`query`], [`stats`] and [`tally`] read them, [`row`]
 //!   names the fields of a row.
 //!
 //! Nothing here updates or deletes a row of a call.
 
+pub mod compare;
 pub mod detail;
 mod entries;
 mod error;

@@ -10,6 +10,8 @@ use sqlx::postgres::{PgArguments, PgConnection, PgRow};
 use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
 use sqlx::{Arguments, AssertSqlSafe, Row as _};
 
+use super::row::{Kind, Value};
+
 /// A value that is bound to a question.
 #[derive(Clone, Debug)]
 pub(super) enum Bound {
@@ -162,5 +164,20 @@ impl Row {
             Self::Sqlite(row) => row.try_get(at),
             Self::Postgres(row) => row.try_get(at),
         }
+    }
+
+    /// Whatever stands there: in SQLite a changed value may have another type than its column.
+    pub(super) fn as_stored(&self, at: usize, kind: Kind) -> Result<Value, sqlx::Error> {
+        let value = match (self, kind) {
+            (Self::Sqlite(row), Kind::Integer) => row
+                .try_get_unchecked::<Option<i64>, _>(at)?
+                .map(Value::Integer),
+            (Self::Sqlite(row), Kind::Text | Kind::Json) => row
+                .try_get_unchecked::<Option<String>, _>(at)?
+                .map(Value::Text),
+            (Self::Postgres(_), Kind::Integer) => self.integer(at)?.map(Value::Integer),
+            (Self::Postgres(_), Kind::Text | Kind::Json) => self.text(at)?.map(Value::Text),
+        };
+        Ok(value.unwrap_or(Value::Null))
     }
 }

@@ -5,7 +5,8 @@ use super::feed::RecordStore;
 use super::place::LedgerPlace;
 use super::postgres::PostgresStore;
 use super::sqlite::SqliteStore;
-use crate::domain::journal::{Batch, Cursor};
+use crate::domain::evidence::{CheckpointStore, StoredCheckpoint};
+use crate::domain::journal::{Batch, Cursor, JournalId};
 use crate::domain::record::CallRecord;
 
 /// The writing end of a ledger.
@@ -81,6 +82,28 @@ impl RecordStore for Store {
         match self {
             Self::Sqlite(store) => store.cursors().await,
             Self::Postgres(store) => store.cursors().await,
+        }
+    }
+}
+
+impl CheckpointStore for Store {
+    type Error = LedgerError;
+
+    async fn newest_size(&mut self, journal: JournalId) -> Result<Option<u64>, LedgerError> {
+        match self {
+            Self::Sqlite(store) => store.newest_size(journal).await,
+            Self::Postgres(store) => store.newest_size(journal).await,
+        }
+    }
+
+    async fn add(
+        &mut self,
+        journal: JournalId,
+        checkpoints: &[StoredCheckpoint],
+    ) -> Result<(), LedgerError> {
+        match self {
+            Self::Sqlite(store) => store.add(journal, checkpoints).await,
+            Self::Postgres(store) => store.add(journal, checkpoints).await,
         }
     }
 }

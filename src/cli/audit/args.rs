@@ -5,7 +5,9 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::export::{self, ExportArgs};
 use super::moment::Moment;
+use super::proof::{self, KeyArgs, ProveArgs, VerifyProofArgs};
 use super::report::{EXAMPLES as REPORT_EXAMPLES, ReportArgs};
+use super::verify::{self, VerifyArgs};
 use super::{AuditError, Context};
 use crate::adapters::ledger::{Filter, IdPrefix, StatusFilter};
 use crate::domain::own::{self, OwnCall, OwnOperation};
@@ -50,6 +52,21 @@ pub enum AuditCommand {
     /// Make the ledger, or bring it up to date
     #[command(after_help = MIGRATE_EXAMPLES)]
     Migrate,
+    /// Check that nothing was changed: journal, ledger, checkpoints and signatures
+    #[command(after_help = verify::EXAMPLES)]
+    Verify(VerifyArgs),
+    /// Write a file that proves what was recorded of a call
+    #[command(after_help = proof::PROVE_EXAMPLES)]
+    Prove(ProveArgs),
+    /// Check such a file, with nothing but the log's public key
+    #[command(after_help = proof::VERIFY_PROOF_EXAMPLES)]
+    VerifyProof(VerifyProofArgs),
+    /// Print the public key of this node's log
+    #[command(after_help = proof::KEY_EXAMPLES)]
+    Key(KeyArgs),
+    /// Change the key that signs for this node's log
+    #[command(after_help = proof::ROTATE_EXAMPLES)]
+    RotateKey,
 }
 
 /// What to rebuild.

@@ -4,9 +4,11 @@
 mod args;
 mod export;
 mod moment;
+mod proof;
 mod rebuild;
 mod render;
 mod report;
+mod verify;
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -19,12 +21,18 @@ pub use args::{
 };
 pub use export::{ExportArgs, ExportError, ExportFormat};
 pub use moment::{Moment, NotAMoment};
+pub use proof::{KeyArgs, ProofError, ProveArgs, VerifyProofArgs, run_verify_proof};
 pub use report::{ReportArgs, ReportError, ReportFormat};
+pub use verify::{VerifyArgs, VerifyFormat};
 
+use crate::adapters::evidence::FileError;
+use crate::adapters::evidence::verify::NotAudited;
+use crate::adapters::journal::ReadError;
 use crate::adapters::key_file::KeyError;
 use crate::adapters::ledger::{
     CallRow, LedgerError, LedgerPlace, Order, Page, Reader, Shown, Store,
 };
+use crate::adapters::signing_key::SigningKeyError;
 use crate::app::own_calls::{CommandError, Drained, OwnCallError, OwnCalls, Tally};
 use crate::domain::own::{OwnCall, OwnOperation};
 use crate::domain::record::Pseudonym;
@@ -47,6 +55,8 @@ pub struct Context<'a> {
     pub own_calls: &'a OwnCalls,
     /// Tells the person at the terminal something that is no result.
     pub notice: &'a dyn Fn(&str),
+    /// File of the key that signs for the log.
+    pub key_file: &'a Path,
     /// Colour tables: see [`colour_wanted`].
     pub colour: bool,
     /// Turns the kind and the raw value of an identifier into its pseudonym.
@@ -114,6 +124,24 @@ pub enum AuditError {
     /// The command cannot be put on record.
     #[error(transparent)]
     OwnCall(#[from] OwnCallError),
+    /// The journal could not be audited.
+    #[error(transparent)]
+    NotAudited(#[from] NotAudited),
+    /// A file of the evidence cannot be used.
+    #[error(transparent)]
+    Evidence(#[from] FileError),
+    /// The journal cannot be read.
+    #[error(transparent)]
+    Journal(#[from] ReadError),
+    /// Something was changed.
+    #[error("the evidence is not sound: {0} faults")]
+    NotSound(usize),
+    /// A proof was not made, or does not hold.
+    #[error(transparent)]
+    Proof(#[from] ProofError),
+    /// The key to come could not be made.
+    #[error(transparent)]
+    SigningKey(#[from] SigningKeyError),
     /// The result could not be written out.
     #[error("cannot write the result: {0}")]
     Output(#[from] io::Error),
@@ -155,6 +183,11 @@ pub async fn run(
         AuditCommand::Export(args) => export::run(ledger, args, context, out, stop).await,
         AuditCommand::Rebuild(args) => rebuild::run(ledger, args, context, out).await,
         AuditCommand::Migrate => run_migrate(ledger, out).await,
+        AuditCommand::Verify(args) => verify::run(ledger, args, context, out).await,
+        AuditCommand::Prove(args) => proof::run_prove(ledger, args, context, out).await,
+        AuditCommand::VerifyProof(args) => run_verify_proof(args, out),
+        AuditCommand::Key(args) => proof::run_key(args, context, out),
+        AuditCommand::RotateKey => proof::run_rotate(context, out),
     };
     match done.and_then(|()| Ok(out.flush()?)) {
         Err(AuditError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::LedgerPlace;
-use crate::domain::catalog::HttpVersion;
+use crate::domain::catalog::{BaseUrl, HttpVersion};
+use crate::domain::evidence::VerifierKey;
 use crate::domain::record::LossPolicies;
 use crate::domain::redact::{RedactorBuilder, UserRule};
 use crate::types::Environment;
@@ -37,6 +38,8 @@ pub struct Config {
     pub journal: Journal,
     /// The ledger.
     pub ledger: Ledger,
+    /// The signed log over the journal.
+    pub evidence: Evidence,
     /// File of the key that fingerprints and pseudonyms are made with; made on first start.
     pub fingerprint_key_file: PathBuf,
     /// What is logged.
@@ -329,6 +332,47 @@ pub struct Journal {
     pub sync_interval: Duration,
     /// What may be lost of a record, by what the call can do.
     pub policies: LossPolicies,
+}
+
+/// The signed log over the journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Evidence {
+    /// Whether there is one.
+    pub enabled: bool,
+    /// Its name, if one is written; see [`Evidence::origin`].
+    pub origin: Option<Box<str>>,
+    /// File of the key that signs for it.
+    pub key_file: PathBuf,
+    /// New records are under a checkpoint after this long.
+    pub interval: Duration,
+    /// Who cosigns.
+    pub witnesses: Vec<WatchedBy>,
+}
+
+impl Evidence {
+    /// The name that a log of this node begins with. What cannot stand in the name of a key
+    /// becomes a hyphen.
+    pub fn origin(&self, node: &str) -> String {
+        if let Some(origin) = &self.origin {
+            return origin.to_string();
+        }
+        let allowed = |c: char| c.is_ascii_graphic() && c != '+';
+        let node: String = node
+            .chars()
+            .map(|c| if allowed(c) { c } else { '-' })
+            .take(200)
+            .collect();
+        format!("egret/{node}")
+    }
+}
+
+/// A witness.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WatchedBy {
+    /// Where it is.
+    pub url: BaseUrl,
+    /// The key that it cosigns with.
+    pub key: VerifierKey,
 }
 
 /// What is logged.

@@ -17,6 +17,7 @@ mod commitment;
 pub mod merkle;
 mod note;
 mod rotation;
+mod store;
 mod text;
 pub mod witness;
 
@@ -27,3 +28,4 @@ pub use note::{
     Signed, SignerKey, VerifierKey, VerifyError, cosignature_time,
 };
 pub use rotation::{KeyHistory, KeyRotation, MAX_ROTATIONS, RotationError};
+pub use store::{CheckpointStore, StoredCheckpoint};

@@ -88,6 +88,7 @@ impl Assembler {
                 }
                 true
             }
+            Event::Rotation(_) => true,
             Event::Call(event) => self.step(seq, *event),
         }
     }
@@ -169,6 +170,11 @@ impl Assembler {
         if seq >= self.done_to {
             self.finished.push(call);
         }
+    }
+
+    /// The calls that have not ended, in no order.
+    pub fn into_open(self) -> impl Iterator<Item = Finished> {
+        self.open.into_values()
     }
 
     /// How many calls have not ended.

@@ -5,7 +5,9 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::str::FromStr;
 use std::sync::Arc;
 
-use super::encode::{Commitments, encode_gap, encode_start, encode_step, role_code, tag};
+use super::encode::{
+    Commitments, encode_gap, encode_rotation, encode_start, encode_step, role_code, tag,
+};
 use super::event::{CallEvent, Event, Gap, Start};
 use super::fields::{Reader, number, signed};
 use super::frame::{Kind, OPENING, PAYLOAD_PREFIX, VERSION, read_opening};
@@ -64,6 +66,23 @@ impl Decoder {
     /// [`DecodeError`]; also when the payload is not in canonical form, or an opening is neither
     /// erased nor the one that the payload commits to.
     pub fn decode(&mut self, payload: &[u8], openings: &[u8]) -> Result<(u64, Event), DecodeError> {
+        self.decode_with(payload, Some(openings))
+    }
+
+    /// Reads a payload of which the openings are not at hand, as in a proof: subjects have no
+    /// pseudonym.
+    ///
+    /// # Errors
+    /// [`DecodeError`]; also when the payload is not in canonical form.
+    pub fn decode_sealed(&mut self, payload: &[u8]) -> Result<(u64, Event), DecodeError> {
+        self.decode_with(payload, None)
+    }
+
+    fn decode_with(
+        &mut self,
+        payload: &[u8],
+        openings: Option<&[u8]>,
+    ) -> Result<(u64, Event), DecodeError> {
         let (prefix, fields) = payload
             .split_first_chunk::<PAYLOAD_PREFIX>()
             .ok_or(DecodeError::Short)?;
@@ -86,12 +105,19 @@ impl Decoder {
                 encode_gap(&mut again, &gap);
                 Event::Gap(gap)
             }
+            Kind::Rotation => {
+                let note = decode_rotation(fields)?;
+                encode_rotation(&mut again, &note);
+                Event::Rotation(note)
+            }
             Kind::Call(step) => {
                 let mut event = self.decode_call(step, fields)?;
                 let subjects = event.record.subjects.iter().zip(&self.commitments);
                 let told = (!event.whole).then_some(event.told);
                 encode_step(&mut again, told, &event.record, subjects);
-                self.open(&mut event.record, openings)?;
+                if let Some(openings) = openings {
+                    self.open(&mut event.record, openings)?;
+                }
                 Event::Call(Box::new(event))
             }
         };
@@ -100,7 +126,9 @@ impl Decoder {
         if !canonical {
             return Err(DecodeError::NotCanonical);
         }
-        if self.commitments.len() * OPENING != openings.len() {
+        if let Some(openings) = openings
+            && self.commitments.len() * OPENING != openings.len()
+        {
             return Err(DecodeError::OpeningCount {
                 subjects: self.commitments.len(),
                 openings: openings.len() / OPENING,
@@ -388,6 +416,15 @@ fn decode_gap(fields: &[u8]) -> Result<Gap, DecodeError> {
         Some(())
     })?;
     Ok(gap)
+}
+
+fn decode_rotation(fields: &[u8]) -> Result<Box<[u8]>, DecodeError> {
+    let mut note = Box::default();
+    each(fields, |tag, value| {
+        note = (tag == tag::NOTE).then(|| Box::from(value))?;
+        Some(())
+    })?;
+    Ok(note)
 }
 
 fn each(fields: &[u8], mut read: impl FnMut(u8, &[u8]) -> Option<()>) -> Result<(), DecodeError> {

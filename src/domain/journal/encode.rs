@@ -67,6 +67,7 @@ pub(super) mod tag {
     pub(in super::super) const REFUSED: u8 = 67;
     pub(in super::super) const SHED: u8 = 68;
     pub(in super::super) const DROPPED: u8 = 69;
+    pub(in super::super) const NOTE: u8 = 70;
 }
 
 /// The commitments of one step: a call has a handful of subjects.
@@ -284,6 +285,11 @@ pub fn encode_gap(out: &mut Vec<u8>, gap: &Gap) {
     fields.count(tag::REFUSED, gap.refused);
     fields.count(tag::SHED, gap.shed);
     fields.count(tag::DROPPED, gap.dropped);
+}
+
+/// Appends the fields of a key rotation: the signed note.
+pub fn encode_rotation(out: &mut Vec<u8>, note: &[u8]) {
+    Writer(out).bytes(tag::NOTE, note);
 }
 
 /// One byte in the format; 0 is not used.

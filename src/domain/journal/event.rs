@@ -12,6 +12,9 @@ pub enum Event {
     Call(Box<CallEvent>),
     /// Something could not be recorded.
     Gap(Gap),
+    /// The key that signs for the log changes: the announcement, a signed note with the number of
+    /// this event in it (see `evidence::KeyRotation`).
+    Rotation(Box<[u8]>),
 }
 
 impl Event {
@@ -20,6 +23,7 @@ impl Event {
         match self {
             Self::Start(start) => Some(start.at),
             Self::Gap(gap) => Some(gap.to),
+            Self::Rotation(_) => None,
             Self::Call(call) => {
                 let times = &call.record.times;
                 let later = [times.completed_at, times.first_byte_at, times.forwarded_at];

@@ -26,8 +26,8 @@ pub(super) const VERSION: u8 = 1;
 /// Format of segments.
 const SEGMENT_FORMAT: u32 = 1;
 const SEGMENT_MAGIC: &[u8; 8] = b"EGRETJNL";
-/// Not text, and not a number that lengths or times have in their upper bytes.
-pub(super) const FRAME_MAGIC: [u8; 2] = [0xe6, 0x7a];
+/// How a frame begins. Not text, and not a number that lengths or times have in their upper bytes.
+pub const FRAME_MAGIC: [u8; 2] = [0xe6, 0x7a];
 
 /// Bytes before the first frame of a segment.
 pub const SEGMENT_HEADER: usize = 64;
@@ -90,6 +90,8 @@ pub enum Kind {
     Call(Step),
     /// Something could not be recorded.
     Gap,
+    /// The key that signs for the log changes.
+    Rotation,
 }
 
 impl Kind {
@@ -101,6 +103,7 @@ impl Kind {
             Self::Call(Step::Outcome) => 3,
             Self::Call(Step::Completion) => 4,
             Self::Gap => 5,
+            Self::Rotation => 6,
         }
     }
 
@@ -112,6 +115,7 @@ impl Kind {
             3 => Self::Call(Step::Outcome),
             4 => Self::Call(Step::Completion),
             5 => Self::Gap,
+            6 => Self::Rotation,
             _ => return None,
         })
     }

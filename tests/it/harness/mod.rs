@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 pub use audit::Row;
 pub use bank::{Bank, Line, Received, keep, reply};
-pub use gateway::{Config, Gateway, egret, egret_command, egret_in};
+pub use gateway::{Config, Gateway, Ran, egret, egret_command, egret_in};
 pub use h2::H2;
 pub use raw::{Answer, Client};
 pub use sim::Sim;

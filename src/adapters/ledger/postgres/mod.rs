@@ -1,5 +1,6 @@
 //! The ledger in Postgres: what a fleet of gateways shares.
 
+mod checkpoints;
 mod dictionary;
 pub mod schema;
 pub mod store;

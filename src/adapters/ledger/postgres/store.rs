@@ -22,7 +22,7 @@ use crate::types::Micros;
 
 /// Longest time for a batch. The server gives up a statement sooner; this is for a server that is
 /// gone without a word.
-const BATCH_TIMEOUT: Duration = Duration::from_secs(60);
+pub(super) const BATCH_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How long before the end of a month the partitions of the next are made. Months are shorter.
 const AHEAD_MILLIS: i64 = 31 * 24 * 3_600 * 1_000;
@@ -63,12 +63,12 @@ const INSERT_SUBJECTS: &str = "INSERT INTO egret.call_subjects (subject, call_id
 /// The writing end of a ledger in Postgres.
 pub struct PostgresStore {
     place: PostgresPlace,
-    conn: Option<Open>,
+    pub(super) conn: Option<Open>,
     insert_calls: String,
 }
 
-struct Open {
-    conn: PgConnection,
+pub(super) struct Open {
+    pub(super) conn: PgConnection,
     known: Known,
     partitions: Partitions,
 }
@@ -114,7 +114,7 @@ impl PostgresStore {
     }
 
     /// The open connection, or a new one: after an error none is kept, since a new one has no past.
-    async fn take_connection(&mut self) -> Result<Open, LedgerError> {
+    pub(super) async fn take_connection(&mut self) -> Result<Open, LedgerError> {
         match self.conn.take() {
             Some(open) => Ok(open),
             None => self.connect().await,
@@ -149,7 +149,7 @@ impl PostgresStore {
         }
     }
 
-    fn failed(&self, doing: &'static str, source: sqlx::Error) -> LedgerError {
+    pub(super) fn failed(&self, doing: &'static str, source: sqlx::Error) -> LedgerError {
         LedgerError::database(&LedgerPlace::Postgres(self.place.clone()), doing, source)
     }
 }
@@ -355,7 +355,7 @@ fn bind_calls(
 const USUAL_ROW_BYTES: usize = 320;
 
 /// A count. Those beyond what Postgres's integers hold are written as the largest.
-fn count(count: u64) -> i64 {
+pub(super) fn count(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 

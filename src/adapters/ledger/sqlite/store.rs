@@ -16,6 +16,7 @@ use crate::domain::journal::{Batch, Cursor, Gap, JournalId, Leaves};
 use crate::domain::record::{CallRecord, Subject, SubjectRole};
 use crate::types::{Micros, Outcome};
 
+mod checkpoints;
 mod dictionary;
 
 use dictionary::InSqlite;

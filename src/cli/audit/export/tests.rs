@@ -125,6 +125,7 @@ fn context(own_calls: &OwnCalls) -> Context<'_> {
     Context {
         now: samples::received(60),
         journal: Path::new(""),
+        key_file: Path::new(""),
         own_calls,
         notice: &|_| {},
         colour: false,

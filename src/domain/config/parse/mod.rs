@@ -2,6 +2,7 @@
 
 mod admin;
 mod capture;
+mod evidence;
 mod files;
 mod ledger;
 mod listeners;
@@ -166,6 +167,7 @@ fn read(
     let limits = sections::read_limits(top);
     let journal = sections::read_journal(top, &files, &data_dir);
     let ledger = ledger::read(top, &files, &data_dir);
+    let evidence = evidence::read(top, &files, &data_dir);
     let (fingerprint_key_file, capture_key_file) = sections::read_keys(top, &files, &data_dir);
     let log = sections::read_log(top, surroundings);
     let redaction = redaction::read(top);
@@ -187,6 +189,7 @@ fn read(
         limits,
         journal,
         ledger,
+        evidence,
         fingerprint_key_file,
         log,
         redaction,

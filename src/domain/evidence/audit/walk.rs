@@ -208,6 +208,16 @@ impl Auditor {
         ]
     }
 
+    /// The first difference from a list of hashes since the last checkpoint that fitted, if these
+    /// lead to the root: for stores that keep leaf hashes by number, also of records that are gone.
+    /// To be asked when [`Auditor::checkpoint`] has failed.
+    pub fn locate_with(&self, size: u64, root: &NodeHash, truth: &[NodeHash]) -> Option<Finding> {
+        if !self.leads_to(truth, size, root) {
+            return None;
+        }
+        first_difference(self.tree.size(), truth, &self.stored).map(Into::into)
+    }
+
     /// When no list of hashes leads to the root, numbers and kept hashes are still clues.
     fn locate_without_truth(&self, first: u64, size: u64) -> Option<Difference> {
         let mut expected = first;

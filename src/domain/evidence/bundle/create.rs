@@ -1,6 +1,6 @@
 //! Making a bundle from what a node has stored.
 
-use super::{LeafContent, ProofBundle, RotationProof};
+use super::{LeafContent, LeafProof, ProofBundle};
 use crate::domain::evidence::checkpoint::{Checkpoint, CheckpointError};
 use crate::domain::evidence::commitment::Opening;
 use crate::domain::evidence::merkle::{
@@ -45,13 +45,7 @@ pub fn create<L: LeafHashes + ?Sized>(
     rotations: &[(u64, Vec<u8>)],
 ) -> Result<ProofBundle, CreateError<L::Error>> {
     let stated = Checkpoint::parse(checkpoint.text())?;
-    let prove = |index: u64, leaf: &NodeHash| {
-        let proof = prove_inclusion(leaves, index, stated.size)?;
-        verify_inclusion(index, stated.size, leaf, &proof, &stated.root)
-            .map_err(|fault| CreateError::Unproved { index, fault })?;
-        Ok::<_, CreateError<L::Error>>(proof)
-    };
-    let proof = prove(index, &leaf.hash())?;
+    let proof = prove(leaves, &stated, index, &leaf.hash())?;
     if let LeafContent::Present(bytes) = &leaf {
         let wrong = openings.iter().position(|opening| !opening.is_in(bytes));
         if let Some(at) = wrong {
@@ -64,8 +58,8 @@ pub fn create<L: LeafHashes + ?Sized>(
         .iter()
         .filter(|(index, _)| *index < stated.size)
         .map(|(index, leaf)| {
-            let proof = prove(*index, &leaf_hash(leaf))?;
-            Ok(RotationProof {
+            let proof = prove(leaves, &stated, *index, &leaf_hash(leaf))?;
+            Ok(LeafProof {
                 index: *index,
                 leaf: leaf.clone(),
                 proof,
@@ -78,6 +72,40 @@ pub fn create<L: LeafHashes + ?Sized>(
         proof,
         checkpoint,
         openings,
+        others: Vec::new(),
         rotations,
     })
+}
+
+/// Adds further records that belong to the record, as (index, leaf), with their proofs.
+///
+/// # Errors
+/// [`CreateError`].
+pub fn add_records<L: LeafHashes + ?Sized>(
+    bundle: &mut ProofBundle,
+    leaves: &L,
+    records: &[(u64, Vec<u8>)],
+) -> Result<(), CreateError<L::Error>> {
+    let stated = Checkpoint::parse(bundle.checkpoint.text())?;
+    for (index, leaf) in records {
+        bundle.others.push(LeafProof {
+            index: *index,
+            leaf: leaf.clone(),
+            proof: prove(leaves, &stated, *index, &leaf_hash(leaf))?,
+        });
+    }
+    Ok(())
+}
+
+/// The proof of a leaf, checked against the root.
+fn prove<L: LeafHashes + ?Sized>(
+    leaves: &L,
+    stated: &Checkpoint,
+    index: u64,
+    leaf: &NodeHash,
+) -> Result<Vec<NodeHash>, CreateError<L::Error>> {
+    let proof = prove_inclusion(leaves, index, stated.size)?;
+    verify_inclusion(index, stated.size, leaf, &proof, &stated.root)
+        .map_err(|fault| CreateError::Unproved { index, fault })?;
+    Ok(proof)
 }

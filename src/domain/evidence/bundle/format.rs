@@ -20,6 +20,9 @@ pub const MAX_BUNDLE_BYTES: usize = 8 * 1024 * 1024;
 /// Most openings in a bundle; a record has a handful of subjects.
 const MAX_OPENINGS: usize = 64;
 
+/// Most further records in a bundle; a call has three records.
+const MAX_OTHERS: usize = 64;
+
 /// A record, or what is left of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LeafContent {
@@ -39,10 +42,11 @@ impl LeafContent {
     }
 }
 
-/// An announced key, with the proof that the announcement is in the log.
+/// A further leaf with the proof that it is in the log: an announced key, or another record of the
+/// same call.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RotationProof {
-    /// Index of the announcement's leaf.
+pub struct LeafProof {
+    /// Its index.
     pub index: u64,
     /// Its bytes.
     pub leaf: Vec<u8>,
@@ -63,8 +67,10 @@ pub struct ProofBundle {
     pub checkpoint: Note,
     /// What some commitments in the leaf stand for, as far as it may be shown.
     pub openings: Vec<Opening>,
+    /// Further records that belong to the record.
+    pub others: Vec<LeafProof>,
     /// Key changes before the checkpoint.
-    pub rotations: Vec<RotationProof>,
+    pub rotations: Vec<LeafProof>,
 }
 
 /// Why bytes are not a bundle.
@@ -137,6 +143,7 @@ impl ProofBundle {
             proof,
             checkpoint: Note::parse(rest.as_bytes())?,
             openings: extra.openings,
+            others: extra.others,
             rotations: extra.rotations,
         })
     }
@@ -156,14 +163,16 @@ impl ProofBundle {
                 opening.pseudonym
             );
         }
-        for rotation in &self.rotations {
+        let others = self.others.iter().map(|other| ("record", other));
+        let rotations = self.rotations.iter().map(|rotation| ("rotation", rotation));
+        for (word, further) in others.chain(rotations) {
             let _ = writeln!(
                 text,
-                "rotation {} {}",
-                rotation.index,
-                to_base64(&rotation.leaf)
+                "{word} {} {}",
+                further.index,
+                to_base64(&further.leaf)
             );
-            for hash in &rotation.proof {
+            for hash in &further.proof {
                 let _ = writeln!(text, "{hash}");
             }
         }
@@ -187,7 +196,8 @@ impl fmt::Display for ProofBundle {
 struct Extra {
     leaf: LeafContent,
     openings: Vec<Opening>,
-    rotations: Vec<RotationProof>,
+    others: Vec<LeafProof>,
+    rotations: Vec<LeafProof>,
 }
 
 impl Extra {
@@ -202,6 +212,7 @@ impl Extra {
         let mut extra = Self {
             leaf,
             openings: Vec::new(),
+            others: Vec::new(),
             rotations: Vec::new(),
         };
         let mut number = 2;
@@ -217,25 +228,27 @@ impl Extra {
     fn add(&mut self, line: &str) -> Option<()> {
         if let Some(line) = line.strip_prefix("opening ") {
             let (salt, pseudonym) = line.split_once(' ')?;
-            if self.openings.len() == MAX_OPENINGS || !self.rotations.is_empty() {
+            let is_late = !self.others.is_empty() || !self.rotations.is_empty();
+            if self.openings.len() == MAX_OPENINGS || is_late {
                 return None;
             }
             self.openings.push(Opening {
                 salt: Salt::parse_hex(salt)?,
                 pseudonym: Pseudonym::parse_hex(pseudonym)?,
             });
+        } else if let Some(line) = line.strip_prefix("record ") {
+            if self.others.len() == MAX_OTHERS || !self.rotations.is_empty() {
+                return None;
+            }
+            self.others.push(parse_further(line)?);
         } else if let Some(line) = line.strip_prefix("rotation ") {
-            let (index, leaf) = line.split_once(' ')?;
             if self.rotations.len() == MAX_ROTATIONS {
                 return None;
             }
-            self.rotations.push(RotationProof {
-                index: parse_decimal(index)?,
-                leaf: parse_base64(leaf)?,
-                proof: Vec::new(),
-            });
+            self.rotations.push(parse_further(line)?);
         } else {
-            let proof = &mut self.rotations.last_mut()?.proof;
+            let last = self.rotations.last_mut().or(self.others.last_mut());
+            let proof = &mut last?.proof;
             if proof.len() == MAX_PROOF_HASHES {
                 return None;
             }
@@ -243,6 +256,15 @@ impl Extra {
         }
         Some(())
     }
+}
+
+fn parse_further(line: &str) -> Option<LeafProof> {
+    let (index, leaf) = line.split_once(' ')?;
+    Some(LeafProof {
+        index: parse_decimal(index)?,
+        leaf: parse_base64(leaf)?,
+        proof: Vec::new(),
+    })
 }
 
 fn parse_leaf(line: &str) -> Option<LeafContent> {

@@ -7,11 +7,12 @@
 //! egret/proof@v1
 //! leaf <base64 of the leaf's bytes>        or: pruned <base64 of the leaf's hash>
 //! opening <salt> <pseudonym>               none or more, hexadecimal
-//! rotation <index> <base64 of the leaf>    none or more, in the log's order, each followed by
-//! <base64 hash>                            the lines of its own inclusion proof
+//! record <index> <base64 of the leaf>      none or more: further records of the same call
+//! rotation <index> <base64 of the leaf>    none or more, in the log's order
+//! <base64 hash>                            after each `record` and `rotation`: its inclusion proof
 //! ```
 //!
-//! Nothing in `extra` is believed because it stands there: the leaf and each rotation are checked
+//! Nothing in `extra` is believed because it stands there: the leaf, each further record and each rotation are checked
 //! against the signed root, each opening against the leaf.
 
 mod create;
@@ -22,6 +23,6 @@ pub(crate) mod samples;
 mod tests;
 mod verify;
 
-pub use create::{CreateError, create};
-pub use format::{BundleError, LeafContent, MAX_BUNDLE_BYTES, ProofBundle, RotationProof};
+pub use create::{CreateError, add_records, create};
+pub use format::{BundleError, LeafContent, LeafProof, MAX_BUNDLE_BYTES, ProofBundle};
 pub use verify::{BundleFault, Step, Trust, Verified, Witnessed, verify_bundle};

@@ -40,6 +40,8 @@ pub struct Verified {
     pub rotations: usize,
     /// Trusted witnesses that cosigned.
     pub witnesses: Vec<Witnessed>,
+    /// Further records of the same call, as index and bytes.
+    pub others: Vec<(u64, Vec<u8>)>,
     /// Pseudonyms that commitments in the record stand for.
     pub openings: Vec<Opening>,
 }
@@ -186,11 +188,22 @@ pub fn verify_bundle(bytes: &[u8], trust: &Trust) -> Result<Verified, BundleFaul
         index: bundle.index,
         fault,
     })?;
+    for other in &bundle.others {
+        let (index, leaf) = (other.index, leaf_hash(&other.leaf));
+        verify_inclusion(
+            index,
+            checkpoint.size,
+            &leaf,
+            &other.proof,
+            &checkpoint.root,
+        )
+        .map_err(|fault| BundleFault::Inclusion { index, fault })?;
+    }
     for (number, opening) in bundle.openings.iter().enumerate() {
         let shown = match &bundle.leaf {
             LeafContent::Present(bytes) => opening.is_in(bytes),
             LeafContent::Pruned(_) => false,
-        };
+        } || bundle.others.iter().any(|other| opening.is_in(&other.leaf));
         if !shown {
             return Err(BundleFault::Opening(number));
         }
@@ -205,6 +218,11 @@ pub fn verify_bundle(bytes: &[u8], trust: &Trust) -> Result<Verified, BundleFaul
         rotations: keys.history.map_or(0, |history| history.rotations().len()),
         witnesses,
         openings: bundle.openings,
+        others: bundle
+            .others
+            .into_iter()
+            .map(|other| (other.index, other.leaf))
+            .collect(),
     })
 }
 

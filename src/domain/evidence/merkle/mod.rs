@@ -14,7 +14,7 @@ mod properties;
 pub(super) mod vectors;
 
 pub use hash::{NodeHash, leaf_hash, node_hash};
-pub use prove::{LeafHashes, ProofError, prove_consistency, prove_inclusion, root_at};
+pub use prove::{LeafHashes, ProofError, prove_consistency, prove_inclusion, root_at, tree_at};
 pub use tree::{BrokenTree, Tree};
 pub use verify::{ProofFault, verify_consistency, verify_inclusion};
 

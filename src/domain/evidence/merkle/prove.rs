@@ -94,6 +94,17 @@ pub fn root_at<L: LeafHashes + ?Sized>(
     hash_range(leaves, 0..size)
 }
 
+/// The tree of the first `size` leaves, to go on appending to it.
+///
+/// # Errors
+/// [`ProofError`] when the leaf hashes cannot be read.
+pub fn tree_at<L: LeafHashes + ?Sized>(
+    leaves: &L,
+    size: u64,
+) -> Result<Tree, ProofError<L::Error>> {
+    tree_of(leaves, 0..size)
+}
+
 /// The audit path of a leaf in the tree of `size` leaves (RFC 6962, section 2.1.1), from the
 /// leaf's sister up to the root's child.
 ///
@@ -185,6 +196,14 @@ fn hash_range<L: LeafHashes + ?Sized>(
     leaves: &L,
     range: Range<u64>,
 ) -> Result<NodeHash, ProofError<L::Error>> {
+    Ok(tree_of(leaves, range)?.root())
+}
+
+/// The tree over such a range alone.
+fn tree_of<L: LeafHashes + ?Sized>(
+    leaves: &L,
+    range: Range<u64>,
+) -> Result<Tree, ProofError<L::Error>> {
     let mut tree = Tree::new();
     let mut buffer = Vec::new();
     let mut at = range.start;
@@ -201,7 +220,7 @@ fn hash_range<L: LeafHashes + ?Sized>(
         }
         at = append_subtree(leaves, &mut tree, &mut buffer, at, level)?;
     }
-    Ok(tree.root())
+    Ok(tree)
 }
 
 /// Adds the perfect subtree of 2^`level` leaves at `at`, whose root is not stored: its children if

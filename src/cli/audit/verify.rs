@@ -1,0 +1,637 @@
+//! `egret audit verify`: is everything still what was recorded?
+
+use std::collections::{HashMap, HashSet};
+use std::io::{self, IsTerminal as _, Write};
+use std::path::Path;
+
+use clap::{Args, ValueEnum};
+use serde_json::json;
+
+use super::{AuditError, Context};
+use crate::adapters::evidence::checkpoints::{self, Signed};
+use crate::adapters::evidence::deliver::row;
+use crate::adapters::evidence::verify::{self, Fault, JournalAudit};
+use crate::adapters::journal;
+use crate::adapters::ledger::compare::{KnownJournal, MAX_CALLS, Unvouched, digest_of};
+use crate::adapters::ledger::{LedgerError, LedgerPlace, Reader};
+use crate::app::own_calls::Tally;
+use crate::domain::evidence::audit::{Difference, first_difference};
+use crate::domain::evidence::merkle::NodeHash;
+use crate::domain::evidence::{SignatureType, VerifierKey};
+use crate::domain::journal::{Assembler, Decoder, Finished, Gap, JournalId, Source as _};
+use crate::domain::own::{OwnCall, OwnOperation};
+use crate::types::CallId;
+
+/// Calls whose ids are held at a time in search of a row that the journal does not know.
+const HELD: usize = 1_000_000;
+
+/// Rows that are read at a time for that.
+const PAGE: u32 = 10_000;
+
+pub(super) const EXAMPLES: &str = "\
+Checks the journal, its leaf hashes, every checkpoint and signature, the keys, and each row of the
+ledger against the records that it was made of. Names the first record that was changed, removed,
+inserted or moved. May run beside the gateway. Exit code 1 if anything is wrong.
+
+Examples:
+      egret audit verify
+  With the key that was noted when the gateway was set up, and a witness that must have cosigned:
+      egret audit verify --key 'egret/node-1+5e2f…+AXz…' --witness 'witness.example+0a1b…+BGk…'";
+
+/// How the result is written.
+#[derive(ValueEnum, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum VerifyFormat {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON object
+    Json,
+}
+
+/// `egret audit verify`
+#[derive(Args, Clone, Debug)]
+pub struct VerifyArgs {
+    /// How to write the result
+    #[arg(long, value_enum, default_value_t)]
+    pub format: VerifyFormat,
+    /// Public key of the log as noted before, the first or a later one; may be repeated
+    #[arg(long, value_name = "KEY", value_parser = parse_log_key)]
+    pub key: Vec<VerifierKey>,
+    /// Public key of a witness that must have cosigned the last checkpoint but for the newest; may
+    /// be repeated
+    #[arg(long, value_name = "KEY", value_parser = parse_witness_key)]
+    pub witness: Vec<VerifierKey>,
+    /// Leave out the ledger
+    #[arg(long)]
+    pub no_ledger: bool,
+}
+
+pub(super) fn parse_log_key(text: &str) -> Result<VerifierKey, String> {
+    parse_key(text, SignatureType::Ed25519)
+}
+
+pub(super) fn parse_witness_key(text: &str) -> Result<VerifierKey, String> {
+    parse_key(text, SignatureType::CosignatureV1)
+}
+
+fn parse_key(text: &str, kind: SignatureType) -> Result<VerifierKey, String> {
+    let key = VerifierKey::parse(text).map_err(|fault| fault.to_string())?;
+    key.check_use(kind).map_err(|fault| fault.to_string())?;
+    Ok(key)
+}
+
+/// What was found in the ledger.
+#[derive(Debug, Default)]
+struct LedgerAudit {
+    faults: Vec<Fault>,
+    /// Rows that are as the journal says.
+    compared: u64,
+    /// Rows that no record at hand vouches for.
+    unvouched: Vec<Unvouched>,
+    /// Checkpoints that are as in the files.
+    checkpoints: u64,
+    /// Why rows were not compared.
+    left_out: Option<String>,
+}
+
+pub(super) async fn run(
+    ledger: &LedgerPlace,
+    args: &VerifyArgs,
+    context: &Context<'_>,
+    out: &mut impl Write,
+) -> Result<(), AuditError> {
+    let call = OwnCall::new(OwnOperation::AuditVerify);
+    let work = async |_: &mut Tally| verify(ledger, args, context, out).await;
+    context.record(call, work).await
+}
+
+async fn verify(
+    ledger: &LedgerPlace,
+    args: &VerifyArgs,
+    context: &Context<'_>,
+    out: &mut impl Write,
+) -> Result<(), AuditError> {
+    let mut progress = Progress::start();
+    let mut audit = verify::audit(context.journal, &args.key, |done, of| {
+        progress.tell("records", done, of);
+    })?;
+    check_witnesses(context.journal, &args.witness, &mut audit)?;
+    let mut rows = LedgerAudit::default();
+    match audit.journal {
+        _ if args.no_ledger => rows.left_out = Some("as asked".to_owned()),
+        None => rows.left_out = Some("there is no journal".to_owned()),
+        Some(id) => match Reader::open(ledger).await {
+            Ok(reader) => {
+                let compare = Compare {
+                    directory: context.journal,
+                    id,
+                    reader,
+                    found: &mut rows,
+                };
+                compare.run(&mut audit, &mut progress).await?;
+            }
+            Err(LedgerError::Missing { place }) => {
+                rows.left_out = Some(format!("there is no ledger at {place}"));
+            }
+            Err(error) => return Err(error.into()),
+        },
+    }
+    progress.end();
+    match args.format {
+        VerifyFormat::Text => write_text(out, &audit, &rows)?,
+        VerifyFormat::Json => write_json(out, &audit, &rows)?,
+    }
+    match audit.faults.len() + rows.faults.len() {
+        0 => Ok(()),
+        faults => {
+            out.flush()?;
+            Err(AuditError::NotSound(faults))
+        }
+    }
+}
+
+/// Says on a terminal how far it is.
+struct Progress {
+    is_terminal: bool,
+    told: u64,
+}
+
+impl Progress {
+    fn start() -> Self {
+        Self {
+            is_terminal: io::stderr().is_terminal(),
+            told: 0,
+        }
+    }
+
+    fn tell(&mut self, what: &str, done: u64, of: u64) {
+        // A line for every checkpoint would take longer than the check.
+        if self.is_terminal && (done < self.told || done - self.told > of / 100) {
+            self.told = done;
+            let share = done.saturating_mul(100) / of.max(1);
+            let _ = write!(io::stderr(), "\r{what}: {done} of {of} ({share} %)  ");
+        }
+    }
+
+    fn end(&self) {
+        if self.is_terminal {
+            let _ = write!(io::stderr(), "\r{:60}\r", "");
+        }
+    }
+}
+
+/// Each witness must have cosigned some checkpoint; of how many records is told.
+fn check_witnesses(
+    directory: &Path,
+    witnesses: &[VerifierKey],
+    audit: &mut JournalAudit,
+) -> Result<(), AuditError> {
+    for witness in witnesses {
+        let mut newest = None;
+        for segment in checkpoints::segments(directory)?.into_iter().rev() {
+            let Ok(entries) = checkpoints::read(directory, segment, 0) else {
+                continue;
+            };
+            newest = entries
+                .found
+                .into_iter()
+                .map(|(_, signed)| signed)
+                .filter(|signed| signed.note.verify(std::slice::from_ref(witness)).is_ok())
+                .map(|signed| signed.checkpoint.size)
+                .max();
+            if newest.is_some() {
+                break;
+            }
+        }
+        match newest {
+            None => audit.faults.push(Fault::new(
+                "witness",
+                format!("{} has cosigned no checkpoint", witness.name()),
+            )),
+            Some(size) if size > audit.covered && audit.faults.is_empty() => {
+                audit.faults.push(Fault::new(
+                    "witness",
+                    format!("{} has cosigned {size} records", witness.name()),
+                ));
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Compares a ledger with a journal.
+struct Compare<'a> {
+    directory: &'a Path,
+    id: JournalId,
+    reader: Reader,
+    found: &'a mut LedgerAudit,
+}
+
+impl Compare<'_> {
+    async fn run(
+        mut self,
+        audit: &mut JournalAudit,
+        progress: &mut Progress,
+    ) -> Result<(), AuditError> {
+        self.reader.hold_still().await?;
+        let known = self.reader.journal(self.id).await?;
+        let number = known.as_ref().map(|known| known.number);
+        self.found.unvouched = self.reader.unvouched(number).await?;
+        if let Some(id) = self.reader.first_without_journal().await? {
+            let message = "a row names no journal, and no command wrote it: it was inserted";
+            self.fault("row_inserted", message.to_owned(), Some(id), None);
+        }
+        let Some(known) = known else {
+            self.found.left_out = Some("it has no row of this journal".to_owned());
+            return Ok(());
+        };
+        for fault in &mut audit.faults {
+            if let (None, Some(record)) = (&fault.call_id, fault.sequence) {
+                let call = self.reader.call_of_record(known.number, record).await?;
+                fault.call_id = call.map(|id| id.to_string());
+            }
+        }
+        self.compare_rows(&known, progress).await?;
+        self.compare_checkpoints().await
+    }
+
+    fn fault(
+        &mut self,
+        kind: &'static str,
+        message: String,
+        call: Option<CallId>,
+        record: Option<u64>,
+    ) {
+        let mut fault = Fault::new(kind, message);
+        fault.call_id = call.map(|id| id.to_string());
+        fault.sequence = record;
+        self.found.faults.push(fault);
+    }
+
+    async fn compare_rows(
+        &mut self,
+        known: &KnownJournal,
+        progress: &mut Progress,
+    ) -> Result<(), AuditError> {
+        let mut calls = Calls::open(self.directory, known.cursor.done_to)?;
+        let begins_at = calls.next;
+        let mut position = 0_u64;
+        let mut matched = 0_u64;
+        loop {
+            let batch = calls.take(MAX_CALLS);
+            if batch.is_empty() {
+                break;
+            }
+            progress.tell("rows", calls.next, known.cursor.done_to);
+            let ids: Vec<CallId> = batch.iter().map(|call| call.record.call_id).collect();
+            let rows = self.reader.rows_of(known.number, &ids).await?;
+            let rows: HashMap<CallId, NodeHash> =
+                rows.iter().map(|row| (row.call_id, row.digest)).collect();
+            matched += rows.len() as u64;
+            let truth: Vec<NodeHash> = batch
+                .iter()
+                .map(|call| digest_of(&call.record, &call.leaves))
+                .collect();
+            let stored: Vec<(u64, NodeHash)> = (position..)
+                .zip(&ids)
+                .filter_map(|(at, id)| Some((at, *rows.get(id)?)))
+                .collect();
+            if let Some(difference) = first_difference(position, &truth, &stored) {
+                self.tell(difference, position, &batch);
+                return Ok(());
+            }
+            position += batch.len() as u64;
+        }
+        self.found.compared = matched;
+        if let Some(stopped) = calls.stopped {
+            self.found.left_out = Some(format!(
+                "rows of records from {} on, since the journal cannot be read there: {stopped}",
+                calls.next
+            ));
+        } else if begins_at > 0 {
+            self.found.left_out = Some(format!("rows of records before {begins_at}"));
+        } else {
+            if known.rows > matched {
+                self.find_inserted(known).await?;
+            }
+            let gaps = self.reader.gaps_of(known.number).await?;
+            if gaps != calls.gaps {
+                let differs = |(at, gap): (usize, &(u64, Gap))| {
+                    (calls.gaps.get(at) != Some(gap)).then_some(gap.0)
+                };
+                let seq = gaps.iter().enumerate().find_map(differs);
+                let message = "the table journal_gaps does not say what the journal says";
+                self.fault("gap_changed", message.to_owned(), None, seq);
+            }
+        }
+        Ok(())
+    }
+
+    fn tell(&mut self, difference: Difference, first: u64, batch: &[Finished]) {
+        let of = |position: u64| {
+            let at = usize::try_from(position.saturating_sub(first)).unwrap_or(usize::MAX);
+            batch.get(at)
+        };
+        let (kind, position, what) = match difference {
+            Difference::Changed { sequence } => (
+                "row_changed",
+                sequence,
+                "the ledger's row does not say what the journal says: it was changed".to_owned(),
+            ),
+            Difference::Removed { sequence } => (
+                "row_removed",
+                sequence,
+                "the ledger has no row of this call: it was removed".to_owned(),
+            ),
+            Difference::Inserted { sequence, .. } => (
+                "row_inserted",
+                sequence,
+                "the ledger has a row twice".to_owned(),
+            ),
+            Difference::Moved { sequence, numbered } => {
+                let other = of(numbered).map(|call| call.record.call_id.to_string());
+                (
+                    "row_moved",
+                    sequence,
+                    format!(
+                        "the ledger's row holds what belongs to another call (that of call {} was \
+                         exchanged too)",
+                        other.unwrap_or_default()
+                    ),
+                )
+            }
+        };
+        let call = of(position);
+        let id = call.map(|call| call.record.call_id);
+        let record = call.and_then(|call| {
+            let leaves = call.leaves;
+            leaves.intent.or(leaves.outcome).or(leaves.completion)
+        });
+        self.fault(kind, what, id, record);
+    }
+
+    /// The ledger has more rows of this journal than the journal has calls.
+    async fn find_inserted(&mut self, known: &KnownJournal) -> Result<(), AuditError> {
+        let mut after = i64::MIN;
+        loop {
+            let mut held: Vec<CallId> = Vec::new();
+            while held.len() < HELD {
+                let page = self.reader.calls_after(known.number, after, PAGE).await?;
+                let Some((last, _)) = page.last() else { break };
+                after = *last;
+                held.extend(page.iter().map(|(_, id)| *id));
+            }
+            if held.is_empty() {
+                return Ok(());
+            }
+            let mut unknown: HashSet<CallId> = held.iter().copied().collect();
+            let mut calls = Calls::open(self.directory, known.cursor.done_to)?;
+            loop {
+                let batch = calls.take(MAX_CALLS);
+                if batch.is_empty() {
+                    break;
+                }
+                for call in batch {
+                    unknown.remove(&call.record.call_id);
+                }
+            }
+            if let Some(id) = held.into_iter().find(|id| unknown.contains(id)) {
+                let message = "the journal has no such call: the row was inserted";
+                self.fault("row_inserted", message.to_owned(), Some(id), None);
+                return Ok(());
+            }
+        }
+    }
+
+    /// Compares the ledger's checkpoints with those of the files. What the ledger lacks at the end
+    /// has not come yet.
+    async fn compare_checkpoints(&mut self) -> Result<(), AuditError> {
+        let segments = checkpoints::segments(self.directory)?;
+        let ends = segments.iter().skip(1).copied().chain([u64::MAX]);
+        let mut lacking: Option<u64> = None;
+        for (at, (first, end)) in segments.iter().copied().zip(ends).enumerate() {
+            let above = if at == 0 { 0 } else { first };
+            let rows = self.reader.checkpoints(self.id, above, end).await?;
+            let Ok(entries) = checkpoints::read(self.directory, first, 0) else {
+                // Said already, with its place.
+                continue;
+            };
+            let entries: Vec<Signed> = entries
+                .found
+                .into_iter()
+                .map(|(_, signed)| signed)
+                .collect();
+            let filed: HashMap<String, _> = entries
+                .iter()
+                .map(|signed| (signed.note.to_string(), row(signed)))
+                .collect();
+            for stored in &rows {
+                if filed.get(&stored.note) != Some(stored) {
+                    let message = format!(
+                        "the ledger's checkpoint of size {} is not in the journal's files: it was \
+                         changed or inserted, or the journal was cut or restored from an old copy",
+                        stored.size
+                    );
+                    self.fault("checkpoint_row", message, None, None);
+                    return Ok(());
+                }
+            }
+            self.found.checkpoints += rows.len() as u64;
+            let there: HashSet<&str> = rows.iter().map(|row| &*row.note).collect();
+            if let (Some(size), Some(_)) = (lacking, rows.first()) {
+                return self.lacks(size);
+            }
+            let newest = rows.iter().map(|row| row.size).max().unwrap_or(0);
+            for signed in entries.iter().filter(|signed| signed.cosignatures() == 0) {
+                if there.contains(&*signed.note.to_string()) {
+                    continue;
+                }
+                if signed.checkpoint.size < newest {
+                    return self.lacks(signed.checkpoint.size);
+                }
+                lacking.get_or_insert(signed.checkpoint.size);
+            }
+        }
+        Ok(())
+    }
+
+    fn lacks(&mut self, size: u64) -> Result<(), AuditError> {
+        let message = format!(
+            "the ledger lacks the checkpoint of size {size}, and has later ones: it was removed"
+        );
+        self.fault("checkpoint_row", message, None, None);
+        Ok(())
+    }
+}
+
+/// The calls of a journal, put together from its records up to where a ledger stands.
+struct Calls {
+    reader: journal::Reader,
+    decoder: Decoder,
+    assembler: Assembler,
+    next: u64,
+    end: u64,
+    ready: Vec<Finished>,
+    gaps: Vec<(u64, Gap)>,
+    stopped: Option<String>,
+}
+
+impl Calls {
+    fn open(directory: &Path, end: u64) -> Result<Self, AuditError> {
+        let mut reader = journal::Reader::open(directory)?;
+        reader.seek(None)?;
+        let next = reader.next_seq();
+        Ok(Self {
+            reader,
+            decoder: Decoder::default(),
+            assembler: Assembler::default(),
+            next,
+            end,
+            ready: Vec::new(),
+            gaps: Vec::new(),
+            stopped: None,
+        })
+    }
+
+    /// The next calls, at most `limit`; none at the end.
+    fn take(&mut self, limit: usize) -> Vec<Finished> {
+        while self.ready.len() < limit && self.next < self.end && self.stopped.is_none() {
+            let mut event = None;
+            let decoder = &mut self.decoder;
+            let found = self.reader.next_leaf(|frame| {
+                event = Some((frame.seq, decoder.decode(frame.payload, frame.openings)));
+            });
+            match (found, event) {
+                (Ok(Some(_)), Some((seq, Ok((_, event))))) => {
+                    self.next = seq + 1;
+                    self.assembler.push(seq, event);
+                }
+                (Ok(Some(_)), Some((seq, Err(fault)))) => {
+                    self.stopped = Some(format!("record {seq}: {fault}"));
+                }
+                (Ok(_), _) => self.stopped = Some("it ends before the ledger does".to_owned()),
+                (Err(fault), _) => self.stopped = Some(fault.to_string()),
+            }
+            if self.assembler.ready() >= limit {
+                self.collect();
+            }
+        }
+        self.collect();
+        let rest = self.ready.split_off(limit.min(self.ready.len()));
+        std::mem::replace(&mut self.ready, rest)
+    }
+
+    fn collect(&mut self) {
+        let (calls, gaps) = self.assembler.take();
+        self.ready.extend(calls);
+        self.gaps.extend(gaps);
+    }
+}
+
+fn write_text(out: &mut impl Write, audit: &JournalAudit, rows: &LedgerAudit) -> io::Result<()> {
+    let journal = audit.journal.map(|id| id.to_string()).unwrap_or_default();
+    writeln!(out, "log      {} (journal {journal})", audit.origin)?;
+    for (at, key) in audit.keys.iter().enumerate() {
+        let label = if at == 0 { "keys" } else { "" };
+        writeln!(out, "{label:<8} {key}")?;
+    }
+    write!(
+        out,
+        "journal  {} records under {} checkpoints",
+        audit.covered, audit.checkpoints
+    )?;
+    if let Some(last) = &audit.last {
+        write!(out, ", the last of {}", last.made_at)?;
+        if last.cosignatures() > 0 {
+            write!(out, ", cosigned by {}", last.cosignatures())?;
+        }
+    }
+    writeln!(out)?;
+    if audit.uncovered > 0 {
+        writeln!(
+            out,
+            "         {} records behind the last checkpoint are not vouched for yet",
+            audit.uncovered
+        )?;
+    }
+    writeln!(
+        out,
+        "ledger   {} rows and {} checkpoints are as the journal says",
+        rows.compared, rows.checkpoints
+    )?;
+    if let Some(why) = &rows.left_out {
+        writeln!(out, "         not compared: {why}")?;
+    }
+    for other in &rows.unvouched {
+        match other.journal {
+            Some(id) => writeln!(
+                out,
+                "         {} rows of node {} are not covered here: verify them there (journal {id})",
+                other.rows, other.node
+            )?,
+            None => writeln!(
+                out,
+                "         {} rows were written by commands; nothing vouches for them",
+                other.rows
+            )?,
+        }
+    }
+    for fault in audit.faults.iter().chain(&rows.faults) {
+        writeln!(out, "\nWRONG    {}", fault.message)?;
+        if let Some(sequence) = fault.sequence {
+            writeln!(out, "         record {sequence}")?;
+        }
+        if let Some(call) = &fault.call_id {
+            writeln!(out, "         call {call}")?;
+        }
+        if let Some(file) = &fault.file {
+            let offset = fault.offset.unwrap_or(0);
+            writeln!(out, "         {}, byte {offset}", file.display())?;
+        }
+    }
+    if audit.faults.is_empty() && rows.faults.is_empty() {
+        writeln!(out, "\nnothing was changed, removed, inserted or moved")?;
+    }
+    Ok(())
+}
+
+fn write_json(out: &mut impl Write, audit: &JournalAudit, rows: &LedgerAudit) -> io::Result<()> {
+    let faults: Vec<&Fault> = audit.faults.iter().chain(&rows.faults).collect();
+    let keys: Vec<String> = audit.keys.iter().map(ToString::to_string).collect();
+    let unvouched: Vec<_> = rows
+        .unvouched
+        .iter()
+        .map(|other| {
+            json!({
+                "journal": other.journal.map(|id| id.to_string()),
+                "node": other.node,
+                "rows": other.rows,
+            })
+        })
+        .collect();
+    let last = audit.last.as_ref().map(|last| {
+        json!({
+            "size": last.checkpoint.size,
+            "root": last.checkpoint.root.to_string(),
+            "made_at": last.made_at.to_string(),
+            "cosignatures": last.cosignatures(),
+        })
+    });
+    let report = json!({
+        "sound": faults.is_empty(),
+        "origin": audit.origin,
+        "journal": audit.journal.map(|id| id.to_string()),
+        "keys": keys,
+        "records": audit.covered,
+        "records_behind": audit.uncovered,
+        "checkpoints": audit.checkpoints,
+        "last_checkpoint": last,
+        "rows": rows.compared,
+        "rows_left_out": rows.left_out,
+        "rows_not_covered": unvouched,
+        "ledger_checkpoints": rows.checkpoints,
+        "faults": faults,
+    });
+    writeln!(out, "{report}")
+}
