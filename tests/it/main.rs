@@ -17,6 +17,7 @@ mod evidence;
 mod harness;
 mod headers;
 mod house;
+mod known_tokens;
 mod lifecycle;
 mod outcomes;
 mod protocols;
