@@ -10,12 +10,13 @@ use std::sync::atomic::Ordering;
 use super::Shared;
 use super::files::{list, segment_path};
 use crate::domain::journal::{
-    Assembler, Batch, Cursor, DecodeError, Decoder, FRAME_HEADER, FrameError, JournalId,
+    Aside, Assembler, Batch, Cursor, DecodeError, Decoder, FRAME_HEADER, FrameError, JournalId,
     MAX_PAYLOAD, SEGMENT_HEADER, SegmentHeader, Source, read_frame,
 };
 
-/// Read at a time: some thousand events.
-const PIECE: usize = 256 << 10;
+/// Read at a time: some hundred events, so that they are still in the core's cache when they are
+/// looked at.
+const PIECE: usize = 64 << 10;
 
 /// The journal cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -72,6 +73,16 @@ pub enum ReadError {
         /// What is wrong with it.
         source: DecodeError,
     },
+    /// As [`ReadError::Event`], of an event that was read late.
+    #[error("the journal {path}: event {seq}: {source}")]
+    Unreadable {
+        /// The directory.
+        path: PathBuf,
+        /// Which event.
+        seq: u64,
+        /// What is wrong with it.
+        source: DecodeError,
+    },
 }
 
 struct Segment {
@@ -81,6 +92,8 @@ struct Segment {
     /// Where `buffer` begins in it.
     at: u64,
     buffer: Vec<u8>,
+    /// The buffer before that, for the next piece: fresh memory would have to be cleared.
+    spare: Vec<u8>,
     /// Bytes of the buffer that were read.
     used: usize,
 }
@@ -185,6 +198,7 @@ impl Reader {
             path,
             at: SEGMENT_HEADER as u64,
             buffer: Vec::new(),
+            spare: Vec::new(),
             used: 0,
         });
         self.next_seq = first;
@@ -369,7 +383,8 @@ impl Segment {
             .map_or(0, |length| {
                 (length as usize).min(MAX_PAYLOAD) + FRAME_HEADER
             });
-        let mut fresh = vec![0; PIECE.max(wanted)];
+        let mut fresh = std::mem::take(&mut self.spare);
+        fresh.resize(PIECE.max(wanted), 0);
         let from = self.at + self.used as u64;
         let mut read = 0;
         while read < fresh.len() {
@@ -391,7 +406,11 @@ impl Segment {
         fresh.truncate(read);
         let old = self.buffer.get(self.used..).unwrap_or_default();
         let is_new = read > kept || fresh.get(..kept) != Some(old);
-        self.buffer = fresh;
+        self.spare = std::mem::replace(&mut self.buffer, fresh);
+        if self.spare.capacity() > 2 * PIECE {
+            // It was for an event of unusual size.
+            self.spare = Vec::new();
+        }
         self.at = from;
         self.used = 0;
         Ok(is_new)
@@ -438,11 +457,16 @@ impl Source for Reader {
         let mut bytes = 0;
         let mut headless = 0_u64;
         let mut failed = None;
+        // A running gateway reads no more than its rows need; a rebuild reads everything.
+        let mut aside = self.following.is_some().then(Aside::default);
         while self.assembler.ready() < limit {
             let more = match self.step(
                 |assembler, decoder, seq, payload| {
-                    let (_, event) = decoder.decode(payload)?;
-                    headless += u64::from(!assembler.push(seq, event));
+                    let has_head = match &mut aside {
+                        Some(aside) => aside.push((assembler, decoder), seq, payload)?,
+                        None => assembler.push(seq, decoder.decode(payload)?.1),
+                    };
+                    headless += u64::from(!has_head);
                     Ok(())
                 },
                 &mut bytes,
@@ -457,6 +481,14 @@ impl Source for Reader {
             if !more || self.next_seq - before >= 8 * limit as u64 {
                 break;
             }
+        }
+        if let Some(mut aside) = aside {
+            let settled = aside.settle(&mut self.assembler, &mut self.decoder);
+            settled.map_err(|(seq, source)| ReadError::Unreadable {
+                path: self.directory.clone(),
+                seq,
+                source,
+            })?;
         }
         if headless > 0 {
             tracing::warn!(

@@ -101,6 +101,7 @@ fn the_example_shows_true_defaults() {
                 "segment_size",
                 "max_bytes = \"16GiB",
                 "sync_interval",
+                "writer_priority",
                 "format",
                 "filter",
                 "workers",

@@ -165,6 +165,18 @@ impl Assembler {
         }
     }
 
+    /// Whether a call has begun and not ended.
+    pub fn is_open(&self, call: &CallId) -> bool {
+        self.open.contains_key(call)
+    }
+
+    /// Notes where the outcome of an open call is, of which a later step will say everything.
+    pub fn note_outcome(&mut self, call: &CallId, seq: u64) {
+        if let Some(open) = self.open.get_mut(call) {
+            open.leaves.set(Step::Outcome, seq);
+        }
+    }
+
     /// How many calls have not ended.
     pub fn open_calls(&self) -> usize {
         self.open.len()

@@ -9,6 +9,7 @@
 //! - A frame says how many events before it were not yet known to be on disk. So a hole that a
 //!   crash has torn can be told from one that somebody made later.
 
+mod aside;
 mod assemble;
 mod decode;
 mod encode;
@@ -23,6 +24,7 @@ pub(crate) mod samples;
 #[cfg(test)]
 mod tests;
 
+pub use aside::Aside;
 pub use assemble::{Assembler, Finished, Leaves, MAX_OPEN};
 pub use decode::{DecodeError, Decoder};
 pub use encode::{encode_call, encode_gap, encode_start};
