@@ -39,6 +39,8 @@ pub(super) struct Writer<F: Files> {
     retry: Option<Duration>,
     /// How many events of the last group somebody waited for.
     awaited: u32,
+    /// How long the last commit took: so long the next group has gathered already.
+    spent: Duration,
 }
 
 /// Takes no more once the writer has ended, whatever ended it, and lets nobody wait for it.
@@ -62,6 +64,7 @@ impl<F: Files> Writer<F> {
             unsettled: false,
             retry: None,
             awaited: 0,
+            spent: Duration::ZERO,
         }
     }
 
@@ -124,7 +127,7 @@ impl<F: Files> Writer<F> {
 
     /// Gives a group time to gather, if the last one says that there will be one.
     fn gather(&mut self) {
-        let time = gather_time(std::mem::take(&mut self.awaited));
+        let time = gather_time(std::mem::take(&mut self.awaited)).saturating_sub(self.spent);
         if !time.is_zero() {
             thread::sleep(time);
         }
@@ -161,6 +164,7 @@ impl<F: Files> Writer<F> {
 
     fn commit(&mut self, sync: bool) {
         let shared = Arc::clone(&self.shared);
+        let start = Instant::now();
         let began = u64::try_from(shared.started.elapsed().as_micros()).unwrap_or(u64::MAX);
         shared.busy_since.store(began + 1, Ordering::Release);
         let before = self.log.kept_bytes();
@@ -169,6 +173,7 @@ impl<F: Files> Writer<F> {
             done = self.log.sync();
         }
         shared.busy_since.store(0, Ordering::Release);
+        self.spent = start.elapsed();
         let kept = self.log.kept_bytes();
         shared
             .kept
