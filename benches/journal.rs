@@ -129,6 +129,7 @@ fn measure(directory: &std::path::Path, writers: usize, wait: Wait, name: &str, 
         segment_size: 64 << 20,
         max_bytes: u64::MAX,
         sync_interval: Duration::from_millis(100),
+        writer_priority: 0,
     };
     let gateway = Gateway {
         node: "gateway-1".into(),

@@ -249,6 +249,7 @@ fn steady_load() -> Result<(), Box<dyn std::error::Error>> {
         segment_size: 64 << 20,
         max_bytes: u64::MAX,
         sync_interval: Duration::from_millis(100),
+        writer_priority: 0,
     };
     let journal = Journal::open(settings, &shared.gateway, |_| 0)?;
     let mut reader = journal.reader();

@@ -17,6 +17,7 @@ use egret::domain::http::{
 };
 use egret::domain::keyring::Keyring;
 use egret::domain::observe::{Observer, ProviderPlans};
+use egret::domain::recognise::{self, KnownTokens};
 use egret::domain::record::{CallRecord, Fact, Gateway, Subject, SubjectRole};
 use egret::types::{CallId, Decision, Effect, Micros, Outcome, TokenType};
 
@@ -129,6 +130,35 @@ fn classify_customer_token(bencher: Bencher) {
             client_certificate: false,
         };
         credential::classify(Scheme::Cybrid, &request).token_type
+    });
+}
+
+/// All that is recorded of a credential: for a token that comes for the first time, and for one
+/// that is known.
+#[divan::bench(args = [false, true])]
+fn note_customer_token(bencher: Bencher, known: bool) {
+    let catalog = catalog();
+    let (_, entry) = catalog.provider("cybrid").unwrap();
+    let keyring = Keyring::new(&[7; 32]);
+    let headers = headers();
+    let now = Micros(1_795_305_339_000_000);
+    let mut tokens = KnownTokens::default();
+    bencher.bench_local(|| {
+        let request = RequestView {
+            method: "GET",
+            path: "/api/customers/0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e",
+            query: Some("include_pii=true"),
+            headers: black_box(&headers),
+            client_certificate: false,
+        };
+        let mut record = record();
+        let provider = &entry.provider;
+        if known {
+            tokens.credential(provider, &request, &keyring, now, &mut record);
+        } else {
+            recognise::credential(provider, &request, &keyring, &mut record);
+        }
+        record.subjects.len()
     });
 }
 

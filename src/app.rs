@@ -429,6 +429,7 @@ fn journal_settings(journal: &config::Journal) -> JournalSettings {
         segment_size: journal.segment_size,
         max_bytes: journal.max_bytes,
         sync_interval: journal.sync_interval,
+        writer_priority: journal.writer_priority,
     }
 }
 

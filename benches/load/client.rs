@@ -1,5 +1,6 @@
 //! The load generator: what is measured, and calls as fast as the answers come.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -116,6 +117,7 @@ pub(crate) struct Watch {
     target: Option<Processes>,
     /// CPU time of the target before the first call.
     begun: Duration,
+    threads: BTreeMap<String, Duration>,
     origin: Option<Processes>,
 }
 
@@ -124,6 +126,7 @@ impl Watch {
         let target = load.pid.map(Processes::of);
         Self {
             begun: target.as_ref().map(Processes::cpu).unwrap_or_default(),
+            threads: target.as_ref().map(Processes::threads).unwrap_or_default(),
             target,
             origin: load.origin.map(Processes::of),
         }
@@ -144,6 +147,16 @@ impl Watch {
                 return Some(now.saturating_sub(self.begun));
             }
         }
+    }
+
+    /// The part of it that each kind of thread has used.
+    fn threads(&self) -> Vec<(String, Duration)> {
+        let now = self.target.as_ref().map(Processes::threads);
+        let used = now.unwrap_or_default().into_iter().map(|(name, cpu)| {
+            let begun = self.threads.get(&name).copied().unwrap_or_default();
+            (name, cpu.saturating_sub(begun))
+        });
+        used.collect()
     }
 
     /// What they have used up to now.
@@ -183,6 +196,8 @@ pub(crate) struct Measured {
     pub(crate) first_error: Option<String>,
     /// CPU time of the process for all answered calls; `None` if no process was named.
     pub(crate) cpu: Option<Duration>,
+    /// The part of it that each kind of thread has used.
+    pub(crate) threads: Vec<(String, Duration)>,
     /// Its memory in RAM at the end, in bytes.
     pub(crate) resident: Option<u64>,
     /// CPU time of this process within the window.
@@ -216,6 +231,7 @@ impl Measured {
             broken: tally.broken,
             first_error: tally.first_error,
             cpu,
+            threads: watch.threads(),
             resident: watch.target.as_ref().map(Processes::resident),
             generator_cpu,
             others: to.machine.others_since(from.machine, ours),
@@ -230,6 +246,15 @@ impl Measured {
     /// CPU microseconds of the process per call.
     pub(crate) fn cpu_us_per_call(&self) -> Option<f64> {
         Some(micros_each(self.cpu?, self.answered))
+    }
+
+    /// CPU microseconds of one kind of thread of the process per call.
+    pub(crate) fn thread_us_per_call(&self, name: &str) -> f64 {
+        let found = self.threads.iter().find(|(thread, _)| thread == name);
+        micros_each(
+            found.map(|(_, cpu)| *cpu).unwrap_or_default(),
+            self.answered,
+        )
     }
 
     /// CPU microseconds of this process per call.

@@ -4,6 +4,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use clap::ValueEnum;
+
 use crate::client::{Load, Measured};
 use crate::ledger::Ledger;
 use crate::proxies::{Kind, Place, Stage, probe, tell};
@@ -32,7 +34,7 @@ pub(crate) struct Arguments {
         long,
         value_enum,
         value_delimiter = ',',
-        default_value = "direct,bare,nginx,egret"
+        default_value = "direct,bare,nginx,egret,egret-strict,egret-process-safe,egret-shed"
     )]
     only: Vec<Kind>,
     /// The gateway's program; the one built beside this one if left out
@@ -47,6 +49,8 @@ pub(crate) struct Arguments {
 pub(crate) struct Subject {
     pub(crate) kind: Kind,
     place: Place,
+    /// Egret's ledger.
+    ledger: Option<PathBuf>,
     pub(crate) fastest: Vec<Measured>,
     pub(crate) paced: Vec<Measured>,
 }
@@ -76,11 +80,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let stage = Stage::new(programs)?;
     let origin = stage.origin(arguments.body)?;
     let mut subjects = Vec::new();
-    let mut ledger_path = None;
-    for kind in [Kind::Direct, Kind::Bare, Kind::Nginx, Kind::Egret] {
+    for kind in Kind::value_variants().iter().copied() {
         if !arguments.only.contains(&kind) {
             continue;
         }
+        let mut ledger = None;
         let place = match kind {
             Kind::Direct => Some(origin),
             Kind::Bare => {
@@ -89,11 +93,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
                 Some(stage.bare(&program, origin.address)?)
             }
             Kind::Nginx => stage.nginx(origin.address)?,
-            Kind::Egret => {
+            Kind::Egret | Kind::EgretStrict | Kind::EgretProcessSafe | Kind::EgretShed => {
                 let beside = programs.join("../egret");
                 let program = built(arguments.egret.as_deref(), &beside)?;
-                let (place, path) = stage.egret(&program, origin.address)?;
-                ledger_path = Some(path);
+                let policy = kind.loss_policy().flatten();
+                let (place, path) = stage.egret(&program, origin.address, policy)?;
+                ledger = Some(path);
                 Some(place)
             }
         };
@@ -107,6 +112,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         subjects.push(Subject {
             kind,
             place,
+            ledger,
             fastest: Vec::new(),
             paced: Vec::new(),
         });
@@ -114,8 +120,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     measure(arguments, origin, &mut subjects)?;
     report::print(arguments.rate, arguments.connections, &subjects)?;
     let mut faults: Vec<String> = subjects.iter().filter_map(failed_calls).collect();
-    if let Some(path) = ledger_path {
-        faults.extend(check_ledger(&stage, &subjects, &path)?);
+    for subject in &subjects {
+        if let Some(path) = &subject.ledger {
+            faults.extend(check_ledger(&stage, subject, path)?);
+        }
     }
     if faults.is_empty() {
         return Ok(());
@@ -172,14 +180,8 @@ fn measure(arguments: &Arguments, origin: Place, subjects: &mut [Subject]) -> Re
 }
 
 /// Ends Egret and compares its ledger with the calls that were made; says what does not fit.
-fn check_ledger(
-    stage: &Stage,
-    subjects: &[Subject],
-    path: &Path,
-) -> Result<Option<String>, Failure> {
-    let Some(subject) = subjects.iter().find(|subject| subject.kind == Kind::Egret) else {
-        return Ok(None);
-    };
+fn check_ledger(stage: &Stage, subject: &Subject, path: &Path) -> Result<Option<String>, Failure> {
+    let name = subject.kind.name();
     stage.end(subject.place.pid)?;
     let Ledger {
         rows,
@@ -189,16 +191,16 @@ fn check_ledger(
     // One more: the probe.
     let answered = 1 + subject.measurements().map(|one| one.answered).sum::<u64>();
     let broken: u64 = subject.measurements().map(|one| one.broken).sum();
-    report::ledger(rows, complete, answered, bytes)?;
+    report::ledger(name, rows, complete, answered, bytes)?;
     // A call that was broken off can have come to be recorded or not.
     if !(answered..=answered + broken).contains(&rows) {
         return Ok(Some(format!(
-            "the ledger holds {rows} rows for {answered} answered calls"
+            "{name}: the ledger holds {rows} rows for {answered} answered calls"
         )));
     }
     if complete < answered.saturating_sub(subject.errors()) {
         return Ok(Some(format!(
-            "only {complete} of {rows} rows tell the operation, the token, the caller and success"
+            "{name}: only {complete} of {rows} rows tell the operation, the token, the caller and success"
         )));
     }
     Ok(None)

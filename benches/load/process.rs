@@ -1,5 +1,6 @@
 //! What processes cost, read from `/proc`.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::time::Duration;
 
@@ -34,6 +35,31 @@ impl Processes {
         self.0.iter().map(|pid| cpu(*pid)).sum()
     }
 
+    /// The CPU time that the running threads of the first process have used, by name: threads that
+    /// are numbered count as one.
+    pub(crate) fn threads(&self) -> BTreeMap<String, Duration> {
+        let mut found = BTreeMap::new();
+        let Some(pid) = self.0.first() else {
+            return found;
+        };
+        for entry in fs::read_dir(format!("/proc/{pid}/task"))
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
+            let Ok(text) = fs::read_to_string(entry.path().join("stat")) else {
+                continue;
+            };
+            let name = text
+                .split_once('(')
+                .and_then(|(_, rest)| rest.rsplit_once(')'))
+                .map_or("", |(name, _)| name);
+            let name = name.trim_end_matches(|last: char| last.is_ascii_digit() || last == '-');
+            *found.entry(name.to_owned()).or_default() += cpu_in(&text);
+        }
+        found
+    }
+
     /// The memory that they have in RAM, in bytes. What children share with each other counts
     /// for each of them.
     pub(crate) fn resident(&self) -> u64 {
@@ -42,7 +68,12 @@ impl Processes {
 }
 
 fn cpu(pid: u32) -> Duration {
-    let ticks = stat_field(pid, 11).unwrap_or(0) + stat_field(pid, 12).unwrap_or(0);
+    fs::read_to_string(format!("/proc/{pid}/stat")).map_or(Duration::ZERO, |text| cpu_in(&text))
+}
+
+/// The CPU time that a process or a thread has used, from the text of its `stat`.
+fn cpu_in(text: &str) -> Duration {
+    let ticks = field(text, 11).unwrap_or(0) + field(text, 12).unwrap_or(0);
     Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND)
 }
 
@@ -54,7 +85,13 @@ pub(crate) fn own_cpu() -> Duration {
 /// A number from `/proc/PID/stat`, counted from the state behind the name: the name is in
 /// parentheses and can hold anything.
 fn stat_field(pid: u32, index: usize) -> Option<u64> {
-    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    field(
+        &fs::read_to_string(format!("/proc/{pid}/stat")).ok()?,
+        index,
+    )
+}
+
+fn field(text: &str, index: usize) -> Option<u64> {
     let (_, fields) = text.rsplit_once(')')?;
     fields.split_ascii_whitespace().nth(index)?.parse().ok()
 }

@@ -34,8 +34,14 @@ pub(crate) enum Kind {
     Bare,
     /// nginx with a JSON access log
     Nginx,
-    /// Egret with everything on
+    /// Egret with everything on and the default loss policies
     Egret,
+    /// Egret with intent and outcome on disk for every call
+    EgretStrict,
+    /// Egret with intent and outcome handed to the operating system for every call
+    EgretProcessSafe,
+    /// Egret with every call recorded once, when it is over
+    EgretShed,
 }
 
 impl Kind {
@@ -45,9 +51,34 @@ impl Kind {
             Self::Bare => "bare Pingora",
             Self::Nginx => "nginx, JSON log",
             Self::Egret => "Egret",
+            Self::EgretStrict => "Egret, strict",
+            Self::EgretProcessSafe => "Egret, process_safe",
+            Self::EgretShed => "Egret, shed",
+        }
+    }
+
+    /// Whether it is Egret, and the loss policy of all its classes; `None` for the default ones.
+    pub(crate) fn loss_policy(self) -> Option<Option<&'static str>> {
+        match self {
+            Self::Direct | Self::Bare | Self::Nginx => None,
+            Self::Egret => Some(None),
+            Self::EgretStrict => Some(Some("strict")),
+            Self::EgretProcessSafe => Some(Some("process_safe")),
+            Self::EgretShed => Some(Some("shed")),
         }
     }
 }
+
+/// Classes of `[journal.policy]`.
+const CLASSES: [&str; 7] = [
+    "read",
+    "personal-read",
+    "write",
+    "money",
+    "mint",
+    "access-change",
+    "unknown",
+];
 
 /// A process that was started here.
 struct Started {
@@ -202,7 +233,8 @@ impl Stage {
         self.start("nginx", &mut command, address, true).map(Some)
     }
 
-    /// Starts Egret with a ledger of its own; gives the path of that as well.
+    /// Starts Egret with a journal and a ledger of its own; gives the path of the ledger as well.
+    /// Every class of operation has `policy`, or its default one.
     ///
     /// # Errors
     /// It does not start.
@@ -210,15 +242,22 @@ impl Stage {
         &self,
         program: &Path,
         origin: SocketAddr,
+        policy: Option<&str>,
     ) -> Result<(Place, PathBuf), Failure> {
         let address = free_address()?;
-        let directory = self.directory.join("egret");
+        let name = match policy {
+            None => "egret",
+            Some("strict") => "egret-strict",
+            Some("process_safe") => "egret-process-safe",
+            Some(_) => "egret-shed",
+        };
+        let directory = self.directory.join(name);
         fs::create_dir(&directory)?;
         let config = directory.join("egret.toml");
-        fs::write(&config, egret_config(address, origin))?;
+        fs::write(&config, egret_config(address, origin, policy))?;
         let mut command = Command::new(program);
         command.arg("serve").arg("--config").arg(&config);
-        let place = self.start("egret", &mut command, address, true)?;
+        let place = self.start(name, &mut command, address, true)?;
         Ok((place, directory.join("data/ledger.db")))
     }
 
@@ -379,7 +418,11 @@ http {{
 }
 
 /// Every service is overridden, so that nothing beyond this machine is ever looked up.
-fn egret_config(address: SocketAddr, origin: SocketAddr) -> String {
+fn egret_config(address: SocketAddr, origin: SocketAddr, policy: Option<&str>) -> String {
+    let policies: String = policy
+        .into_iter()
+        .flat_map(|policy| CLASSES.map(|class| format!("{class} = \"{policy}\"\n")))
+        .collect();
     format!(
         r#"node = "bench"
 data_dir = "data"
@@ -412,7 +455,9 @@ production = "http://{origin}/production"
 [log]
 filter = "info"
 format = "json"
-"#
+
+[journal.policy]
+{policies}"#
     )
 }
 

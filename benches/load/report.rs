@@ -29,6 +29,12 @@ pub(crate) fn print(rate: f64, connections: usize, subjects: &[Subject]) -> Resu
     writeln!(out, "{}", fastest(subjects))?;
     writeln!(out, "\nAt {} calls/s:\n", grouped(rate))?;
     writeln!(out, "{}", paced(subjects))?;
+    if let Some(table) = threads(subjects) {
+        writeln!(
+            out,
+            "\nWhere Egret's CPU us/call goes, as fast as answers come:\n\n{table}"
+        )?;
+    }
     let slices = |subject: &Subject| [subject.fastest.clone(), subject.paced.clone()].concat();
     let all: Vec<Measured> = subjects.iter().flat_map(slices).collect();
     let others = Spread::of(all.iter().map(|one| one.others * 100.0));
@@ -54,10 +60,16 @@ pub(crate) fn print(rate: f64, connections: usize, subjects: &[Subject]) -> Resu
 ///
 /// # Errors
 /// The output cannot be written.
-pub(crate) fn ledger(rows: u64, complete: u64, calls: u64, bytes: u64) -> Result<(), Failure> {
+pub(crate) fn ledger(
+    name: &str,
+    rows: u64,
+    complete: u64,
+    calls: u64,
+    bytes: u64,
+) -> Result<(), Failure> {
     writeln!(
         std::io::stdout(),
-        "Ledger: {} rows for {} calls, {} of them complete, {} bytes a row.",
+        "{name}: {} rows in the ledger for {} calls, {} of them complete, {} bytes a row.",
         grouped(rows as f64),
         grouped(calls as f64),
         grouped(complete as f64),
@@ -103,7 +115,7 @@ fn fastest(subjects: &[Subject]) -> Table {
                 .to_string(),
         ]
     });
-    table(header, rows)
+    table(&header, rows)
 }
 
 fn paced(subjects: &[Subject]) -> Table {
@@ -148,12 +160,44 @@ fn paced(subjects: &[Subject]) -> Table {
                 .to_string(),
         ]
     });
-    table(header, rows)
+    table(&header, rows)
 }
 
-fn table<const N: usize>(header: [&str; N], rows: impl Iterator<Item = Vec<String>>) -> Table {
+/// What each kind of thread of Egret uses; the threads that use next to nothing are left out.
+fn threads(subjects: &[Subject]) -> Option<Table> {
+    let egrets = || {
+        subjects
+            .iter()
+            .filter(|one| one.kind.loss_policy().is_some())
+    };
+    let used = |subject: &Subject, name: &str| {
+        let rounds = subject.fastest.iter();
+        Spread::of(rounds.map(|one| one.thread_us_per_call(name))).median
+    };
+    let all = egrets().flat_map(|subject| subject.fastest.iter().flat_map(|one| &one.threads));
+    let mut names: Vec<&str> = all.map(|(name, _)| name.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    names.retain(|name| egrets().any(|subject| used(subject, name) >= 0.1));
+    if names.is_empty() {
+        return None;
+    }
+    let header: Vec<&str> = std::iter::once("proxy").chain(names.clone()).collect();
+    let rows = egrets().map(|subject| {
+        let figures = names
+            .iter()
+            .map(|name| format!("{:.1}", used(subject, name)));
+        let kind = subject.kind.name().to_owned();
+        std::iter::once(kind).chain(figures).collect()
+    });
+    Some(table(&header, rows))
+}
+
+fn table(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> Table {
     let mut table = Table::new();
-    table.load_preset(ASCII_MARKDOWN).set_header(header);
+    table
+        .load_preset(ASCII_MARKDOWN)
+        .set_header(header.iter().copied());
     table.add_rows(rows);
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);

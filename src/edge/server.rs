@@ -156,7 +156,7 @@ impl Server {
         let mut workers = Vec::new();
         for (index, sockets) in sockets.into_iter().enumerate() {
             let worker = Worker {
-                gateway: gateway.clone(),
+                gateway: gateway.for_worker(),
                 acceptors: acceptors.clone(),
                 sockets,
                 shutdown: watch.clone(),

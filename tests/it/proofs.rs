@@ -665,6 +665,8 @@ impl Witness {
             line.split_whitespace().nth(1).unwrap().to_owned()
         };
         let (url, key) = (field(), field());
+        // All that it says: who leaves before the end breaks its pipe.
+        field();
         Self { child, url, key }
     }
 }

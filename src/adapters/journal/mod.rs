@@ -73,6 +73,8 @@ pub struct JournalSettings {
     pub max_bytes: u64,
     /// Events that nobody waits for are on disk after this long.
     pub sync_interval: Duration,
+    /// By how many steps of niceness the thread that writes goes before others for a core.
+    pub writer_priority: u8,
 }
 
 /// Why a journal cannot be opened.
@@ -139,6 +141,8 @@ impl JournalState {
 struct Queue {
     bytes: Vec<u8>,
     count: u64,
+    /// How many of them somebody waits for.
+    awaited: u32,
     next_seq: u64,
     /// How far somebody waits for them to come.
     wait: Option<Wait>,
@@ -532,6 +536,7 @@ impl Journal {
         queue.next_seq += 1;
         queue.count += 1;
         push_frame(&mut queue.bytes, kind, seq, fields, openings);
+        queue.awaited += u32::from(wait != Wait::Nothing);
         queue.wait = queue.wait.max(Some(wait));
         drop(queue);
         if wait != Wait::Nothing || shared.asleep.load(Ordering::SeqCst) {

@@ -16,8 +16,9 @@ use crate::domain::journal::{
 use crate::domain::record::CallRecord;
 use crate::types::Micros;
 
-/// Read at a time: some thousand events.
-const PIECE: usize = 256 << 10;
+/// Read at a time: some hundred events, so that they are still in the core's cache when they are
+/// looked at.
+const PIECE: usize = 64 << 10;
 
 /// The journal cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -83,6 +84,8 @@ struct Segment {
     /// Where `buffer` begins in it.
     at: u64,
     buffer: Vec<u8>,
+    /// The buffer before that, for the next piece: fresh memory would have to be cleared.
+    spare: Vec<u8>,
     /// Bytes of the buffer that were read.
     used: usize,
 }
@@ -192,6 +195,7 @@ impl Reader {
             path,
             at: SEGMENT_HEADER as u64,
             buffer: Vec::new(),
+            spare: Vec::new(),
             used: 0,
         });
         self.next_seq = first;
@@ -387,7 +391,8 @@ impl Segment {
         // A frame that does not fit into the buffer, by what its header says.
         let rest = self.buffer.get(self.used..).unwrap_or_default();
         let wanted = frame_length(rest).unwrap_or(0);
-        let mut fresh = vec![0; PIECE.max(wanted)];
+        let mut fresh = std::mem::take(&mut self.spare);
+        fresh.resize(PIECE.max(wanted), 0);
         let from = self.at + self.used as u64;
         let mut read = 0;
         while read < fresh.len() {
@@ -409,7 +414,11 @@ impl Segment {
         fresh.truncate(read);
         let old = self.buffer.get(self.used..).unwrap_or_default();
         let is_new = read > kept || fresh.get(..kept) != Some(old);
-        self.buffer = fresh;
+        self.spare = std::mem::replace(&mut self.buffer, fresh);
+        if self.spare.capacity() > 2 * PIECE {
+            // It was for an event of unusual size.
+            self.spare = Vec::new();
+        }
         self.at = from;
         self.used = 0;
         Ok(is_new)

@@ -22,6 +22,7 @@ pub(super) fn settings(directory: &Path) -> JournalSettings {
         segment_size: 16 << 10,
         max_bytes: 1 << 30,
         sync_interval: Duration::from_millis(5),
+        writer_priority: 0,
     }
 }
 

@@ -167,14 +167,11 @@ impl Lanes {
                     waiters.since = None;
                 }
                 let before = waiters.handed_over.len();
-                let handed_over = &mut waiters.handed_over;
-                waiters.waiting.retain_mut(|waiter| {
-                    let over = marks.verdict(waiter.ticket).is_some();
-                    if over {
-                        handed_over.push(waiter.waker.clone());
-                    }
-                    !over
-                });
+                // Moved, not cloned: a waker counts its clones in memory of the waiting thread's.
+                let over = waiters
+                    .waiting
+                    .extract_if(.., |waiter| marks.verdict(waiter.ticket).is_some());
+                waiters.handed_over.extend(over.map(|waiter| waiter.waker));
                 // If some were there before, one of them is on its way.
                 let first = (before == 0).then(|| waiters.handed_over.pop()).flatten();
                 let any = !waiters.handed_over.is_empty();

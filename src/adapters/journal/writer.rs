@@ -16,6 +16,12 @@ use crate::domain::record::Wait;
 /// Most bytes that are written without a sync: bounds what is kept in memory for a retry.
 const MAX_UNSYNCED: usize = 4 << 20;
 
+/// How long the next group is left to gather for each event of the last one that somebody waited
+/// for, and at most. A commit costs the same for one event as for a hundred. Callers that come one
+/// by one do not wait for others; when many come, they wait for a core longer than for this.
+const GATHER_EACH: Duration = Duration::from_micros(20);
+const MAX_GATHER: Duration = Duration::from_micros(500);
+
 /// The first pause after a failure, doubled each time up to the last.
 const FIRST_RETRY: Duration = Duration::from_millis(20);
 const LAST_RETRY: Duration = Duration::from_secs(1);
@@ -31,6 +37,10 @@ pub(super) struct Writer<F: Files> {
     /// Some of a lane have been woken and have yet to wake the others.
     unsettled: bool,
     retry: Option<Duration>,
+    /// How many events of the last group somebody waited for.
+    awaited: u32,
+    /// How long the last commit took: so long the next group has gathered already.
+    spent: Duration,
 }
 
 /// Takes no more once the writer has ended, whatever ended it, and lets nobody wait for it.
@@ -53,13 +63,19 @@ impl<F: Files> Writer<F> {
             oldest: None,
             unsettled: false,
             retry: None,
+            awaited: 0,
+            spent: Duration::ZERO,
         }
     }
 
     pub(super) fn run(mut self) {
         let _close = CloseOnDrop(Arc::clone(&self.shared));
+        self.raise_priority();
         loop {
             let stopping = self.shared.stop.load(Ordering::SeqCst);
+            if !stopping && self.retry.is_none() {
+                self.gather();
+            }
             let wait = self.take();
             if self.oldest.is_none() && self.retry.is_none() {
                 if stopping {
@@ -89,6 +105,34 @@ impl<F: Files> Writer<F> {
         self.log.close();
     }
 
+    /// Goes before other threads for a core, as far as was asked for. Not being allowed to is no
+    /// reason not to write.
+    fn raise_priority(&self) {
+        let steps = i32::from(self.shared.settings.writer_priority);
+        if steps == 0 {
+            return;
+        }
+        // Of this thread: Linux keeps niceness by thread.
+        let raised = rustix::process::getpriority_process(None)
+            .and_then(|nice| rustix::process::setpriority_process(None, nice - steps));
+        if let Err(error) = raised {
+            tracing::warn!(
+                %error,
+                steps,
+                "the journal's thread may not go before others ([journal] writer_priority): it needs \
+                 CAP_SYS_NICE or a higher RLIMIT_NICE, and goes on without"
+            );
+        }
+    }
+
+    /// Gives a group time to gather, if the last one says that there will be one.
+    fn gather(&mut self) {
+        let time = gather_time(std::mem::take(&mut self.awaited)).saturating_sub(self.spent);
+        if !time.is_zero() {
+            thread::sleep(time);
+        }
+    }
+
     /// Takes what has gathered. Gives how far somebody waits for it to come.
     fn take(&mut self) -> Option<Wait> {
         let failing = self.retry.is_some();
@@ -108,6 +152,7 @@ impl<F: Files> Writer<F> {
             self.shared
                 .kept
                 .fetch_add(group.bytes.len() as u64, Ordering::Relaxed);
+            self.awaited = std::mem::take(&mut queue.awaited);
             (group, queue.wait.take())
         };
         if group.count > 0 {
@@ -121,6 +166,7 @@ impl<F: Files> Writer<F> {
 
     fn commit(&mut self, sync: bool) {
         let shared = Arc::clone(&self.shared);
+        let start = Instant::now();
         let began = u64::try_from(shared.started.elapsed().as_micros()).unwrap_or(u64::MAX);
         shared.busy_since.store(began + 1, Ordering::Release);
         let before = self.log.kept_bytes();
@@ -129,6 +175,7 @@ impl<F: Files> Writer<F> {
             done = self.log.sync();
         }
         shared.busy_since.store(0, Ordering::Release);
+        self.spent = start.elapsed();
         let kept = self.log.kept_bytes();
         shared
             .kept
@@ -192,6 +239,11 @@ impl<F: Files> Writer<F> {
     }
 }
 
+/// How long to let a group gather when somebody waited for so many events of the last one.
+fn gather_time(awaited: u32) -> Duration {
+    (GATHER_EACH * awaited.saturating_sub(1)).min(MAX_GATHER)
+}
+
 /// Says in the journal what is missing in it.
 fn note_gap(queue: &mut Queue) {
     let Some(gap) = queue.gap.take().filter(|gap| !gap.is_empty()) else {
@@ -203,4 +255,17 @@ fn note_gap(queue: &mut Queue) {
     queue.next_seq += 1;
     queue.count += 1;
     push_frame(&mut queue.bytes, Kind::Gap, seq, &fields, &[]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_comes_alone_waits_for_nobody_and_a_crowd_not_for_long() {
+        assert_eq!(gather_time(0), Duration::ZERO);
+        assert_eq!(gather_time(1), Duration::ZERO);
+        assert_eq!(gather_time(2), GATHER_EACH);
+        assert_eq!(gather_time(u32::MAX), MAX_GATHER);
+    }
 }

@@ -330,6 +330,8 @@ pub struct Journal {
     pub max_bytes: u64,
     /// Records that nobody waits for are on disk after this long.
     pub sync_interval: Duration,
+    /// By how many steps the thread that writes goes before others for a core.
+    pub writer_priority: u8,
     /// What may be lost of a record, by what the call can do.
     pub policies: LossPolicies,
 }

@@ -103,6 +103,7 @@ fn the_example_shows_true_defaults() {
                 "sync_interval",
                 "max_ledger_lag",
                 "address = \"127.0.0.1:9464",
+                "writer_priority",
                 "format",
                 "filter",
                 "workers",

@@ -32,7 +32,7 @@ pub use claims::{Claims, Subject, TokenId, Words};
 pub use classification::Classification;
 pub use material::{Material, MaterialKind};
 pub use request::{HeaderSource, RequestView};
-pub use scheme::{Scheme, classify, token_claims};
+pub use scheme::{Scheme, classify, sole_bearer, token_claims};
 pub use sensitive::{canonical_case, credential_headers, is_credential_header};
 
 /// The longest credential value that is read, in bytes. A Cybrid bank token with every scope is

@@ -67,17 +67,18 @@ impl Request {
         self
     }
 
+    pub(super) fn view(&self) -> RequestView<'_> {
+        RequestView {
+            method: self.method,
+            path: &self.path,
+            query: self.query.as_deref(),
+            headers: &self.headers,
+            client_certificate: self.client_certificate,
+        }
+    }
+
     pub(super) fn classify(&self, scheme: Scheme) -> Classification<'_> {
-        classify(
-            scheme,
-            &RequestView {
-                method: self.method,
-                path: &self.path,
-                query: self.query.as_deref(),
-                headers: &self.headers,
-                client_certificate: self.client_certificate,
-            },
-        )
+        classify(scheme, &self.view())
     }
 }
 

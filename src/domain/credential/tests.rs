@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::testing::{Request, basic, jwt};
-use super::{Scheme, credential_headers};
+use super::{Scheme, credential_headers, sole_bearer};
 use crate::types::TokenType;
 
 #[test]
@@ -66,6 +66,23 @@ fn every_token_type_can_be_reached() {
     for kind in TokenType::ALL {
         let (scheme, request) = request(*kind);
         assert_eq!(request.classify(scheme).token_type, *kind);
+    }
+}
+
+#[test]
+fn a_usual_request_has_a_sole_bearer_token() {
+    for (scheme, expected) in [
+        (Scheme::Cybrid, Some(&b"abc"[..])),
+        (Scheme::Obp, Some(&b"abc"[..])),
+        (Scheme::Bearer, Some(&b"abc"[..])),
+        (Scheme::Wyre, None),
+    ] {
+        let request = || Request::get("/x").with("Authorization", "Bearer abc");
+        assert_eq!(sole_bearer(scheme, &request().view()), expected);
+        let two = request().with("authorization", "Bearer def");
+        assert_eq!(sole_bearer(scheme, &two.view()), None);
+        let basic = Request::get("/x").with("Authorization", basic("u:p"));
+        assert_eq!(sole_bearer(scheme, &basic.view()), None);
     }
 }
 
@@ -214,6 +231,43 @@ proptest! {
         prop_assert!(first_is_listed);
         prop_assert_eq!(found.present.is_empty(), found.token_type == TokenType::Anonymous);
         prop_assert!(found.token_type != TokenType::Malformed || found.fault.is_some());
+    }
+
+    /// What [`sole_bearer`] promises: a request with that token and nothing else is the same.
+    #[test]
+    fn a_sole_bearer_token_decides_alone(
+        (scheme, name) in scheme_and_header(),
+        other_scheme in prop::sample::select(vec!["Bearer", "bearer", "Basic", "OAuth"]),
+        token in prop::sample::select(vec![
+            jwt(r#"{"sub_type":"bank","sub":"b"}"#),
+            jwt(r#"{"sub":"OAuth"}"#),
+            "abc".to_owned(), "abcOAuth".to_owned(), "a b".to_owned(), String::new(),
+            "not.a.jwt".to_owned(), "eyJ".to_owned(), "x".repeat(17_000),
+        ]),
+        more in prop::option::of("[ -~]{0,20}"),
+        query in prop::option::of(prop::sample::select(vec!["a=b", "access_token=x", "secret=x"])),
+        path in prop::sample::select(PATHS.to_vec()),
+        client_certificate in any::<bool>(),
+    ) {
+        let value = format!("{other_scheme} {token}");
+        let mut request = Request::post(path).with("Authorization", &value);
+        if let Some(more) = &more {
+            request = request.with(&name, more);
+        }
+        request.query = query.map(str::to_owned);
+        request.client_certificate = client_certificate;
+        if let Some(sole) = sole_bearer(scheme, &request.view()) {
+            let alone = Request::get("/x")
+                .with("Authorization", [b"Bearer ", sole].concat());
+            let (found, expected) = (request.classify(scheme), alone.classify(scheme));
+            prop_assert_eq!(found.token_type, expected.token_type);
+            prop_assert_eq!(&found.present, &expected.present);
+            prop_assert_eq!(&found.claims, &expected.claims);
+            prop_assert_eq!(found.fault, expected.fault);
+            let bytes = found.material.as_ref().map(|it| it.expose());
+            prop_assert_eq!(bytes, expected.material.as_ref().map(|it| it.expose()));
+            prop_assert!(bytes.is_none_or(|bytes| bytes == sole));
+        }
     }
 
     #[test]

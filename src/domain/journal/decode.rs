@@ -94,7 +94,7 @@ impl Decoder {
         let mut again = std::mem::take(&mut self.again);
         again.clear();
         self.commitments.clear();
-        let event = match Kind::from_code(kind).ok_or(DecodeError::Kind(kind))? {
+        let mut event = match Kind::from_code(kind).ok_or(DecodeError::Kind(kind))? {
             Kind::Start => {
                 let start = decode_start(fields)?;
                 encode_start(&mut again, &start);
@@ -111,13 +111,10 @@ impl Decoder {
                 Event::Rotation(note)
             }
             Kind::Call(step) => {
-                let mut event = self.decode_call(step, fields)?;
+                let event = self.decode_call(step, fields)?;
                 let subjects = event.record.subjects.iter().zip(&self.commitments);
                 let told = (!event.whole).then_some(event.told);
                 encode_step(&mut again, told, &event.record, subjects);
-                if let Some(openings) = openings {
-                    self.open(&mut event.record, openings)?;
-                }
                 Event::Call(Box::new(event))
             }
         };
@@ -126,13 +123,16 @@ impl Decoder {
         if !canonical {
             return Err(DecodeError::NotCanonical);
         }
-        if let Some(openings) = openings
-            && self.commitments.len() * OPENING != openings.len()
-        {
-            return Err(DecodeError::OpeningCount {
-                subjects: self.commitments.len(),
-                openings: openings.len() / OPENING,
-            });
+        if let Some(openings) = openings {
+            if self.commitments.len() * OPENING != openings.len() {
+                return Err(DecodeError::OpeningCount {
+                    subjects: self.commitments.len(),
+                    openings: openings.len() / OPENING,
+                });
+            }
+            if let Event::Call(event) = &mut event {
+                self.open(&mut event.record, openings)?;
+            }
         }
         Ok((seq, event))
     }

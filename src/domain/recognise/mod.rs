@@ -6,6 +6,7 @@
 
 mod caller;
 mod credential;
+mod known;
 mod operation;
 mod place;
 #[cfg(test)]
@@ -13,6 +14,7 @@ mod tests;
 
 pub use caller::{Callers, caller};
 pub use credential::credential;
+pub use known::KnownTokens;
 pub use operation::{Asked, Served, operation};
 pub use place::{Place, locate};
 

@@ -22,6 +22,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use bytes::Bytes;
+use parking_lot::Mutex;
 use pingora_core::protocols::Digest;
 use pingora_core::upstreams::peer::HttpPeer;
 use pingora_error::{Error, ErrorType, Result};
@@ -35,6 +36,7 @@ use crate::domain::http::{HeadLimits, Refusal};
 use crate::domain::identity::CallerBook;
 use crate::domain::keyring::Keyring;
 use crate::domain::problem::Problem;
+use crate::domain::recognise::KnownTokens;
 use crate::domain::record::{self, LossPolicies, Recorder};
 
 pub use exchange::Exchange;
@@ -53,9 +55,13 @@ pub struct FrontLimits {
     pub tls_handshake: Duration,
 }
 
-/// Everything the stages work with. Shared by all workers; cloning is cheap.
+/// Everything the stages work with. Clones share all of it.
 #[derive(Clone)]
-pub struct Gateway(Arc<Parts>);
+pub struct Gateway {
+    parts: Arc<Parts>,
+    /// Never waited for: only one worker has it.
+    known_tokens: Arc<Mutex<KnownTokens>>,
+}
 
 /// The parts of a [`Gateway`].
 pub struct Parts {
@@ -103,25 +109,36 @@ impl FrontLimits {
 impl Gateway {
     /// Puts the parts together.
     pub fn new(parts: Parts) -> Self {
-        Self(Arc::new(parts))
+        Self {
+            parts: Arc::new(parts),
+            known_tokens: Arc::default(),
+        }
+    }
+
+    /// The same gateway for another worker: what a worker remembers, it remembers for itself.
+    pub fn for_worker(&self) -> Self {
+        Self {
+            parts: Arc::clone(&self.parts),
+            known_tokens: Arc::default(),
+        }
     }
 
     /// Sizes and times before there is a call.
     pub fn limits(&self) -> &FrontLimits {
-        &self.0.limits
+        &self.parts.limits
     }
 
     /// The number of calls in flight, kept up to date.
     pub fn in_flight(&self) -> Arc<AtomicUsize> {
-        Arc::clone(&self.0.in_flight)
+        Arc::clone(&self.parts.in_flight)
     }
 
     /// Records a request whose head was refused, and gives the bytes to answer with.
     pub async fn refuse_head(&self, refusal: Refusal, peer: Option<SocketAddr>) -> Bytes {
-        let mut exchange = Exchange::begin(&self.0);
+        let mut exchange = Exchange::begin(&self.parts);
         let problem = Problem::from(refusal);
-        stages::close::open_refused_head(&self.0, &mut exchange, &problem, peer);
-        let problem = stages::gate::refusal(&self.0, &mut exchange, problem).await;
+        stages::close::open_refused_head(&self.parts, &mut exchange, &problem, peer);
+        let problem = stages::gate::refusal(&self.parts, &mut exchange, problem).await;
         stages::close::hand_over(&mut exchange);
         stages::respond::raw(&problem, exchange.call_id())
     }
@@ -132,7 +149,7 @@ impl ProxyHttp for Gateway {
     type CTX = Exchange;
 
     fn new_ctx(&self) -> Exchange {
-        Exchange::begin(&self.0)
+        Exchange::begin(&self.parts)
     }
 
     fn init_downstream_modules(&self, _: &mut pingora_core::modules::http::HttpModules) {
@@ -141,14 +158,14 @@ impl ProxyHttp for Gateway {
 
     /// Receives the request: true when it has been answered here.
     async fn request_filter(&self, session: &mut Session, exchange: &mut Exchange) -> Result<bool> {
-        let mut received = stages::receive(&self.0, session, exchange);
+        let mut received = stages::receive(&self.parts, &self.known_tokens, session, exchange);
         if received.is_ok() {
-            received = stages::gate::intent(&self.0, exchange).await;
+            received = stages::gate::intent(&self.parts, exchange).await;
         }
         match received {
             Ok(()) => Ok(false),
             Err(problem) => {
-                stages::respond::refuse(&self.0, session, exchange, problem).await?;
+                stages::respond::refuse(&self.parts, session, exchange, problem).await?;
                 Ok(true)
             }
         }
@@ -207,13 +224,13 @@ impl ProxyHttp for Gateway {
         response: &mut ResponseHeader,
         exchange: &mut Exchange,
     ) -> Result<()> {
-        stages::tap::response_head(&self.0, response, exchange);
+        stages::tap::response_head(&self.parts, response, exchange);
         stages::capture::response_head(exchange, response);
         stages::map_error::head(response, exchange)?;
         stages::respond::pass_on(response, exchange)?;
         let status = response.status.as_u16();
         if status >= 200 {
-            stages::gate::outcome(&self.0, exchange, status)
+            stages::gate::outcome(&self.parts, exchange, status)
                 .await
                 .map_err(|problem| {
                     exchange.fail_with(problem);
@@ -283,7 +300,7 @@ impl ProxyHttp for Gateway {
         error: &Error,
         exchange: &mut Exchange,
     ) -> FailToProxy {
-        stages::respond::fail(&self.0, session, exchange, error).await
+        stages::respond::fail(&self.parts, session, exchange, error).await
     }
 
     async fn logging(&self, session: &mut Session, error: Option<&Error>, exchange: &mut Exchange) {

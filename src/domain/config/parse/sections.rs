@@ -185,6 +185,15 @@ pub(super) fn read_journal(top: &Table<'_>, files: &Files<'_>, data_dir: &Path) 
         Duration::from_millis(100),
         "Records that no answer waits for are on disk after this long.",
     );
+    let writer_priority = table.value(
+        "writer_priority",
+        &IntegerIn(0..=20),
+        0,
+        "By how many steps (of `nice`) the thread that writes the journal goes before others for a \
+         core. Where there is more work than cores, calls wait for that thread to get one: up to some \
+         milliseconds. More than 0 needs the right to it: CAP_SYS_NICE, or RLIMIT_NICE \
+         (`LimitNICE=` of systemd).",
+    );
     let words = OneOf(&[
         ("strict", LossPolicy::Strict),
         ("process_safe", LossPolicy::ProcessSafe),
@@ -227,6 +236,7 @@ pub(super) fn read_journal(top: &Table<'_>, files: &Files<'_>, data_dir: &Path) 
         segment_size: segment_size.value as u64,
         max_bytes: max_bytes.value as u64,
         sync_interval: sync_interval.value,
+        writer_priority: u8::try_from(writer_priority.value).unwrap_or(0),
         policies: found,
     }
 }

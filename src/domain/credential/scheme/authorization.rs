@@ -83,6 +83,14 @@ pub(super) fn unknown(value: &[u8]) -> Credential<'_> {
     )
 }
 
+/// The token of the only value of `Authorization`, if that is a bearer token of a usual length.
+pub(super) fn sole<'a>(values: &Values<'a>) -> Option<&'a [u8]> {
+    let value = values.first().filter(|_| !values.is_repeated())?;
+    let (scheme, rest) = split(value);
+    let is_bearer = scheme.eq_ignore_ascii_case(b"bearer");
+    (is_bearer && refuse(value).is_none()).then_some(rest)
+}
+
 /// Adds every value of `Authorization`, read by `read`, and notes if there are several.
 pub(super) fn add_all<'a>(
     verdict: &mut Verdict<'a>,

@@ -3,7 +3,7 @@
 //! There is no provider to ask for its order; this is the usual one of gateways: the
 //! `Authorization` header, then keys in headers, then the query, the TLS certificate, the cookie.
 
-use super::authorization::{add_all, basic, bearer, refuse, split, token, unknown};
+use super::authorization::{add_all, basic, bearer, refuse, sole, split, token, unknown};
 use crate::domain::credential::claims::Dialect;
 use crate::domain::credential::request::Values;
 use crate::domain::credential::sensitive::{Part, part_of_name};
@@ -69,6 +69,24 @@ pub(super) fn classify<'a>(request: &RequestView<'a>) -> Classification<'a> {
         verdict.add(session(value));
     }
     verdict.finish()
+}
+
+/// The bearer token of a request with one `Authorization` and no other place for a credential.
+pub(super) fn sole_bearer<'a>(request: &RequestView<'a>) -> Option<&'a [u8]> {
+    // Parameters can carry one, and a query that has none is rare enough to be read each time.
+    if request.client_certificate || request.query.is_some() {
+        return None;
+    }
+    let mut authorization = Values::default();
+    let mut others = false;
+    request.headers.visit(&mut |name, value| {
+        if name.eq_ignore_ascii_case(b"authorization") {
+            authorization.push(value);
+        } else {
+            others |= name.eq_ignore_ascii_case(b"cookie") || part_of_name(name).is_some();
+        }
+    });
+    sole(&authorization).filter(|_| !others)
 }
 
 fn parameter<'a>(

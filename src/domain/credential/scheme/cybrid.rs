@@ -1,6 +1,6 @@
 //! Cybrid: `Authorization: Bearer` with a JWT whose `sub_type` is the kind of token.
 
-use super::authorization::{add_all, basic, split, token, unknown};
+use super::authorization::{add_all, basic, sole, split, token, unknown};
 use crate::domain::credential::claims::Dialect;
 use crate::domain::credential::jwt::{self, Token};
 use crate::domain::credential::request::Values;
@@ -39,6 +39,17 @@ pub(super) fn classify<'a>(request: &RequestView<'a>) -> Classification<'a> {
         verdict.add(Credential::new(TokenType::ClientCredentials, None));
     }
     verdict.finish()
+}
+
+/// The bearer token of a request with one `Authorization`: nothing else is looked at then.
+pub(super) fn sole_bearer<'a>(request: &RequestView<'a>) -> Option<&'a [u8]> {
+    let mut authorization = Values::default();
+    request.headers.visit(&mut |name, value| {
+        if name.eq_ignore_ascii_case(b"authorization") {
+            authorization.push(value);
+        }
+    });
+    sole(&authorization)
 }
 
 /// Whether this is a token endpoint; the second one is named by the security guide only.

@@ -21,6 +21,18 @@ pub fn classify<'a>(scheme: Scheme, request: &RequestView<'a>) -> Classification
     }
 }
 
+/// The token of a request whose classification depends on nothing but that token, so that what was
+/// found out about it once holds whenever it comes so again. `None` does not say that there is none.
+pub fn sole_bearer<'a>(scheme: Scheme, request: &RequestView<'a>) -> Option<&'a [u8]> {
+    match scheme {
+        Scheme::Cybrid => cybrid::sole_bearer(request),
+        Scheme::Obp => obp::sole_bearer(request),
+        // Its bearer tokens are random strings: there is nothing to find out.
+        Scheme::Wyre => None,
+        Scheme::Bearer => bearer::sole_bearer(request),
+    }
+}
+
 /// What a token of this scheme claims, outside any request: for a token that a mint answered.
 /// `None` if it is no JWT with readable claims.
 pub fn token_claims(scheme: Scheme, token: &[u8]) -> Option<Claims> {

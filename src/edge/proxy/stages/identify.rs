@@ -5,7 +5,6 @@ use std::sync::Arc;
 use pingora_proxy::Session;
 
 use super::super::Parts;
-use crate::adapters::clock;
 use crate::domain::identity::{CertifiedCaller, Peer};
 use crate::domain::problem::Problem;
 use crate::domain::recognise::{self, Callers};
@@ -39,7 +38,7 @@ pub fn caller(
     let callers = Callers {
         book: &parts.callers.load(),
         local: parts.caller_rules.local.as_ref(),
-        now: clock::now(),
+        now: record.times.received_at,
     };
     recognise::caller(&callers, keys, peer, address, record)
 }

@@ -15,12 +15,14 @@ pub mod tap;
 
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use pingora_proxy::Session;
 
 use super::exchange::Route;
 use super::{Exchange, Parts};
 use crate::domain::http::Target;
 use crate::domain::problem::Problem;
+use crate::domain::recognise::KnownTokens;
 use crate::domain::record::{CallRecord, OpenRecord, OperationClass};
 
 /// Everything from the received request to the open record.
@@ -29,13 +31,14 @@ use crate::domain::record::{CallRecord, OpenRecord, OperationClass};
 /// The problem to answer with; the record knows it.
 pub fn receive(
     parts: &Parts,
+    known_tokens: &Mutex<KnownTokens>,
     session: &mut Session,
     exchange: &mut Exchange,
 ) -> Result<(), Problem> {
     exchange.case_lost = !session.req_header().has_case();
     let mut record = exchange.new_record(parts);
     record.decision = crate::types::Decision::Forwarded;
-    let route = consider(parts, session, &mut record);
+    let route = consider(parts, known_tokens, session, &mut record);
     if let Err(problem) = &route {
         record.decision = problem.decision;
         record.reason.get_or_insert(problem.code.into());
@@ -57,7 +60,12 @@ pub fn receive(
 }
 
 /// Recognises the request and decides about it, filling in the record on the way.
-fn consider(parts: &Parts, session: &Session, record: &mut CallRecord) -> Result<Route, Problem> {
+fn consider(
+    parts: &Parts,
+    known_tokens: &Mutex<KnownTokens>,
+    session: &Session,
+    record: &mut CallRecord,
+) -> Result<Route, Problem> {
     let request = session.req_header();
     record.target.method = crate::domain::recognise::method(request.method.as_str());
     record.trace_id = recognise::trace(request);
@@ -66,7 +74,12 @@ fn consider(parts: &Parts, session: &Session, record: &mut CallRecord) -> Result
     let found = recognise::destination(parts, request, &target)?;
     let destination = Arc::clone(found.destination);
     let matched = recognise::operation(parts, &destination, request, found.rest, &target, record);
-    let present = classify::credential(parts, &destination, request, found.rest, &target, record);
+    let asked = classify::Asked {
+        request,
+        path: found.rest,
+        target: &target,
+    };
+    let present = classify::credential(parts, known_tokens, &destination, asked, record);
     let permit = authorize::decide(&destination, &caller, matched.is_some(), &present)?;
     let (operation, plans) = matched.unzip();
     Ok(Route {

@@ -12,7 +12,7 @@ mod login;
 #[cfg(test)]
 mod tests;
 
-use super::authorization::{basic, bearer, jwt, refuse, split, unknown};
+use super::authorization::{basic, bearer, jwt, refuse, sole, split, unknown};
 use crate::domain::credential::claims::{Claims, Dialect};
 use crate::domain::credential::request::Values;
 use crate::domain::credential::verdict::{Credential, Verdict};
@@ -201,6 +201,31 @@ pub(super) fn classify<'a>(request: &RequestView<'a>) -> Classification<'a> {
         session(value).into_iter().for_each(|it| verdict.add(it));
     }
     verdict.finish()
+}
+
+/// The bearer token of a request with one `Authorization` and no other place for a credential.
+pub(super) fn sole_bearer<'a>(request: &RequestView<'a>) -> Option<&'a [u8]> {
+    if request.client_certificate || shared_secret(request).is_some() {
+        return None;
+    }
+    let carriers = Carriers::collect(request);
+    let others = [
+        &carriers.direct_login,
+        &carriers.dauth,
+        &carriers.consent_jwt,
+        &carriers.consent_id,
+        &carriers.berlin_consent,
+        &carriers.consumer_key,
+        &carriers.certificate,
+        &carriers.cookies,
+    ];
+    if others.iter().any(|values| !values.is_empty()) {
+        return None;
+    }
+    let token = sole(&carriers.authorization)?;
+    // A token can contain the word of another scheme, and OBP goes by that.
+    let used_as = Authorization::new(carriers.authorization.first()?).used_as;
+    (used_as == Form::Bearer).then_some(token)
 }
 
 /// Adds what OBP takes the value for, and then what it was meant as, if that differs.
