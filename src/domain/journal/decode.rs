@@ -75,7 +75,7 @@ impl Decoder {
         let mut again = std::mem::take(&mut self.again);
         again.clear();
         self.commitments.clear();
-        let event = match Kind::from_code(kind).ok_or(DecodeError::Kind(kind))? {
+        let mut event = match Kind::from_code(kind).ok_or(DecodeError::Kind(kind))? {
             Kind::Start => {
                 let start = decode_start(fields)?;
                 encode_start(&mut again, &start);
@@ -87,11 +87,10 @@ impl Decoder {
                 Event::Gap(gap)
             }
             Kind::Call(step) => {
-                let mut event = self.decode_call(step, fields)?;
+                let event = self.decode_call(step, fields)?;
                 let subjects = event.record.subjects.iter().zip(&self.commitments);
                 let told = (!event.whole).then_some(event.told);
                 encode_step(&mut again, told, &event.record, subjects);
-                self.open(&mut event.record, openings)?;
                 Event::Call(Box::new(event))
             }
         };
@@ -105,6 +104,9 @@ impl Decoder {
                 subjects: self.commitments.len(),
                 openings: openings.len() / OPENING,
             });
+        }
+        if let Event::Call(event) = &mut event {
+            self.open(&mut event.record, openings)?;
         }
         Ok((seq, event))
     }
