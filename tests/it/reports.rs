@@ -115,6 +115,8 @@ fn row<'a>(report: &'a Value, table: &str, column: &str, text: &str) -> &'a Valu
 #[test]
 fn each_report_has_the_right_numbers() {
     let used = used();
+    let everything = ["audit", "query", "--limit", "0", "--format", "json"];
+    let all = used.gateway.egret(&everything).ok().lines().count();
     let report = used.json("pii-access", &[]);
     totals(
         &report,
@@ -125,7 +127,8 @@ fn each_report_has_the_right_numbers() {
             ("identity_papers", 2),
             ("callers", 1),
             ("unidentified", 0),
-            ("all_calls", 8),
+            // With the question before, which did not see itself.
+            ("all_calls", all as u64 + 1),
             ("shed_unrecorded", 0),
         ],
     );
@@ -178,7 +181,7 @@ fn each_report_has_the_right_numbers() {
         used.change
     );
 
-    let report = used.json("token-use", &[]);
+    let report = used.json("token-use", &["--banks-only"]);
     totals(
         &report,
         &[
@@ -239,11 +242,19 @@ fn conditions_narrow_a_report_and_people_appear_as_pseudonyms() {
 fn every_form_tells_the_same() {
     let used = used();
     for report in REPORTS {
-        let json = used.json(report, &[]);
+        // Each of these is on record when the next one counts.
+        let json = used.json(report, &["--banks-only"]);
         let calls = json["totals"]["calls"].as_u64().unwrap();
         let arguments = |format| {
             [
-                "audit", "report", report, "--from", "1h", "--format", format,
+                "audit",
+                "report",
+                report,
+                "--banks-only",
+                "--from",
+                "1h",
+                "--format",
+                format,
             ]
         };
 

@@ -326,6 +326,16 @@ impl Pass<'_> {
     }
 
     fn locate(&self, finding: Finding) -> Result<Fault, NotAudited> {
+        let finding = match finding {
+            // Behind the last record that a checkpoint vouches for, a later record that stands too
+            // early looks like one too many. If it is nowhere else, it was taken from there.
+            Finding::Records(Difference::Inserted { sequence, numbered })
+                if numbered > sequence && stands_once(self.directory, numbered)? =>
+            {
+                Difference::Moved { sequence, numbered }.into()
+            }
+            finding => finding,
+        };
         let (kind, sequence) = match &finding {
             Finding::Records(Difference::Changed { sequence }) => ("changed", Some(*sequence)),
             Finding::Records(Difference::Removed { sequence }) => ("removed", Some(*sequence)),
@@ -562,6 +572,21 @@ pub fn find(directory: &Path, seq: u64) -> Result<Option<(Place, Option<CallId>)
         }
     }
     Ok(None)
+}
+
+/// Whether the journal has a record with this number once, and not twice.
+fn stands_once(directory: &Path, seq: u64) -> Result<bool, ReadError> {
+    let mut walk = Walk::open(directory, seq)?;
+    let mut times = 0;
+    let mut segment = None;
+    while let Some((place, met)) = walk.advance()? {
+        // A record that was moved is still in the segment of its number, or it would be void.
+        if *segment.get_or_insert(place.segment) != place.segment {
+            break;
+        }
+        times += u32::from(met == Met::Frame(seq));
+    }
+    Ok(times == 1)
 }
 
 /// The call that a payload is a step of.

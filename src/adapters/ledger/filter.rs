@@ -143,6 +143,10 @@ impl Resolved<'_> {
         }
         if filter.fingerprint.is_some() {
             match self.credentials[..] {
+                // Postgres knows no empty list.
+                [] => {
+                    sql.push(" AND false");
+                }
                 [one] => {
                     sql.push(" AND credential_id = ").push_bind(one);
                 }

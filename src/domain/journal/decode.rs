@@ -134,6 +134,9 @@ impl Decoder {
                 self.open(&mut event.record, openings)?;
             }
         }
+        if let Event::Call(event) = &mut event {
+            self.open(&mut event.record, openings)?;
+        }
         Ok((seq, event))
     }
 

@@ -68,9 +68,6 @@ pub async fn open_writer(place: &PostgresPlace) -> Result<PgConnection, LedgerEr
                 .run_direct(None, &mut conn, false)
                 .await
                 .map_err(|source| LedgerError::migration(&shown, SCHEMA_VERSION, source))?;
-            // Made by this connection, so nobody was granted it before.
-            let grant = "GRANT SELECT ON egret._sqlx_migrations TO egret_writer, egret_auditor";
-            conn.execute(grant).await.map_err(failed("open"))?;
         }
     }
     conn.execute(WRITER_SETTINGS)
