@@ -134,9 +134,6 @@ impl Decoder {
                 self.open(&mut event.record, openings)?;
             }
         }
-        if let Event::Call(event) = &mut event {
-            self.open(&mut event.record, openings)?;
-        }
         Ok((seq, event))
     }
 
