@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
 use egret::sim::Vendor;
+use serde_json::Value;
 
 use crate::harness::postgres::{Server, execute, number, try_execute};
 use crate::harness::{Client, Config, Gateway, Sim, until};
@@ -280,4 +281,66 @@ fn the_ledger_is_asked_and_rebuilt_in_postgres() {
         again,
         rows.iter().map(|row| without(&row.0)).collect::<Vec<_>>()
     );
+}
+
+/// What a report says but for who made it, when and from what.
+fn numbers(report: &str) -> Value {
+    let mut report: Value = serde_json::from_str(report).unwrap();
+    // Among these are the questions that were asked in between.
+    report["totals"]
+        .as_object_mut()
+        .unwrap()
+        .remove("all_calls");
+    serde_json::json!([report["totals"], report["days"], report["tables"]])
+}
+
+#[test]
+fn reports_and_exports_of_postgres_are_those_of_a_file() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    let url = database(&server);
+    let sim = Sim::start(Vendor::Cybrid);
+    let first = gateway(&sim, &url, "node-1");
+    let body = "{\"grant_type\":\"client_credentials\",\"client_id\":\"sim-bank-id\",\
+                \"client_secret\":\"sim-bank-secret\"}";
+    let minted = first.post("/cybrid/identity/oauth/token", &[], body);
+    let bearer = format!("Bearer {}", minted.json()["access_token"].as_str().unwrap());
+    let headers = [("Authorization", &*bearer)];
+    let individual = "{\"type\":\"individual\"}";
+    first.post("/cybrid/bank/api/customers", &headers, individual);
+    first.get("/cybrid/bank/api/trades?page=0", &headers);
+    first.post(CALL, &headers, "{}");
+    first.post(CALL, &[], "{}");
+    first.get("/nowhere", &[]);
+    first.rows(6, &[]);
+    let health = first.egret(&["audit", "stats", "--banks-only"]).ok();
+    assert!(health.contains("bank.create_trade"), "{health}");
+    let (_, config) = first.stop();
+    let ask = |what: &[&str]| {
+        let common = ["--banks-only", "--from", "1h", "--format"];
+        let arguments = [&["audit"], what, &common].concat();
+        let of = |format| [&arguments[..], &[format]].concat();
+        let egret = |format| crate::harness::egret_in(config.directory(), &of(format)).ok();
+        egret(if what[0] == "report" { "json" } else { "jsonl" })
+    };
+    let everything = || -> Vec<Value> {
+        let kinds = ["pii-access", "token-use", "failed-auth", "money"];
+        let reports = kinds.map(|kind| numbers(&ask(&["report", kind])));
+        let exported = ask(&["export"]);
+        let exported = exported.lines().map(|line| {
+            let mut row: Value = serde_json::from_str(line).unwrap();
+            row.as_object_mut().unwrap().remove("seq");
+            row
+        });
+        reports.into_iter().chain(exported).collect()
+    };
+    let of_postgres = everything();
+    assert_eq!(of_postgres.len(), 4 + 6);
+    let text = std::fs::read_to_string(config.path()).unwrap();
+    let other = text.replace(&format!("url = \"{url}\""), "path = \"data/other.db\"");
+    assert_ne!(text, other);
+    std::fs::write(config.path(), other).unwrap();
+    crate::harness::egret_in(config.directory(), &["audit", "rebuild"]).ok();
+    assert_eq!(everything(), of_postgres);
 }

@@ -117,6 +117,7 @@ impl Place {
             "
 The files are in {directory} (`rm -r {directory}` removes them):
   egret.toml       the configuration
+  journal/         the records as they were made, before and after each call
   ledger.db        the records: SQLite, one row a call
   callers.toml     the callers with hashes of their keys
   fingerprint.key  the key of fingerprints and pseudonyms
@@ -127,7 +128,7 @@ Try next:
   Who was refused, and why:
     egret audit query -c {config} --decision denied --format json
   Reads of personal data, by whom:
-    egret audit stats -c {config} --operation bank.get_customer
+    egret audit report pii-access -c {config} --from 1h
   What the gateway makes of a request of yours (paste it, then Ctrl-D):
     egret classify -c {config} --caller payments
   Which operation a path is:

@@ -34,14 +34,18 @@ impl fmt::Display for LedgerPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sqlite(path) => path.display().fmt(f),
-            Self::Postgres(place) => f.write_str(&place.shown),
+            Self::Postgres(place) => f.write_str(&place.0.shown),
         }
     }
 }
 
 /// The address of a database, which may hold a password.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PostgresPlace {
+// In a box because errors name their place, and every call that may fail carries that much.
+pub struct PostgresPlace(Box<Address>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Address {
     url: Secret<String>,
     shown: Box<str>,
     password_file: Option<PathBuf>,
@@ -100,27 +104,27 @@ impl PostgresPlace {
         });
         shown.push('/');
         shown.push_str(database);
-        Ok(Self {
+        Ok(Self(Box::new(Address {
             url: Secret::new(url.to_owned()),
             shown: shown.into(),
             password_file: None,
-        })
+        })))
     }
 
     /// With the password in a file of its own.
     pub fn with_password_file(mut self, file: Option<PathBuf>) -> Self {
-        self.password_file = file;
+        self.0.password_file = file;
         self
     }
 
     /// The whole address.
     pub fn url(&self) -> &Secret<String> {
-        &self.url
+        &self.0.url
     }
 
     /// The file with the password, if it is not in the address.
     pub fn password_file(&self) -> Option<&Path> {
-        self.password_file.as_deref()
+        self.0.password_file.as_deref()
     }
 }
 

@@ -53,7 +53,8 @@ fn each_cause_makes_its_own_check_red_and_no_other() {
     let journal = |change: fn(&mut JournalVitals)| {
         move |vitals: &mut Vitals| change(vitals.journal.as_mut().unwrap())
     };
-    let table: Vec<(&str, Box<dyn Fn(&mut Vitals)>)> = vec![
+    type Change = Box<dyn Fn(&mut Vitals)>;
+    let table: Vec<(&str, Change)> = vec![
         ("startup", Box::new(|v| v.stage = Stage::Starting)),
         ("draining", Box::new(|v| v.stage = Stage::Draining)),
         (

@@ -74,7 +74,7 @@ pub(super) fn write(out: &mut impl Write, document: &Document) -> io::Result<()>
         meta("Only", "no further conditions")?;
     }
     for (name, value) in &asked.filters {
-        meta("Only", &format!("{name} {value}"))?;
+        meta("Only", format!("{name} {value}").trim_end())?;
     }
     meta("Made", &format!("{} by {}", time(asked.at), asked.by))?;
     for (name, value) in &document.source {

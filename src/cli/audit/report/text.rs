@@ -35,7 +35,9 @@ pub(super) fn write(out: &mut impl Write, colour: bool, document: &Document) -> 
         time(asked.to)
     )?;
     for (name, value) in &asked.filters {
-        writeln!(out, "only        {name} {}", printable(value))?;
+        // Those that hold or do not have no value.
+        let condition = format!("{name} {}", printable(value));
+        writeln!(out, "only        {}", condition.trim_end())?;
     }
     let by = printable(&asked.by);
     writeln!(out, "made        {} by {by}", time(asked.at))?;

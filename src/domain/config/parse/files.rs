@@ -28,9 +28,9 @@ impl<'a> Files<'a> {
         }
     }
 
-    /// A path relative to the directory of the configuration.
+    /// A path relative to the directory of the configuration, without `.` on the way.
     pub(super) fn resolve(&self, path: &Path) -> PathBuf {
-        self.directory.join(path)
+        self.directory.join(path).components().collect()
     }
 
     /// A path that is inside the data directory unless it is written.
