@@ -209,6 +209,7 @@ async fn show(
     out: &mut impl Write,
 ) -> Outcome {
     let context = audit::Context {
+        retention: None,
         journal: std::path::Path::new(""),
         own_calls,
         notice: &super::notice,

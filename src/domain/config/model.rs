@@ -10,6 +10,7 @@ use super::LedgerPlace;
 use crate::domain::catalog::HttpVersion;
 use crate::domain::record::LossPolicies;
 use crate::domain::redact::{RedactorBuilder, UserRule};
+use crate::domain::retention::Periods;
 use crate::types::Environment;
 
 /// The whole configuration.
@@ -37,6 +38,8 @@ pub struct Config {
     pub journal: Journal,
     /// The ledger.
     pub ledger: Ledger,
+    /// How long records are kept; `None` for ever.
+    pub retention: Option<Periods>,
     /// File of the key that fingerprints and pseudonyms are made with; made on first start.
     pub fingerprint_key_file: PathBuf,
     /// What is logged.

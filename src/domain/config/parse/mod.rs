@@ -166,6 +166,7 @@ fn read(
     let limits = sections::read_limits(top);
     let journal = sections::read_journal(top, &files, &data_dir);
     let ledger = ledger::read(top, &files, &data_dir);
+    let retention = sections::read_retention(top);
     let (fingerprint_key_file, capture_key_file) = sections::read_keys(top, &files, &data_dir);
     let log = sections::read_log(top, surroundings);
     let redaction = redaction::read(top);
@@ -187,6 +188,7 @@ fn read(
         limits,
         journal,
         ledger,
+        retention,
         fingerprint_key_file,
         log,
         redaction,
