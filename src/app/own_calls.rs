@@ -100,7 +100,7 @@ impl OwnCalls {
     /// For the commands of a configuration, run by the user of this process.
     pub fn new(config: &Config) -> Self {
         let gateway = Gateway {
-            node: format!("{}/cli", config.node).into(),
+            node: format!("{}{}", config.node, own::NODE_SUFFIX).into(),
             version: VERSION.into(),
             config_hash: config.config_hash.clone(),
         };

@@ -230,6 +230,7 @@ fn run_audit(config: &ConfigArgs, args: &audit::AuditArgs, out: &mut impl Write)
         journal: &setup.config.journal.directory,
         own_calls: &own_calls,
         notice: &notice,
+        retention: setup.config.retention,
         colour: audit::colour_wanted(
             io::stdout().is_terminal(),
             std::env::var_os("NO_COLOR").as_deref(),

@@ -20,4 +20,5 @@ pub mod recognise;
 pub mod record;
 pub mod redact;
 pub mod report;
+pub mod retention;
 pub mod tap;

@@ -12,6 +12,9 @@ use crate::domain::record::{
 };
 use crate::types::{CallId, Decision, Effect, Micros, Outcome, PiiClass, TokenType};
 
+/// What follows the name of the node in records of commands, which have a journal of their own.
+pub const NODE_SUFFIX: &str = "/cli";
+
 /// Provider under which Egret records what is done to itself.
 pub const OWN_PROVIDER: &str = "egret";
 

@@ -30,5 +30,6 @@ mod readings;
 mod redaction;
 mod redaction_wired;
 mod reports;
+mod retention;
 mod routing;
 mod streaming;

@@ -6,13 +6,14 @@
 //! at the beginning, and that covers only what is on disk for good.
 
 use std::collections::VecDeque;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::checkpoints::{self, Signed};
 use super::keys::LogKeys;
 use super::leaves::{KeptHashes, LeafStore};
 use super::{FileError, list};
-use crate::adapters::journal::{Met, Place, ReadError, Walk};
+use crate::adapters::journal::{Absence, Met, Place, ReadError, Walk, absence};
 use crate::domain::evidence::audit::{Auditor, Difference, Finding, MAX_WINDOW, Record};
 use crate::domain::evidence::merkle::{NodeHash, leaf_hash};
 use crate::domain::evidence::{Checkpoint, KeyHistory, KeyRotation, VerifierKey};
@@ -285,7 +286,10 @@ impl Pass<'_> {
                 Next::Gone { seq } => {
                     let kept = self.kept.of(seq)?;
                     if kept.is_some() {
-                        self.note_gone(seq);
+                        self.note_gone(seq).map_err(|source| ReadError::Io {
+                            path: self.directory.to_owned(),
+                            source,
+                        })?;
                     }
                     Record {
                         sequence: seq,
@@ -308,9 +312,9 @@ impl Pass<'_> {
     }
 
     /// A whole segment is gone and its leaf hashes are there.
-    fn note_gone(&mut self, seq: u64) {
+    fn note_gone(&mut self, seq: u64) -> io::Result<()> {
         self.found.pruned += 1;
-        if self.frames.is_first_gone(seq) {
+        if self.frames.is_first_gone(seq) && !self.was_given_up(seq)? {
             let end = self.frames.gone_until(seq);
             let file = self.frames.file(seq);
             let message = format!(
@@ -323,6 +327,16 @@ impl Pass<'_> {
                     .in_file(file, 0),
             );
         }
+        Ok(())
+    }
+
+    /// Whether retention has given up the segment that begins with a record.
+    fn was_given_up(&self, first: u64) -> io::Result<bool> {
+        let Some(journal) = self.found.journal else {
+            return Ok(false);
+        };
+        let absence = absence(self.directory, journal, first)?;
+        Ok(matches!(absence, Absence::Pruned(_)))
     }
 
     fn locate(&self, finding: Finding) -> Result<Fault, NotAudited> {

@@ -16,6 +16,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::JournalError;
+use super::erase;
 use super::files::{Directory, DirectoryError};
 use super::log::{Group, Log, recover};
 use super::reader::{ReadError, Reader};
@@ -65,6 +66,7 @@ impl CommandJournal {
         patience: Duration,
     ) -> Result<Self, JournalError> {
         let mut directory = wait_for_lock(path, patience)?;
+        erase::finish(path)?;
         let recovered = recover(&mut directory)?;
         let failed = |source| JournalError::Write {
             path: path.to_owned(),

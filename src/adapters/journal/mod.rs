@@ -6,11 +6,14 @@
 //! `log` decides what is written where and what is known to be on disk; `files` is the file
 //! system; `reader` reads the journal back for ledgers.
 //!
-//! Nothing here changes or removes an event that is on disk.
+//! Nothing here changes or removes an event that is on disk, but that `erase` overwrites the
+//! openings of subjects, which lie beside the events.
 
 mod command;
+mod erase;
 mod files;
 mod log;
+mod prune;
 mod reader;
 mod wait;
 mod walk;
@@ -43,10 +46,12 @@ use crate::domain::record::{CallRecord, Gateway, NotRecorded, Recorder, Step, Ti
 use crate::types::Micros;
 
 pub use command::{CommandJournal, Presence};
+pub use erase::{EraseError, Erased, Maintenance};
 use files::Files;
 pub use files::{Directory, DirectoryError, list, segment_path};
 use log::{Group, Log};
 pub use log::{RecoverError, Recovered};
+pub use prune::{Absence, GivingUp, Pruned, absence, leaves_path, mark_path};
 pub use reader::{ReadError, Reader};
 use wait::{Lanes, Marks, Settled};
 pub use walk::{Met, Place, Walk};
@@ -83,6 +88,9 @@ pub enum JournalError {
     /// Its directory cannot be used.
     #[error(transparent)]
     Directory(#[from] DirectoryError),
+    /// An erasure that was cut off could not be finished.
+    #[error(transparent)]
+    Erase(#[from] EraseError),
     /// What is in it cannot be used.
     #[error(transparent)]
     Recover(#[from] RecoverError),
@@ -259,6 +267,7 @@ impl Journal {
         at_least: impl FnOnce(JournalId) -> u64,
     ) -> Result<Self, JournalError> {
         let directory = Directory::open(&settings.directory)?;
+        erase::finish(&settings.directory)?;
         Self::open_on(directory, settings, gateway, at_least)
     }
 

@@ -379,6 +379,17 @@ impl Reader {
         Ok(rows.into_iter().next().flatten())
     }
 
+    /// When rows were last given up by retention, if they ever were.
+    ///
+    /// # Errors
+    /// [`LedgerError::Database`].
+    pub async fn last_prune(&mut self) -> Result<Option<Micros>, LedgerError> {
+        let sql = "SELECT max(began_at) FROM maintenance \
+                   WHERE kind = 'prune' AND ended_at IS NOT NULL";
+        let rows = self.rows(sql.into(), |row| row.integer(0)).await?;
+        Ok(rows.into_iter().next().flatten().map(Micros))
+    }
+
     /// What could not be recorded, as the ledger says.
     ///
     /// # Errors

@@ -111,6 +111,18 @@ pub enum LedgerError {
         /// What the database said.
         source: sqlx::Error,
     },
+    /// What is recorded is changed by the owner of the database only.
+    #[error(
+        "this user may not change what is recorded in the ledger {place}: {}. Run the command with \
+         the address of the database's owner in EGRET_LEDGER_URL",
+        Said(.source)
+    )]
+    MayNotChange {
+        /// Which ledger.
+        place: LedgerPlace,
+        /// What the database said.
+        source: sqlx::Error,
+    },
     /// The schema could not be brought up to date.
     #[error("cannot bring the ledger {place} to schema {known}: {source}")]
     Migration {
@@ -146,6 +158,15 @@ impl LedgerError {
             place,
             source,
         }
+    }
+
+    /// Wraps an error of what only the owner of a shared database may do.
+    pub(super) fn keeping(place: &LedgerPlace, doing: &'static str, source: sqlx::Error) -> Self {
+        if has_code(&source, INSUFFICIENT_PRIVILEGE) {
+            let place = place.clone();
+            return Self::MayNotChange { place, source };
+        }
+        Self::database(place, doing, source)
     }
 
     /// Wraps an error of a migration.

@@ -10,7 +10,9 @@
 //! - [`filter`] says which calls are meant, [`query`], [`stats`] and [`tally`] read them, [`row`]
 //!   names the fields of a row.
 //!
-//! Nothing here updates or deletes a row of a call.
+//! - [`retention`] takes a subject out, and what is too old and not under legal hold ([`hold`]).
+//!
+//! Nothing else here updates or deletes a row of a call; triggers of the schema see to it.
 
 pub mod compare;
 pub mod detail;
@@ -19,10 +21,12 @@ mod error;
 pub mod feed;
 pub mod filter;
 mod gather;
+pub mod hold;
 mod json;
 pub mod place;
 pub mod postgres;
 pub mod query;
+pub mod retention;
 pub mod row;
 mod sql;
 pub mod sqlite;

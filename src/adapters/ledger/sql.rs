@@ -8,7 +8,7 @@ use std::fmt::Display;
 
 use sqlx::postgres::{PgArguments, PgConnection, PgRow};
 use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
-use sqlx::{Arguments, AssertSqlSafe, Row as _};
+use sqlx::{Arguments, AssertSqlSafe, Connection as _, Executor as _, Row as _};
 
 use super::row::{Kind, Value};
 
@@ -18,6 +18,27 @@ pub(super) enum Bound {
     Integer(i64),
     Text(String),
     Bytes(Vec<u8>),
+    NoInteger,
+    NoText,
+    NoBytes,
+}
+
+impl From<Option<i64>> for Bound {
+    fn from(number: Option<i64>) -> Self {
+        number.map_or(Self::NoInteger, Self::Integer)
+    }
+}
+
+impl From<Option<&str>> for Bound {
+    fn from(text: Option<&str>) -> Self {
+        text.map_or(Self::NoText, Self::from)
+    }
+}
+
+impl From<Option<Vec<u8>>> for Bound {
+    fn from(bytes: Option<Vec<u8>>) -> Self {
+        bytes.map_or(Self::NoBytes, Self::Bytes)
+    }
 }
 
 impl From<i64> for Bound {
@@ -88,7 +109,7 @@ impl Sql {
     }
 }
 
-/// A connection for reading.
+/// A connection to a ledger.
 pub(super) enum Connection {
     Sqlite(SqliteConnection),
     Postgres(Box<PgConnection>),
@@ -124,16 +145,62 @@ impl Connection {
     }
 }
 
+impl Connection {
+    /// Changes rows; gives how many.
+    pub(super) async fn change(&mut self, sql: Sql) -> Result<u64, sqlx::Error> {
+        let Sql { text, values } = sql;
+        match self {
+            Self::Sqlite(conn) => {
+                let mut bound = SqliteArguments::default();
+                for value in values {
+                    add(&mut bound, value)?;
+                }
+                let query = sqlx::query_with(AssertSqlSafe(text), bound);
+                Ok(query.execute(conn).await?.rows_affected())
+            }
+            Self::Postgres(conn) => {
+                let mut bound = PgArguments::default();
+                for value in values {
+                    add(&mut bound, value)?;
+                }
+                let query = sqlx::query_with(AssertSqlSafe(text), bound);
+                Ok(query.execute(&mut **conn).await?.rows_affected())
+            }
+        }
+    }
+
+    /// Runs a statement as it is, several at once too.
+    pub(super) async fn say(&mut self, text: &'static str) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Sqlite(conn) => conn.execute(text).await.map(|_| ()),
+            Self::Postgres(conn) => conn.execute(text).await.map(|_| ()),
+        }
+    }
+
+    pub(super) async fn close(self) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Sqlite(conn) => conn.close().await,
+            Self::Postgres(conn) => conn.close().await,
+        }
+    }
+}
+
 fn add<A: Arguments>(bound: &mut A, value: Bound) -> Result<(), sqlx::Error>
 where
     for<'q> i64: sqlx::Encode<'q, A::Database> + sqlx::Type<A::Database>,
     for<'q> String: sqlx::Encode<'q, A::Database> + sqlx::Type<A::Database>,
     for<'q> Vec<u8>: sqlx::Encode<'q, A::Database> + sqlx::Type<A::Database>,
+    for<'q> Option<i64>: sqlx::Encode<'q, A::Database>,
+    for<'q> Option<String>: sqlx::Encode<'q, A::Database>,
+    for<'q> Option<Vec<u8>>: sqlx::Encode<'q, A::Database>,
 {
     match value {
         Bound::Integer(number) => bound.add(number),
         Bound::Text(text) => bound.add(text),
         Bound::Bytes(bytes) => bound.add(bytes),
+        Bound::NoInteger => bound.add(None::<i64>),
+        Bound::NoText => bound.add(None::<String>),
+        Bound::NoBytes => bound.add(None::<Vec<u8>>),
     }
     .map_err(sqlx::Error::Encode)
 }

@@ -3,9 +3,12 @@
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::erase::{ERASE_EXAMPLES, EraseArgs};
 use super::export::{self, ExportArgs};
+use super::hold::{HOLD_EXAMPLES, HoldArgs};
 use super::moment::Moment;
 use super::proof::{self, KeyArgs, ProveArgs, VerifyProofArgs};
+use super::prune::{PRUNE_EXAMPLES, PruneArgs};
 use super::report::{EXAMPLES as REPORT_EXAMPLES, ReportArgs};
 use super::verify::{self, VerifyArgs};
 use super::{AuditError, Context};
@@ -15,7 +18,7 @@ use crate::domain::record::{Fingerprint, Pseudonym};
 use crate::types::{CallId, Decision, Effect, Environment, Outcome, PiiClass, Secret, TokenType};
 
 /// Kind of the identifiers that `--customer` names.
-const CUSTOMER: &str = "customer";
+pub(super) const CUSTOMER: &str = "customer";
 
 /// Read the audit ledger.
 #[derive(Args, Clone, Debug)]
@@ -46,6 +49,15 @@ pub enum AuditCommand {
     /// Copy calls into a file or a pipe, all of them or from where the last export stopped
     #[command(after_help = export::EXAMPLES)]
     Export(ExportArgs),
+    /// Erase a person from the records; proofs stay valid
+    #[command(after_help = ERASE_EXAMPLES)]
+    Erase(EraseArgs),
+    /// Give up records that need not be kept any longer
+    #[command(after_help = PRUNE_EXAMPLES)]
+    Prune(PruneArgs),
+    /// Legal holds: keep records from being pruned and erased
+    #[command(after_help = HOLD_EXAMPLES)]
+    Hold(HoldArgs),
     /// Make the ledger anew from the journal, with the gateway stopped
     #[command(after_help = REBUILD_EXAMPLES)]
     Rebuild(RebuildArgs),
@@ -225,8 +237,8 @@ pub struct FilterArgs {
 /// An identifier as the person knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RawSubject {
-    kind: String,
-    value: Secret<String>,
+    pub(super) kind: String,
+    pub(super) value: Secret<String>,
 }
 
 /// `egret audit query`
@@ -404,24 +416,24 @@ where
         .try_map(|word| word.parse::<T>())
 }
 
-fn parse_fingerprint(text: &str) -> Result<Fingerprint, String> {
+pub(super) fn parse_fingerprint(text: &str) -> Result<Fingerprint, String> {
     Fingerprint::parse_hex(text)
         .ok_or_else(|| "use the 32 hexadecimal digits of token_fingerprint".to_owned())
 }
 
-fn parse_pseudonym(text: &str) -> Result<Pseudonym, String> {
+pub(super) fn parse_pseudonym(text: &str) -> Result<Pseudonym, String> {
     Pseudonym::parse_hex(text)
         .ok_or_else(|| "use the 32 hexadecimal digits of a subject as `show` prints it".to_owned())
 }
 
-fn parse_customer(text: &str) -> Result<Secret<String>, String> {
+pub(super) fn parse_customer(text: &str) -> Result<Secret<String>, String> {
     match text.trim() {
         "" => Err("give the GUID of the customer".to_owned()),
         guid => Ok(Secret::new(guid.to_owned())),
     }
 }
 
-fn parse_subject(text: &str) -> Result<RawSubject, String> {
+pub(super) fn parse_subject(text: &str) -> Result<RawSubject, String> {
     match text.split_once(':') {
         Some((kind, value)) if !kind.is_empty() && !value.is_empty() => Ok(RawSubject {
             kind: kind.to_owned(),
@@ -431,7 +443,8 @@ fn parse_subject(text: &str) -> Result<RawSubject, String> {
     }
 }
 
-fn parse_cursor(text: &str) -> Result<CallId, String> {
-    text.parse()
-        .map_err(|_| "use the whole call id of the last call of the page before".to_owned())
+pub(super) fn parse_cursor(text: &str) -> Result<CallId, String> {
+    text.parse().map_err(|_| {
+        "use a whole call id; for --after, that of the last call of the page before".to_owned()
+    })
 }

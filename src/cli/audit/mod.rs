@@ -1,10 +1,15 @@
 //! `egret audit`: reads the ledger for people and programs. What it shows is on record before it is
-//! shown. It never writes to the ledger, but for that, and for `rebuild`, which makes a new one.
+//! shown. It never writes to the ledger, but for that, and for `rebuild`, which makes a new one,
+//! `erase`, which takes a person out of it, and `prune` and `hold`, which decide what is kept for
+//! how long.
 
 mod args;
+mod erase;
 mod export;
+mod hold;
 mod moment;
 mod proof;
+mod prune;
 mod rebuild;
 mod render;
 mod report;
@@ -19,9 +24,12 @@ pub use args::{
     AuditArgs, AuditCommand, FilterArgs, Format, QueryArgs, RawSubject, RebuildArgs, ShowArgs,
     StatsArgs, TailArgs,
 };
+pub use erase::{EraseArgs, EraseFailure};
 pub use export::{ExportArgs, ExportError, ExportFormat};
+pub use hold::{HoldArgs, HoldCommand, HoldFailure};
 pub use moment::{Moment, NotAMoment};
 pub use proof::{KeyArgs, ProofError, ProveArgs, VerifyProofArgs, run_verify_proof};
+pub use prune::{PruneArgs, PruneFailure};
 pub use report::{ReportArgs, ReportError, ReportFormat};
 pub use verify::{VerifyArgs, VerifyFormat};
 
@@ -36,6 +44,7 @@ use crate::adapters::signing_key::SigningKeyError;
 use crate::app::own_calls::{CommandError, Drained, OwnCallError, OwnCalls, Tally};
 use crate::domain::own::{OwnCall, OwnOperation};
 use crate::domain::record::Pseudonym;
+use crate::domain::retention::Periods;
 use crate::types::{Micros, Outcome};
 use render::Rows;
 
@@ -59,6 +68,8 @@ pub struct Context<'a> {
     pub key_file: &'a Path,
     /// Colour tables: see [`colour_wanted`].
     pub colour: bool,
+    /// How long records are kept; `None` for ever.
+    pub retention: Option<Periods>,
     /// Turns the kind and the raw value of an identifier into its pseudonym.
     pub pseudonymise: &'a dyn Fn(&str, &str) -> Result<Pseudonym, KeyError>,
 }
@@ -112,6 +123,15 @@ pub enum AuditError {
     /// Identifiers cannot be hashed without the key.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// A subject was not, or not wholly, erased.
+    #[error(transparent)]
+    Erase(#[from] EraseFailure),
+    /// Nothing, or not everything, was pruned.
+    #[error(transparent)]
+    Prune(#[from] PruneFailure),
+    /// Nothing was held or released.
+    #[error(transparent)]
+    Hold(#[from] HoldFailure),
     /// The ledger could not be rebuilt.
     #[error(transparent)]
     Rebuild(#[from] rebuild::RebuildError),
@@ -181,6 +201,9 @@ pub async fn run(
         AuditCommand::Stats(args) => run_stats(ledger, args, context, out).await,
         AuditCommand::Report(args) => report::run(ledger, args, context, out).await,
         AuditCommand::Export(args) => export::run(ledger, args, context, out, stop).await,
+        AuditCommand::Erase(args) => erase::run(ledger, args, context, out).await,
+        AuditCommand::Prune(args) => prune::run(ledger, args, context, out).await,
+        AuditCommand::Hold(args) => hold::run(ledger, args, context, out).await,
         AuditCommand::Rebuild(args) => rebuild::run(ledger, args, context, out).await,
         AuditCommand::Migrate => run_migrate(ledger, out).await,
         AuditCommand::Verify(args) => verify::run(ledger, args, context, out).await,

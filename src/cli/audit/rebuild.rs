@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use super::{AuditError, Context, RebuildArgs};
 use crate::adapters::journal::{Directory, DirectoryError, ReadError, Reader};
-use crate::adapters::ledger::{LedgerPlace, PostgresStore, RecordStore, SqliteStore, drain_all};
+use crate::adapters::ledger::{
+    LedgerPlace, PostgresStore, RecordStore, SqliteStore, drain_all, hold, retention,
+};
 use crate::app::own_calls::{PATIENCE, Tally};
 use crate::domain::journal::Source;
 use crate::domain::own::{OwnCall, OwnOperation};
@@ -54,6 +56,11 @@ pub enum RebuildError {
         /// What the system said.
         source: io::Error,
     },
+}
+
+/// Where a rebuild puts the old ledger.
+pub(super) fn put_aside(ledger: &Path) -> PathBuf {
+    with_suffix(ledger, ".before-rebuild")
 }
 
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
@@ -109,6 +116,7 @@ async fn rebuild(
                 .map_err(RebuildError::Cut)?;
             let own = context.own_calls.drain_into(&mut store, PATIENCE).await;
             let own = own.map_err(RebuildError::Cut)?;
+            hold::restore(ledger).await?;
             writeln!(
                 out,
                 "{calls} calls and {own} of Egret's own commands are in the ledger {ledger}"
@@ -133,7 +141,7 @@ async fn into_file(
     context: &Context<'_>,
     out: &mut impl Write,
 ) -> Result<(), AuditError> {
-    let old = with_suffix(ledger, ".before-rebuild");
+    let old = put_aside(ledger);
     if old.exists() {
         return Err(RebuildError::InTheWay(old).into());
     }
@@ -148,6 +156,15 @@ async fn into_file(
     let own = context.own_calls.drain_into(&mut store, PATIENCE).await;
     let own = own.map_err(RebuildError::Drain)?;
     store.close().await?;
+    if ledger.exists()
+        && let Err(error) = retention::carry_over(ledger, &fresh).await
+    {
+        // It may be what the rebuild is for. Holds come back from the record of commands.
+        (context.notice)(&format!(
+            "what was erased and pruned, and why, is only in the old ledger: {error}"
+        ));
+    }
+    hold::restore(&fresh.as_path().into()).await?;
     if ledger.exists() {
         for suffix in COMPANIONS {
             let companion = with_suffix(ledger, suffix);

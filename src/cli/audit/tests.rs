@@ -76,6 +76,7 @@ impl Ledger {
         let mut out = Vec::new();
         let own_calls = self.own_calls();
         let context = Context {
+            retention: None,
             journal: Path::new(""),
             own_calls: &own_calls,
             notice: &|_| {},
@@ -366,6 +367,7 @@ async fn tail_follows_until_it_is_stopped() {
     let mut out = Vec::new();
     let own_calls = ledger.own_calls();
     let context = Context {
+        retention: None,
         journal: Path::new(""),
         own_calls: &own_calls,
         notice: &|_| {},
@@ -406,6 +408,7 @@ async fn a_reader_that_leaves_is_no_error() {
     let ledger = Ledger::with(vec![samples::plain(1)]).await;
     let own_calls = ledger.own_calls();
     let context = Context {
+        retention: None,
         journal: Path::new(""),
         own_calls: &own_calls,
         notice: &|_| {},

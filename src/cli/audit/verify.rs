@@ -19,7 +19,9 @@ use crate::domain::evidence::audit::{Difference, first_difference};
 use crate::domain::evidence::merkle::NodeHash;
 use crate::domain::evidence::{SignatureType, VerifierKey};
 use crate::domain::journal::{Assembler, Decoder, Finished, Gap, JournalId, Source as _};
-use crate::domain::own::{OwnCall, OwnOperation};
+use crate::domain::own::{NODE_SUFFIX, OwnCall, OwnOperation};
+use crate::domain::record::OperationClass;
+use crate::domain::retention::Periods;
 use crate::types::CallId;
 
 /// Calls whose ids are held at a time in search of a row that the journal does not know.
@@ -86,6 +88,8 @@ struct LedgerAudit {
     faults: Vec<Fault>,
     /// Rows that are as the journal says.
     compared: u64,
+    /// Rows that retention has given up, while the journal still has the records.
+    given_up: u64,
     /// Rows that no record at hand vouches for.
     unvouched: Vec<Unvouched>,
     /// Checkpoints that are as in the files.
@@ -126,6 +130,7 @@ async fn verify(
                     directory: context.journal,
                     id,
                     reader,
+                    retention: context.retention,
                     found: &mut rows,
                 };
                 compare.run(&mut audit, &mut progress).await?;
@@ -225,6 +230,8 @@ struct Compare<'a> {
     directory: &'a Path,
     id: JournalId,
     reader: Reader,
+    /// How long rows are kept.
+    retention: Option<Periods>,
     found: &'a mut LedgerAudit,
 }
 
@@ -278,8 +285,17 @@ impl Compare<'_> {
         let begins_at = calls.next;
         let mut position = 0_u64;
         let mut matched = 0_u64;
+        let last_prune = self.reader.last_prune().await?;
+        let given_up = self.retention.as_ref().zip(last_prune);
+        // A row is given up if its time was over when that was last done.
+        let was_over = |call: &Finished| {
+            given_up.is_some_and(|(periods, at)| {
+                let class = OperationClass::of(&call.record);
+                call.record.times.received_at < periods.limit(class, at)
+            })
+        };
         loop {
-            let batch = calls.take(MAX_CALLS);
+            let mut batch = calls.take(MAX_CALLS);
             if batch.is_empty() {
                 break;
             }
@@ -289,6 +305,10 @@ impl Compare<'_> {
             let rows: HashMap<CallId, NodeHash> =
                 rows.iter().map(|row| (row.call_id, row.digest)).collect();
             matched += rows.len() as u64;
+            let before = batch.len();
+            batch.retain(|call| rows.contains_key(&call.record.call_id) || !was_over(call));
+            self.found.given_up += (before - batch.len()) as u64;
+            let ids: Vec<CallId> = batch.iter().map(|call| call.record.call_id).collect();
             let truth: Vec<NodeHash> = batch
                 .iter()
                 .map(|call| digest_of(&call.record, &call.leaves))
@@ -560,11 +580,23 @@ fn write_text(out: &mut impl Write, audit: &JournalAudit, rows: &LedgerAudit) ->
         "ledger   {} rows and {} checkpoints are as the journal says",
         rows.compared, rows.checkpoints
     )?;
+    if rows.given_up > 0 {
+        writeln!(
+            out,
+            "         {} rows whose time was over were given up by `egret audit prune`",
+            rows.given_up
+        )?;
+    }
     if let Some(why) = &rows.left_out {
         writeln!(out, "         not compared: {why}")?;
     }
     for other in &rows.unvouched {
         match other.journal {
+            Some(_) if other.node.ends_with(NODE_SUFFIX) => writeln!(
+                out,
+                "         {} rows of commands (node {}) are not covered: their journal is not signed",
+                other.rows, other.node
+            )?,
             Some(id) => writeln!(
                 out,
                 "         {} rows of node {} are not covered here: verify them there (journal {id})",
@@ -628,6 +660,7 @@ fn write_json(out: &mut impl Write, audit: &JournalAudit, rows: &LedgerAudit) ->
         "checkpoints": audit.checkpoints,
         "last_checkpoint": last,
         "rows": rows.compared,
+        "rows_given_up": rows.given_up,
         "rows_left_out": rows.left_out,
         "rows_not_covered": unvouched,
         "ledger_checkpoints": rows.checkpoints,

@@ -210,6 +210,7 @@ async fn show(
 ) -> Outcome {
     let context = audit::Context {
         key_file: std::path::Path::new(""),
+        retention: None,
         journal: std::path::Path::new(""),
         own_calls,
         notice: &super::notice,

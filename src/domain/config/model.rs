@@ -11,6 +11,7 @@ use crate::domain::catalog::{BaseUrl, HttpVersion};
 use crate::domain::evidence::VerifierKey;
 use crate::domain::record::LossPolicies;
 use crate::domain::redact::{RedactorBuilder, UserRule};
+use crate::domain::retention::Periods;
 use crate::types::Environment;
 
 /// The whole configuration.
@@ -40,6 +41,8 @@ pub struct Config {
     pub ledger: Ledger,
     /// The signed log over the journal.
     pub evidence: Evidence,
+    /// How long records are kept; `None` for ever.
+    pub retention: Option<Periods>,
     /// File of the key that fingerprints and pseudonyms are made with; made on first start.
     pub fingerprint_key_file: PathBuf,
     /// What is logged.

@@ -12,9 +12,11 @@
 mod assemble;
 mod decode;
 mod encode;
+mod erase;
 mod event;
 mod fields;
 mod frame;
+mod pruned;
 mod scan;
 mod source;
 mod trail;
@@ -27,12 +29,14 @@ mod tests;
 pub use assemble::{Assembler, Finished, Leaves, MAX_OPEN};
 pub use decode::{DecodeError, Decoder};
 pub use encode::{Encoded, encode_call, encode_gap, encode_rotation, encode_start};
+pub use erase::{Damage, Found, Spot, find_openings, frame_crc, read_plan, write_plan};
 pub use event::{CallEvent, Event, Gap, Start};
 pub use frame::{
     ERASED_OPENING, FRAME_HEADER, FRAME_MAGIC, FrameError, FrameRef, JournalId, Kind, MAX_OPENINGS,
     MAX_PAYLOAD, OPENING, PAYLOAD_PREFIX, SEGMENT_HEADER, SegmentHeader, frame_length, push_frame,
     push_opening, read_frame, read_opening, seal_frame,
 };
+pub use pruned::PruneMark;
 pub use scan::{Corruption, Cut, Scan, scan_last};
 pub use source::{Batch, Cursor, Source};
 pub use trail::Trail;

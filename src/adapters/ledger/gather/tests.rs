@@ -291,10 +291,20 @@ async fn what_an_index_leads_to_is_what_a_look_at_each_call_finds() {
 async fn a_ledger_of_before_learns_who_did_what() {
     let (_dir, path) = ledger(records()).await;
     let mut conn = open_writer(&path).await.unwrap();
+    let triggers: Vec<String> =
+        sqlx::query_scalar("SELECT name FROM sqlite_schema WHERE type = 'trigger'")
+            .fetch_all(&mut conn)
+            .await
+            .unwrap();
+    for trigger in triggers {
+        let drop = sqlx::AssertSqlSafe(format!("DROP TRIGGER {trigger}"));
+        conn.execute(drop).await.unwrap();
+    }
     conn.execute(
         "DROP INDEX records_by_activity; DROP INDEX records_failed_by_activity; \
          ALTER TABLE records DROP COLUMN activity_id; DROP TABLE activities; \
-         DELETE FROM _sqlx_migrations WHERE version = 5; PRAGMA user_version = 2",
+         DROP TABLE maintenance; DROP TABLE holds; \
+         DELETE FROM _sqlx_migrations WHERE version >= 5; PRAGMA user_version = 2",
     )
     .await
     .unwrap();

@@ -70,6 +70,8 @@ pub struct PostgresStore {
 pub(super) struct Open {
     pub(super) conn: PgConnection,
     known: Known,
+    /// The last change of the ledger that `known` has seen.
+    maintained: i64,
     partitions: Partitions,
 }
 
@@ -109,6 +111,7 @@ impl PostgresStore {
         Ok(Open {
             conn: open_writer(&self.place).await?,
             known: Known::default(),
+            maintained: 0,
             partitions: Partitions::default(),
         })
     }
@@ -210,11 +213,22 @@ async fn insert(
     open.partitions.cover(&mut open.conn, &rows).await?;
     // In transactions of their own, so that no gateway waits for a batch of another one that has
     // the same token. An entry that no row names yet does no harm.
-    let calls = rows.iter().map(|(record, _)| *record);
+    let calls = || rows.iter().map(|(record, _)| *record);
     let mut dictionary = InPostgres(&mut open.conn);
-    let entries = open.known.resolve(&mut dictionary, calls).await?;
+    let mut entries = open.known.resolve(&mut dictionary, calls()).await?;
 
     let mut transaction = open.conn.begin().await?;
+    // From here to the end no command changes anything.
+    let maintained = sqlx::query_scalar("SELECT egret.maintained()")
+        .fetch_one(&mut *transaction)
+        .await?;
+    if maintained != open.maintained {
+        // One has, and may have erased what an entry says, or removed it.
+        open.maintained = maintained;
+        open.known = Known::default();
+        let mut dictionary = InPostgres(&mut transaction);
+        entries = open.known.resolve(&mut dictionary, calls()).await?;
+    }
     let mut journal_id = None;
     if let Some(batch) = batch {
         // First: should an earlier try of this batch still be going on, this waits for its end.

@@ -507,3 +507,5 @@ async fn the_columns_of_both_views_are_the_same() {
         assert_eq!(number(&url, &sql), 1, "{name}");
     }
 }
+
+mod retention;

@@ -2,5 +2,6 @@
 
 pub mod schema;
 pub mod store;
+pub mod traces;
 
 pub use store::SqliteStore;

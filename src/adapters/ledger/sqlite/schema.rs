@@ -17,7 +17,7 @@ pub const APPLICATION_ID: i64 = 0x4547_5254;
 
 /// The schema that this program writes (`PRAGMA user_version`): the number of the last file in
 /// `migrations/sqlite`.
-pub const SCHEMA_VERSION: i64 = 5;
+pub const SCHEMA_VERSION: i64 = 6;
 
 /// How long SQLite itself waits for a lock before it reports one. Short enough for the feed to
 /// notice a stop meanwhile; the feed tries again anyway.
@@ -30,9 +30,10 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 /// - `wal_autocheckpoint`: some 16 MiB instead of 4, so that a page that many batches change, as
 ///   those of the indexes, goes fewer times into the file.
 /// - `journal_size_limit`: gives the space of the log back after a long read held it up.
+/// - `secure_delete`: what is moved or erased leaves no copy in the room that it gives up.
 const WRITER_PRAGMAS: &str = "PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF; \
     PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = 4096; \
-    PRAGMA journal_size_limit = 67108864;";
+    PRAGMA journal_size_limit = 67108864; PRAGMA secure_delete = ON;";
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
 

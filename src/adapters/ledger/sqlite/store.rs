@@ -51,6 +51,8 @@ pub struct SqliteStore {
 struct Open {
     conn: SqliteConnection,
     known: Known,
+    /// Of the ledger as `known` knows it: changes when another connection has written.
+    data_version: i64,
     /// Device and inode: the file that is open, whatever its path leads to by now.
     file: (u64, u64),
 }
@@ -93,6 +95,7 @@ impl SqliteStore {
         Ok(Open {
             conn,
             known: Known::default(),
+            data_version: 0,
             file,
         })
     }
@@ -275,6 +278,14 @@ async fn insert(
     records.sort_unstable_by_key(|(record, _)| record.call_id);
     // Immediate: a transaction that begins as a reader cannot wait for another writer.
     let mut transaction = open.conn.begin_with("BEGIN IMMEDIATE").await?;
+    // A command may have erased what an entry says: calls to come need one of their own.
+    let data_version = sqlx::query_scalar("PRAGMA data_version")
+        .fetch_one(&mut *transaction)
+        .await?;
+    if data_version != open.data_version {
+        open.data_version = data_version;
+        open.known = Known::default();
+    }
     let calls = records.iter().map(|(record, _)| *record);
     let entries = open
         .known

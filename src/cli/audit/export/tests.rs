@@ -123,6 +123,7 @@ impl Place {
 
 fn context(own_calls: &OwnCalls) -> Context<'_> {
     Context {
+        retention: None,
         now: samples::received(60),
         journal: Path::new(""),
         key_file: Path::new(""),

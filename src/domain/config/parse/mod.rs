@@ -168,6 +168,7 @@ fn read(
     let journal = sections::read_journal(top, &files, &data_dir);
     let ledger = ledger::read(top, &files, &data_dir);
     let evidence = evidence::read(top, &files, &data_dir);
+    let retention = sections::read_retention(top);
     let (fingerprint_key_file, capture_key_file) = sections::read_keys(top, &files, &data_dir);
     let log = sections::read_log(top, surroundings);
     let redaction = redaction::read(top);
@@ -190,6 +191,7 @@ fn read(
         journal,
         ledger,
         evidence,
+        retention,
         fingerprint_key_file,
         log,
         redaction,

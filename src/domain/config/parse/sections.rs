@@ -9,6 +9,7 @@ use super::{CallerName, Surroundings};
 use crate::domain::config::model::{Callers, Journal, Limits, Log, LogFormat, Timeouts};
 use crate::domain::config::reader::{DurationIn, IntegerIn, OneOf, Problem, SizeIn, Table, Text};
 use crate::domain::record::{LossPolicies, LossPolicy, OperationClass};
+use crate::domain::retention::{Periods, Profile};
 
 /// Longest time that anything may take: no bank answers later, and a stuck call holds memory
 /// and an open record for as long.
@@ -239,6 +240,53 @@ pub(super) fn read_journal(top: &Table<'_>, files: &Files<'_>, data_dir: &Path) 
         writer_priority: u8::try_from(writer_priority.value).unwrap_or(0),
         policies: found,
     }
+}
+
+/// Longest that records may be said to be kept: beyond any rule book, and no overflow.
+const MAX_RETENTION: Duration = Duration::from_secs(100 * 366 * 86_400);
+/// Shortest: a call may be under way for an hour, and what is pruned must be over.
+const MIN_RETENTION: Duration = Duration::from_secs(86_400);
+
+pub(super) fn read_retention(top: &Table<'_>) -> Option<Periods> {
+    let table = top.table("retention");
+    let profile = table.optional(
+        "profile",
+        &OneOf(&[
+            ("pci-12m", Profile::Pci12m),
+            ("nydfs-5y", Profile::Nydfs5y),
+            ("mica-7y", Profile::Mica7y),
+        ]),
+        "keep for ever",
+        "How long records are kept before `egret audit prune` may remove them. `pci-12m`: twelve \
+         months (PCI DSS v4.0.1, 10.5.1); `nydfs-5y`: five years (23 NYCRR 500.6(b)); `mica-7y`: \
+         seven years (MiCA, article 68(9)). Years have 366 days. Nothing is removed unless the \
+         command is run.",
+    );
+    let keep = table.table("keep");
+    let mut periods = profile.map(|profile| Periods::of(profile.value));
+    for class in OperationClass::ALL {
+        let period = keep.optional(
+            class.as_str(),
+            &DurationIn(MIN_RETENTION..=MAX_RETENTION),
+            "as the profile says",
+            "For how long records of this class are kept, as in `\"730d\"`; for classes see \
+             `[journal.policy]`.",
+        );
+        let Some(period) = period else {
+            continue;
+        };
+        match &mut periods {
+            Some(periods) => periods.set(*class, period.value),
+            None => table.fault(
+                &period.place,
+                Problem::new(
+                    "there is no profile that this could differ from",
+                    "set [retention] profile, too",
+                ),
+            ),
+        }
+    }
+    periods
 }
 
 /// The files of the fingerprint key and of the capture key.
