@@ -35,7 +35,7 @@ use std::str::FromStr;
 
 use crate::types::{Secret, UnknownWord};
 
-pub use fields::{Action, FieldRules, PathError};
+pub use fields::{Action, FieldRules, PathError, PathStep};
 pub use kind::{KINDS, Kind, RULE_SETS, Row};
 pub use pseudonym::PseudonymKey;
 pub use sink::{Counts, Hit, Why};

@@ -42,6 +42,9 @@ pub(crate) const LABELS: &[(&str, Kind)] = &[
     ("contrasena", Kind::Password),
     ("passwort", Kind::Password),
     ("kennwort", Kind::Password),
+    ("wachtwoord", Kind::Password),
+    ("senha", Kind::Password),
+    ("passe", Kind::Password),
     ("secret", Kind::Secret),
     ("secrets", Kind::Secret),
     ("credential", Kind::Secret),
@@ -114,6 +117,9 @@ pub(crate) const LABELS: &[(&str, Kind)] = &[
     ("rtn", Kind::Routing),
     ("sortcode", Kind::Routing),
     ("clabe", Kind::Account),
+    ("konto", Kind::Account),
+    ("kontonummer", Kind::Account),
+    ("cuenta", Kind::Account),
     ("ifsc", Kind::Routing),
     ("bsb", Kind::Routing),
     ("micr", Kind::Account),
@@ -137,7 +143,6 @@ pub(crate) const LABELS: &[(&str, Kind)] = &[
     ("nie", Kind::NationalId),
     ("nif", Kind::NationalId),
     ("curp", Kind::NationalId),
-    ("rfc", Kind::NationalId),
     ("pesel", Kind::NationalId),
     ("bsn", Kind::NationalId),
     ("tfn", Kind::NationalId),
@@ -162,6 +167,8 @@ pub(crate) const LABELS: &[(&str, Kind)] = &[
     ("identification", Kind::NationalId),
     ("govid", Kind::NationalId),
     ("passport", Kind::Passport),
+    ("reisepass", Kind::Passport),
+    ("pasaporte", Kind::Passport),
     ("licence", Kind::Licence),
     ("license", Kind::Licence),
     ("dl", Kind::Licence),
@@ -171,11 +178,22 @@ pub(crate) const LABELS: &[(&str, Kind)] = &[
     ("birthday", Kind::DateOfBirth),
     ("birthdate", Kind::DateOfBirth),
     ("dateofbirth", Kind::DateOfBirth),
+    ("geboren", Kind::DateOfBirth),
+    ("geburtsdatum", Kind::DateOfBirth),
+    ("geburtstag", Kind::DateOfBirth),
+    ("nacimiento", Kind::DateOfBirth),
+    ("naissance", Kind::DateOfBirth),
+    ("nascimento", Kind::DateOfBirth),
+    ("nascita", Kind::DateOfBirth),
+    ("geboortedatum", Kind::DateOfBirth),
     ("email", Kind::Email),
     ("mail", Kind::Email),
     ("emails", Kind::Email),
     ("phone", Kind::Phone),
     ("telephone", Kind::Phone),
+    ("telefon", Kind::Phone),
+    ("telefono", Kind::Phone),
+    ("handy", Kind::Phone),
     ("tel", Kind::Phone),
     ("mobile", Kind::Phone),
     ("cellphone", Kind::Phone),
@@ -346,13 +364,13 @@ impl Lexicon {
         for (at, (word, _)) in LABELS.iter().enumerate() {
             lexicon.add(word, LABEL, u8::try_from(at + 1).unwrap_or(0));
         }
-        // `code` is judged by the word before it.
+        // `code` and `name` are judged by the word before them.
         for word in lexicon
             .entries
             .iter()
             .filter(|entry| entry.flags & !KNOWN != 0)
             .map(|entry| entry.word)
-            .chain(["code"])
+            .chain(["code", "name"])
         {
             let bit = bit(hash_of(word.as_bytes()));
             lexicon.special[bit / 64] |= 1 << (bit % 64);

@@ -89,7 +89,7 @@ impl Multipart {
                 sink.keep(line);
                 self.start_part();
             }
-            At::Preamble => header::redact_line(core, line, sink, &mut self.header),
+            At::Preamble => header::redact_line(core, line, None, sink, &mut self.header),
             _ if line.is_empty() => self.at = At::Body,
             _ => self.part_header(core, line, sink),
         }
@@ -114,12 +114,12 @@ impl Multipart {
                 && memchr::memmem::find(&lower, b"form-urlencoded").is_none();
         }
         if !lower.starts_with(b"content-disposition:") {
-            return header::redact_line(core, line, sink, &mut self.header);
+            return header::redact_line(core, line, None, sink, &mut self.header);
         }
         // `form-data; name="x"; filename="y"`: name is judged, other parameters are not shown.
         for (n, part) in line.split(|b| *b == b';').enumerate() {
             if n == 0 {
-                header::redact_line(core, part, sink, &mut self.header);
+                header::redact_line(core, part, None, sink, &mut self.header);
                 continue;
             }
             sink.keep(b";");
