@@ -89,7 +89,7 @@ fn is_valid(surface: Surface, input: &[u8], output: &[u8]) -> bool {
     }
 }
 
-/// Letters and digits that are not part of a mask.
+/// Letters and digits that are not part of a mask or of an escape.
 fn unmasked(text: &[u8]) -> Vec<u8> {
     const MASK: &[u8] = b"[redacted:";
     let mut out = Vec::new();
@@ -105,7 +105,13 @@ fn unmasked(text: &[u8]) -> Vec<u8> {
             }
             continue;
         }
-        if b.is_ascii_alphanumeric() {
+        at += match (b, text.get(at + 1)) {
+            (b'%', _) => 2,
+            (b'\\', Some(b'u')) => 5,
+            (b'\\', _) => 1,
+            _ => 0,
+        };
+        if !matches!(b, b'%' | b'\\') && b.is_ascii_alphanumeric() {
             out.push(*b);
         }
         at += 1;

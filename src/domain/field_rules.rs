@@ -9,8 +9,8 @@
 //! does not always know which of the two it is.
 
 use super::catalog::{
-    Catalog, FactKeep, FactRule, Locator, Operation, ParamKeep, Provider, QueryKeep, Segment, Shape,
-    parse_template,
+    Catalog, FactKeep, FactRule, Locator, Operation, ParamKeep, Provider, QueryKeep, Segment,
+    Shape, parse_template,
 };
 use super::redact::{Action, FieldRules, PathStep, RedactorBuilder};
 
@@ -53,8 +53,7 @@ pub fn field_rules(provider: &Provider, operation: &Operation) -> FieldRules {
 fn steps(operation: &Operation) -> Vec<PathStep> {
     let action = |name: &str| {
         let facts = operation.request_facts.iter();
-        let mut facts =
-            facts.filter(|rule| matches!(&rule.at, Locator::Path(at) if **at == *name));
+        let mut facts = facts.filter(|rule| matches!(&rule.at, Locator::Path(at) if **at == *name));
         if let Some(fact) = facts.next() {
             return match fact.keep {
                 FactKeep::Value(_) => Action::Judge,
@@ -261,10 +260,7 @@ mod tests {
             redacted.bytes.into_text().into_inner()
         };
         let known = out(Some("get_customer"));
-        assert_eq!(
-            known,
-            "GET /api/customers/[redacted:personal] HTTP/1.1\r\n"
-        );
+        assert_eq!(known, "GET /api/customers/[redacted:personal] HTTP/1.1\r\n");
         // Of another operation: judged by its form.
         assert!(out(None).contains("0f8fad5bd9cb469fa16570867728950e"));
         assert!(out(Some("create_trade")).contains("0f8fad5bd9cb469fa16570867728950e"));

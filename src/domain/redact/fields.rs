@@ -202,12 +202,14 @@ impl<'f> Node<'f> {
         let last = path.len().checked_sub(steps.len())?;
         let first = if rest.is_some() { 0 } else { last };
         let start = (first..=last).find(|start| {
-            steps.iter().take(fixed).zip(path.iter().skip(*start)).all(
-                |(step, segment)| match step {
+            steps
+                .iter()
+                .take(fixed)
+                .zip(path.iter().skip(*start))
+                .all(|(step, segment)| match step {
                     PathStep::Literal(text) => text.as_bytes() == *segment,
                     PathStep::Param(_) | PathStep::Rest(_) => !segment.is_empty(),
-                },
-            )
+                })
         })?;
         Some(
             (0..path.len())

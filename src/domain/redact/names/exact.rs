@@ -52,10 +52,10 @@ pub(super) fn exact(joined: &str) -> Option<Class> {
         "timestamp" | "ts" | "time" | "date" | "datetime" | "at" | "iat" | "exp" | "nbf"
         | "since" | "until" | "from" | "to" | "fromdate" | "todate" | "now" | "timestampms"
         | "epoch" => Safe(TIME | DATE | SMALL),
-        "page" | "perpage" | "limit" | "offset" | "index" | "line" | "column" | "port" | "attempt"
-        | "attempts" | "retries" | "priority" | "weight" | "depth" | "width" | "pid" | "year"
-        | "month" | "day" | "hour" | "obplimit" | "obpoffset" | "resendcount" | "age"
-        | "nextpage" | "totalpages" | "uid" | "gid" | "tid" | "rank" => {
+        "page" | "perpage" | "limit" | "offset" | "index" | "line" | "column" | "port"
+        | "attempt" | "attempts" | "retries" | "priority" | "weight" | "depth" | "width"
+        | "pid" | "year" | "month" | "day" | "hour" | "obplimit" | "obpoffset" | "resendcount"
+        | "age" | "nextpage" | "totalpages" | "uid" | "gid" | "tid" | "rank" => {
             Safe(SMALL | VERSION | BOOLISH)
         }
         "count" | "duration" | "elapsed" | "latency" | "durationms" | "expiresin"

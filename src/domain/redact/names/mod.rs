@@ -130,10 +130,7 @@ pub(crate) fn is_printable(name: &[u8]) -> bool {
         return false;
     }
     let split = Split::new(name);
-    if split
-        .as_ref()
-        .is_some_and(|split| listed(split).is_some())
-    {
+    if split.as_ref().is_some_and(|split| listed(split).is_some()) {
         return true;
     }
     // `6 May 1960` is no name.
@@ -206,9 +203,8 @@ fn qualified(split: &Split) -> Option<Class> {
         | "matches" => Class::Safe(BOOLISH | TIME),
         "count" | "total" | "size" | "length" | "len" | "limit" | "offset" | "attempts"
         | "retries" | "seconds" | "ms" | "minutes" | "days" | "hours" | "ttl" | "in" | "max"
-        | "min" | "index" | "version" | "percent" | "bytes" | "used" | "remaining" | "age" | "height" => {
-            Class::Safe(DECIMAL | VERSION | BOOLISH )
-        }
+        | "min" | "index" | "version" | "percent" | "bytes" | "used" | "remaining" | "age"
+        | "height" => Class::Safe(DECIMAL | VERSION | BOOLISH),
         "last4" => Class::Safe(LAST4),
         "4" if before == "last" => Class::Safe(LAST4),
         _ if matches!(
@@ -369,9 +365,32 @@ const PERSONAL: &[&str] = &[
 
 /// What is counted up, so that its numbers may be long.
 const BUSINESS: &[&str] = &[
-    "order", "invoice", "batch", "build", "ticket", "case", "shipment", "parcel", "tracking",
-    "transaction", "txn", "trade", "transfer", "payment", "payout", "settlement", "job", "event",
-    "message", "delivery", "refund", "charge", "quote", "purchase", "receipt", "statement",
+    "order",
+    "invoice",
+    "batch",
+    "build",
+    "ticket",
+    "case",
+    "shipment",
+    "parcel",
+    "tracking",
+    "transaction",
+    "txn",
+    "trade",
+    "transfer",
+    "payment",
+    "payout",
+    "settlement",
+    "job",
+    "event",
+    "message",
+    "delivery",
+    "refund",
+    "charge",
+    "quote",
+    "purchase",
+    "receipt",
+    "statement",
 ];
 
 /// What the last word says when nothing is sensitive.

@@ -220,4 +220,3 @@ fn is_dotted_bank_id(value: &[u8]) -> bool {
                 && (part.len() <= 4 || is_wordy(part, KNOWN))
         })
 }
-

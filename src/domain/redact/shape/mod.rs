@@ -242,7 +242,8 @@ pub(crate) fn is_code(value: &[u8]) -> bool {
         .unwrap_or(rest);
     (1..=5).contains(&letters)
         && value[..letters].iter().all(u8::is_ascii_uppercase)
-        && rest.len() <= 5 && (rest.is_empty() || is_digits(rest))
+        && rest.len() <= 5
+        && (rest.is_empty() || is_digits(rest))
 }
 
 pub(super) fn is_asset(value: &[u8]) -> bool {

@@ -81,9 +81,9 @@ fn is_machine(name: &[u8]) -> bool {
     };
     head.and_then(|end| name.get(..end)).is_some_and(|head| {
         head.first().is_some_and(u8::is_ascii_lowercase)
-            && head.split(|b| *b == b'-').all(|part| {
-                part.len() <= 12 && part.iter().all(u8::is_ascii_lowercase)
-            })
+            && head
+                .split(|b| *b == b'-')
+                .all(|part| part.len() <= 12 && part.iter().all(u8::is_ascii_lowercase))
     })
 }
 
@@ -146,7 +146,6 @@ pub(crate) fn is_range(value: &[u8]) -> bool {
                 .split(|b| *b == b'-')
                 .all(|part| part.len() <= 3 || words::word(part).is(KNOWN)))
 }
-
 
 /// Six pairs of hexadecimal digits.
 pub(crate) fn is_mac(value: &[u8]) -> bool {

@@ -68,8 +68,7 @@ pub(crate) fn is_amount(value: &[u8]) -> bool {
         && thousands
         && (count == 1 || digits[0] != b'0')
         && part.is_none_or(|part| part.len() <= 20 && part.iter().all(u8::is_ascii_digit))
-        && exponent
-            .is_none_or(|e| is_digits(&e[unsigned(e)..]) && e.len() <= 4)
+        && exponent.is_none_or(|e| is_digits(&e[unsigned(e)..]) && e.len() <= 4)
         && (part.is_some() || !card::is_card(digits))
 }
 
@@ -120,7 +119,6 @@ pub(crate) fn is_version(value: &[u8]) -> bool {
                 && (is_wordy(tail, KNOWN)
                     || (tail.len() <= 9 && is_hex(&tail[1..]) && has_letter(&tail[1..])))))
 }
-
 
 /// Three to eight hexadecimal digits behind `#`.
 pub(crate) fn is_color(value: &[u8]) -> bool {

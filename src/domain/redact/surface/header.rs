@@ -162,6 +162,8 @@ pub(crate) fn redact_line<'r>(
     state: &mut HeaderState,
 ) {
     if line.is_empty() {
+        // What follows is another head, or nothing.
+        *state = HeaderState::default();
         return;
     }
     let first = !state.first_done;

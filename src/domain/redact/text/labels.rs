@@ -22,16 +22,15 @@ impl Scan<'_, '_, '_> {
             return None;
         }
         let start = at + open;
-        let window = self.text.get(start..self.text.len().min(start + QUOTED_MAX))?;
+        let window = self
+            .text
+            .get(start..self.text.len().min(start + QUOTED_MAX))?;
         let len = memchr::memmem::find(window, close)
             .filter(|len| memchr::memchr(b'\n', &window[..*len]).is_none())?;
         let inside = &window[..len];
         let words = inside.split(|b| *b == b' ').count();
         // A key follows its own rules: `token "access_token": "..."`.
-        let names = matches!(
-            self.text.get(start + len + close.len()),
-            Some(b':' | b'=')
-        );
+        let names = matches!(self.text.get(start + len + close.len()), Some(b':' | b'='));
         if len < 3 || names || self.sink.masks.mask_len(inside).is_some() {
             return None;
         }
@@ -70,7 +69,10 @@ impl Scan<'_, '_, '_> {
         if let Some((kind, _)) = self.label {
             let word = &self.text[at..end];
             // `credentials admin / "..."`, `password of dora is ...`
-            let named = self.text.get(end..).is_some_and(|rest| rest.starts_with(b" / "));
+            let named = self
+                .text
+                .get(end..)
+                .is_some_and(|rest| rest.starts_with(b" / "));
             if is_secret(kind) && !connects(word) && !named {
                 self.label = None;
             } else if kind == Kind::DateOfBirth
@@ -269,4 +271,3 @@ fn connects(word: &[u8]) -> bool {
             .iter()
             .any(|w| word.eq_ignore_ascii_case(w.as_bytes()))
 }
-

@@ -17,10 +17,11 @@ impl Scan<'_, '_, '_> {
         let before = self.text[start..end].to_ascii_lowercase();
         Some(match before.as_slice() {
             b"security" => Kind::CardCode,
-            b"verification" | b"auth" | b"authentication" | b"otp" | b"sms"
-            | b"login" | b"access" | b"confirmation" | b"time" | b"mfa" | b"2fa" | b"pin"
-            | b"recovery" | b"backup" | b"your" | b"passcode" | b"activation" | b"invite"
-            | b"authorization" => Kind::Pin,
+            b"verification" | b"auth" | b"authentication" | b"otp" | b"sms" | b"login"
+            | b"access" | b"confirmation" | b"time" | b"mfa" | b"2fa" | b"pin" | b"recovery"
+            | b"backup" | b"your" | b"passcode" | b"activation" | b"invite" | b"authorization" => {
+                Kind::Pin
+            }
             b"sort" | b"branch" => Kind::Routing,
             b"swift" | b"bic" => Kind::Bic,
             b"postal" | b"post" | b"zip" => Kind::Address,

@@ -216,8 +216,7 @@ fn typographic_end(text: &[u8], start: usize) -> usize {
         .and_then(|rest| memchr::memchr2(0xe2, b'\n', rest))
     {
         at += n;
-        if text[at] == b'\n'
-            || matches!(text.get(at + 1..at + 3), Some([0x80, 0x98..=0x9f | 0xba]))
+        if text[at] == b'\n' || matches!(text.get(at + 1..at + 3), Some([0x80, 0x98..=0x9f | 0xba]))
         {
             return at;
         }

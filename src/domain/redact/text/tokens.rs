@@ -6,8 +6,8 @@ use super::super::shape;
 use super::super::sink::Why;
 use super::super::surface::target;
 use super::super::words::{self, API, KNOWN, LABEL, NOUN};
-use super::spans::{self, CLASS, DIGIT, IDENT, LETTER, class};
 use super::plain::{is_ip, is_joined, is_login, is_plain, strict_token, trimmed_names};
+use super::spans::{self, CLASS, DIGIT, IDENT, LETTER, class};
 use super::{Scan, is_secret};
 
 /// Longest token that is judged as such; a longer one is masked. What is found inside a token is
@@ -178,7 +178,15 @@ impl Scan<'_, '_, '_> {
         self.token(at, end)
     }
 
-    /// Judges `text[at..end]`, which holds no delimiter.
+    /// Judges all of `text[at..end]`: what is found inside may end before it.
+    fn tokens(&mut self, at: usize, end: usize) {
+        let mut here = at;
+        while here < end {
+            here = self.token(here, end);
+        }
+    }
+
+    /// Judges `text[at..end]`, which holds no delimiter; answers how far it got.
     pub(super) fn token(&mut self, at: usize, end: usize) -> usize {
         let text = self.text;
         let end = spans::trim_end(text, at, end).max(at + 1);
@@ -192,7 +200,7 @@ impl Scan<'_, '_, '_> {
                 return self.url(at);
             }
             if scheme > 0 && scheme < n {
-                self.token(at, at + scheme);
+                self.tokens(at, at + scheme);
                 return self.url(at + scheme);
             }
         }
@@ -205,12 +213,10 @@ impl Scan<'_, '_, '_> {
                 Why::Shape,
             );
         }
-        if let Some(n) = memchr::memchr(b'@', token)
-            && let Some((from, to)) = contact::email_around(text, at + n, self.done.max(at))
+        if let Some((from, to)) = memchr::memchr_iter(b'@', token)
+            .find_map(|n| contact::email_around(text, at + n, self.done.max(at)))
         {
-            if from > at {
-                self.token(at, from);
-            }
+            self.tokens(at, from);
             self.mask(from, to, Kind::Email, Why::Recogniser);
             return to.max(at + 1);
         }

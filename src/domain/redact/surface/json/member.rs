@@ -48,12 +48,15 @@ impl<'f> Json<'f> {
         let is_key = match next_sign(text, after, eof) {
             Sign::Wait => return None,
             Sign::Colon => true,
-            Sign::Other => {
-                frame.object
-                    && frame.expects_key
-                    && closed
-                    && memchr::memchr(b':', &text[after..text.len().min(after + GAP_MAX)]).is_some()
+            Sign::Other if frame.object && frame.expects_key && closed => {
+                let window = &text[after..text.len().min(after + GAP_MAX)];
+                let found = memchr::memchr(b':', window).is_some();
+                if !found && window.len() < GAP_MAX && !eof {
+                    return None;
+                }
+                found
             }
+            Sign::Other => false,
         };
         if is_key {
             self.key(core, inner, &text[at..after], sink);

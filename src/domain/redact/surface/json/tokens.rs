@@ -51,12 +51,7 @@ pub(super) enum Masked {
 pub(super) fn mask_at(core: &Core, text: &[u8], at: usize, eof: bool) -> Masked {
     match core.masks.mask_len(&text[at..]) {
         Some(len) => Masked::Yes(len),
-        None if !eof
-            && text.len() - at < MASK_MAX
-            && !text[at..].contains(&b']') =>
-        {
-            Masked::Wait
-        }
+        None if !eof && text.len() - at < MASK_MAX && !text[at..].contains(&b']') => Masked::Wait,
         None => Masked::No,
     }
 }
