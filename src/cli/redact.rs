@@ -284,7 +284,7 @@ fn one(redactor: &Redactor, line: &LineIn<'_>, options: &Options) -> Result<Reda
         None => options.surface,
     };
     let decoded;
-    let input = match (line.input, &line.input_b64) {
+    let input: &[u8] = match (line.input, &line.input_b64) {
         (Some(value), None) if value.get().starts_with('"') => {
             decoded = serde_json::from_str::<String>(value.get())
                 .map_err(|_| "has an input that is not Unicode; use input_b64".to_owned())?
@@ -449,7 +449,7 @@ mod tests {
         let output = filter("{\n  \"ssn\": [\n    \"078-05-1120\"\n  ]\n}", &options);
         assert_eq!(
             output,
-            "{\n  \"ssn\": [\n    \"[redacted:ssn]\"\n  ]\n}\n# byte 20: ssn by name\n"
+            "{\n  \"ssn\": [\n    \"[redacted:ssn]\"\n  ]\n}\n# byte 18: ssn by name\n"
         );
     }
 

@@ -167,6 +167,15 @@ impl<'f> Node<'f> {
         }
     }
 
+    /// The same rules, but what has none is judged by its name: for the query of a path, where
+    /// parameters of paging and sorting stand beside those of the operation.
+    pub(crate) fn or_judge(self) -> Self {
+        Self {
+            action: Some(Action::Judge),
+            ..self
+        }
+    }
+
     fn go(self, to: Option<usize>) -> Self {
         let action = to
             .and_then(|at| self.rules.nodes[at].action)

@@ -291,7 +291,7 @@ fn hash_of(word: &[u8]) -> u64 {
     })
 }
 
-const fn mix(hash: u64, piece: u64, len: usize) -> u64 {
+pub(crate) const fn mix(hash: u64, piece: u64, len: usize) -> u64 {
     let mask = if len >= 8 {
         u64::MAX
     } else {
@@ -299,6 +299,19 @@ const fn mix(hash: u64, piece: u64, len: usize) -> u64 {
     };
     (hash.rotate_left(5) ^ ((piece | 0x2020_2020_2020_2020) & mask))
         .wrapping_mul(0x517c_c1b7_2722_0a95)
+}
+
+/// How many of eight bytes, from the first on, are small letters.
+#[inline]
+pub(crate) const fn small_letters(piece: u64) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x80 * ONES;
+    // In each byte, the high bit tells whether its low seven bits are at least `a`, or beyond `z`.
+    let low = piece & !HIGH;
+    let from_a = low + (0x80 - b'a' as u64) * ONES;
+    let beyond_z = low + (0x80 - b'z' as u64 - 1) * ONES;
+    let others = !(from_a & !beyond_z & !piece) & HIGH;
+    others.trailing_zeros() as usize / 8
 }
 
 /// The same for `text[at..end]`, without copying where eight more bytes follow.
@@ -527,6 +540,22 @@ mod tests {
         assert_eq!(split("HTTPServer2"), ["HTTP", "Server", "2"]);
         assert_eq!(split("individualSsn"), ["individual", "Ssn"]);
         assert_eq!(split("IBANs"), ["IBANs"]);
+    }
+
+    #[test]
+    fn small_letters_are_counted_from_the_first_on() {
+        for (text, count) in [
+            (b"abcdefgh", 8),
+            (b"az{az   ", 2),
+            (b"`abc    ", 0),
+            (b"transfer", 8),
+            (b"ok, and ", 2),
+            (b"a\xe1b    \0", 1),
+            (b"Abc     ", 0),
+            (b"zzzzzzz1", 7),
+        ] {
+            assert_eq!(small_letters(u64::from_le_bytes(*text)), count, "{text:?}");
+        }
     }
 
     #[test]

@@ -5,7 +5,8 @@ use egret::domain::redact::{Context, Redactor, Surface};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
-use super::generate::{self, PLANS};
+use super::generate;
+use super::plans::PLANS;
 use super::score;
 use super::values::Rng;
 

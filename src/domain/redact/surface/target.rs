@@ -131,7 +131,7 @@ fn redact_target<'r>(
     redact_path(core, path, node, sink);
     if let Some(query) = query.strip_prefix(b"?") {
         sink.keep(b"?");
-        pairs::redact_pairs(core, query, node, sink, depth);
+        pairs::redact_pairs(core, query, node.map(Node::or_judge), sink, depth);
     }
     if let Some(fragment) = fragment.strip_prefix(b"#") {
         sink.keep(b"#");

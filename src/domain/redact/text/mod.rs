@@ -135,6 +135,13 @@ impl<'r> Scan<'_, '_, 'r> {
             let b = text[at];
             let is = CLASS[usize::from(b)];
             if is & LETTER != 0 {
+                if plain && self.label.is_none() && b.is_ascii_lowercase() {
+                    let next = self.plain_words(lexicon, at);
+                    if next > at {
+                        at = next;
+                        continue;
+                    }
+                }
                 let end = words::run(text, at, |b| CLASS[usize::from(b)] & LETTER != 0);
                 if self.ends_word(end) {
                     let hash = words::hash_in(text, at, end);
@@ -209,6 +216,34 @@ impl<'r> Scan<'_, '_, 'r> {
         }
         self.flush(text.len());
         pem
+    }
+
+    /// Passes over short ordinary words of a sentence, eight bytes at a time; answers where it
+    /// stopped.
+    #[inline]
+    fn plain_words(&mut self, lexicon: &words::Lexicon, start: usize) -> usize {
+        let mut at = start;
+        while let Some(piece) = self.text.get(at..at + 9) {
+            let Ok(bytes) = <[u8; 8]>::try_from(&piece[..8]) else {
+                break;
+            };
+            let letters = u64::from_le_bytes(bytes);
+            let len = words::small_letters(letters);
+            if len == 0
+                || len == 8
+                || piece[len] != b' '
+                || matches!(piece[len + 1], b'=' | b':' | b'-' | 0xe2)
+                || lexicon.is_special(words::mix(0, letters, len))
+            {
+                break;
+            }
+            // A verb parts a noun from what is no longer its id.
+            if len > 4 {
+                self.noun = 0;
+            }
+            at += len + 1;
+        }
+        at
     }
 
     /// Writes what stands between the last mask and `to`.
