@@ -387,10 +387,14 @@ impl Scan<'_, '_, '_> {
                 token.len() >= 20 && recognise::is_opaque(token)
             }
             kind if is_secret(kind) => {
-                let letters = token.iter().all(u8::is_ascii_alphabetic);
+                // `MyDogSpot` is made of words and is none.
+                let known = if token.iter().all(u8::is_ascii_alphabetic) {
+                    words::word(token).is(KNOWN | LABEL | NOUN)
+                } else {
+                    shape::is_wordy(token, KNOWN | LABEL | NOUN)
+                };
                 token.len() >= 4
-                    && !(letters && words::word(token).is(KNOWN | LABEL | NOUN))
-                    && (letters || !shape::is_wordy(token, KNOWN | LABEL | NOUN))
+                    && !known
                     && !shape::is_timestamp(token)
                     && !shape::is_code(token)
                     && !shape::is_decimal(token)
