@@ -105,10 +105,12 @@ fn unmasked(text: &[u8]) -> Vec<u8> {
             }
             continue;
         }
+        let hex = |n: usize| text.get(at + n).is_some_and(u8::is_ascii_hexdigit);
         at += match (b, text.get(at + 1)) {
-            (b'%', _) => 2,
-            (b'\\', Some(b'u')) => 5,
-            (b'\\', _) => 1,
+            (b'%', _) if hex(1) && hex(2) => 2,
+            (b'\\', Some(b'u')) if (2..6).all(hex) => 5,
+            // Not the bracket of a mask.
+            (b'\\', Some(next)) if next.is_ascii_alphabetic() || *next == b'\\' => 1,
             _ => 0,
         };
         if !matches!(b, b'%' | b'\\') && b.is_ascii_alphanumeric() {

@@ -284,11 +284,21 @@ const SLOTS: usize = 1 << 15;
 
 /// The hash of a word in any case: Fx over pieces of eight bytes, folded to lower case.
 fn hash_of(word: &[u8]) -> u64 {
-    word.chunks(8).fold(0, |hash, chunk| {
-        let mut piece = [0; 8];
-        piece[..chunk.len()].copy_from_slice(chunk);
-        mix(hash, u64::from_le_bytes(piece), chunk.len())
-    })
+    hash_rest(0, word)
+}
+
+/// Up to eight bytes as a number, without a copy of variable length.
+#[inline]
+fn piece_of(chunk: &[u8]) -> u64 {
+    if let (Some(head), Some(tail)) = (chunk.first_chunk::<4>(), chunk.last_chunk::<4>()) {
+        // Where both overlap they are the same.
+        let tail = u64::from(u32::from_le_bytes(*tail)) << ((chunk.len() - 4) * 8);
+        return u64::from(u32::from_le_bytes(*head)) | tail;
+    }
+    chunk
+        .iter()
+        .rev()
+        .fold(0, |piece, b| piece << 8 | u64::from(*b))
 }
 
 pub(crate) const fn mix(hash: u64, piece: u64, len: usize) -> u64 {
@@ -337,11 +347,8 @@ pub(crate) fn hash_in(text: &[u8], at: usize, end: usize) -> u64 {
 }
 
 fn hash_rest(hash: u64, rest: &[u8]) -> u64 {
-    rest.chunks(8).fold(hash, |hash, chunk| {
-        let mut piece = [0; 8];
-        piece[..chunk.len()].copy_from_slice(chunk);
-        mix(hash, u64::from_le_bytes(piece), chunk.len())
-    })
+    rest.chunks(8)
+        .fold(hash, |hash, chunk| mix(hash, piece_of(chunk), chunk.len()))
 }
 
 const fn bit(hash: u64) -> usize {

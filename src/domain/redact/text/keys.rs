@@ -32,6 +32,11 @@ impl Scan<'_, '_, '_> {
             }
             return Some(after.start.min(self.text.len()));
         }
+        if let Class::Sensitive(kind) = class
+            && let Some(next) = self.block_scalar(at, after.start, kind)
+        {
+            return Some(next);
+        }
         if let Some(len) = self.sink.masks.mask_len(&self.text[after.start..]) {
             if let Class::Sensitive(kind) = class {
                 self.label = Some((kind, after.start + len + LABEL_REACH));

@@ -5,6 +5,7 @@
 //! handed to the recognisers. In *strict* mode, for text inside structured data, whatever is not
 //! a known word or a plain number is masked.
 
+mod block;
 mod hidden;
 mod island;
 mod keys;
@@ -40,6 +41,8 @@ pub(crate) struct TextState {
     pem: bool,
     /// The line before ended in a long encoded token, so this one may go on with it.
     blob: bool,
+    /// Inside a block scalar of a sensitive key.
+    block: Option<block::Block>,
 }
 
 /// One pass over one piece of text.
@@ -59,6 +62,7 @@ pub(crate) struct Scan<'t, 's, 'r> {
     /// The token that was measured last.
     token: (usize, usize),
     blob: bool,
+    block: Option<block::Block>,
 }
 
 /// Redacts `text`, which is one line or less, or a whole value.
@@ -103,13 +107,16 @@ fn scan<'r>(
         phrase_seen: 0,
         token: (0, 0),
         blob: false,
+        block: state.block,
     };
-    state.pem &= is_pem_line(text);
+    state.pem = state.pem && is_pem_line(text);
     let start = if state.pem {
         let end = scan.pem_end(0);
         state.pem = end.is_none();
         scan.done = end.unwrap_or(text.len());
         scan.done
+    } else if state.block.is_some() {
+        scan.continue_block(0)
     } else if state.blob {
         scan.continue_blob()
     } else {
@@ -121,6 +128,7 @@ fn scan<'r>(
         .filter(|(_, until)| *until > text.len())
         .map(|(kind, until)| (kind, until - text.len()));
     state.blob = scan.blob;
+    state.block = scan.block;
 }
 
 impl<'r> Scan<'_, '_, 'r> {
@@ -218,22 +226,33 @@ impl<'r> Scan<'_, '_, 'r> {
         pem
     }
 
-    /// Passes over short ordinary words of a sentence, eight bytes at a time; answers where it
-    /// stopped.
+    /// Passes over ordinary words of a sentence, eight bytes at a time; answers where it stopped.
     #[inline]
     fn plain_words(&mut self, lexicon: &words::Lexicon, start: usize) -> usize {
         let mut at = start;
-        while let Some(piece) = self.text.get(at..at + 9) {
-            let Ok(bytes) = <[u8; 8]>::try_from(&piece[..8]) else {
+        while let Some(piece) = self.text.get(at..at + 17) {
+            let (Some(first), Some(second)) = (piece.first_chunk(), piece[8..].first_chunk())
+            else {
                 break;
             };
-            let letters = u64::from_le_bytes(bytes);
-            let len = words::small_letters(letters);
+            let letters = u64::from_le_bytes(*first);
+            let mut len = words::small_letters(letters);
+            let mut hash = words::mix(0, letters, len);
+            if len == 8 {
+                let letters = u64::from_le_bytes(*second);
+                let more = words::small_letters(letters);
+                if more > 4 {
+                    break;
+                }
+                if more > 0 {
+                    hash = words::mix(hash, letters, more);
+                    len += more;
+                }
+            }
             if len == 0
-                || len == 8
                 || piece[len] != b' '
                 || matches!(piece[len + 1], b'=' | b':' | b'-' | 0xe2)
-                || lexicon.is_special(words::mix(0, letters, len))
+                || lexicon.is_special(hash)
             {
                 break;
             }

@@ -104,6 +104,11 @@ impl Scan<'_, '_, '_> {
                 return Some(self.mask(name + 1, end, Kind::Password, Why::Label));
             }
         }
+        if &text[at..end] == b"-p"
+            && let Some(next) = self.short_password(at, end)
+        {
+            return Some(next);
+        }
         let name = if name - at == 1 && text.get(name) == Some(&b'D') {
             name + 1
         } else {
@@ -121,6 +126,34 @@ impl Scan<'_, '_, '_> {
             return Some(end);
         }
         None
+    }
+
+    /// `-p <value>`: a password where the line names a user as well. Elsewhere it may be a port, a
+    /// path, a package or a project, and only what looks like nothing of these is masked.
+    fn short_password(&mut self, at: usize, end: usize) -> Option<usize> {
+        let text = self.text;
+        let start = words::run(text, end, |b| b == b' ');
+        let line = &text[at.saturating_sub(128)..text.len().min(end + 128)];
+        let user = [b" -u".as_slice(), b" -U ", b"--user", b"login", b"sshpass"]
+            .iter()
+            .any(|option| memchr::memmem::find(line, option).is_some());
+        if user && spans::opening_quote(text, start).is_some() {
+            self.label = Some((Kind::Password, start + super::LABEL_REACH));
+            return Some(start);
+        }
+        let stop = spans::token_end(text, start);
+        let value = &text[start..stop];
+        let has = |is: fn(&u8) -> bool| value.iter().any(is);
+        let signs = has(|b| matches!(b, b'!' | b'@' | b'#' | b'$' | b'%' | b'^' | b'&' | b'*'));
+        let mixed =
+            has(u8::is_ascii_digit) && has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase);
+        let other = value.len() < 3
+            || value[0] == b'-'
+            || value.contains(&b'/')
+            || value.iter().all(|b| b.is_ascii_digit() || *b == b':')
+            || self.sink.masks.mask_len(value).is_some();
+        (start > end && !other && (user || signs || mixed))
+            .then(|| self.mask(start, stop, Kind::Password, Why::Label))
     }
 
     /// A token that starts with a digit, `+` or `(`.
@@ -191,7 +224,9 @@ impl Scan<'_, '_, '_> {
         let text = self.text;
         let end = spans::trim_end(text, at, end).max(at + 1);
         let token = &text[at..end];
-        if let Some(n) = memchr::memmem::find(&token[..token.len().min(TOKEN_MAX)], b"://") {
+        let head = &token[..token.len().min(TOKEN_MAX)];
+        if let Some(n) = memchr::memchr_iter(b':', head).find(|n| head[n + 1..].starts_with(b"//"))
+        {
             let scheme = token[..n]
                 .iter()
                 .rposition(|b| !b.is_ascii_alphanumeric() && !matches!(b, b'+' | b'-' | b'.'))
@@ -270,7 +305,13 @@ impl Scan<'_, '_, '_> {
         if self.person > at && is_login(token) {
             return self.mask(at, end, Kind::Username, Why::Label);
         }
-        // Groups of digits inside: `x-4111-1111-1111-1111`.
+        self.embedded(at, end)
+    }
+
+    /// Groups of digits inside a token: `x-4111-1111-1111-1111`, or between letters of a script
+    /// that writes no blanks. Answers the end of what was masked, else `end`.
+    fn embedded(&mut self, at: usize, end: usize) -> usize {
+        let text = self.text;
         let mut here = at;
         while here < end {
             if text[here].is_ascii_digit() && (here == at || !text[here - 1].is_ascii_digit()) {
@@ -342,6 +383,12 @@ impl Scan<'_, '_, '_> {
                     self.mask(here, stop, kind, why);
                 } else if self.strict && !strict_token(part, self.noun > here) {
                     self.mask(here, stop, Kind::Text, Why::Shape);
+                } else {
+                    let next = self.embedded(here, stop);
+                    if next != stop {
+                        here = next;
+                        continue;
+                    }
                 }
                 if matches!(text.get(stop), Some(b'=' | b':'))
                     && stop + 1 < end

@@ -43,12 +43,13 @@ impl<'f> Json<'f> {
         };
         let inner = &text[at + 1..end];
         let after = if closed { end + 1 } else { end };
-        let frame = *self.frame();
+        let frame = self.frame();
+        let expects_key = frame.object && frame.expects_key;
         // A string before a colon is a key, wherever it stands.
         let is_key = match next_sign(text, after, eof) {
             Sign::Wait => return None,
             Sign::Colon => true,
-            Sign::Other if frame.object && frame.expects_key && closed => {
+            Sign::Other if expects_key && closed => {
                 let window = &text[after..text.len().min(after + GAP_MAX)];
                 let found = memchr::memchr(b':', window).is_some();
                 if !found && window.len() < GAP_MAX && !eof {
