@@ -15,6 +15,8 @@ pub(super) fn exact(joined: &str) -> Option<Class> {
             Unknown
         }
         "name" | "names" => Sensitive(Kind::Name),
+        "plz" | "postleitzahl" | "codepostal" | "codigopostal" | "cep" => Sensitive(Kind::Address),
+        "yob" | "birthyear" => Sensitive(Kind::DateOfBirth),
         "id" | "ids" | "sub" | "jti" | "azp" | "exceptionid" | "masqueradeas" | "owner" | "kid"
         | "subscriberid" | "operationid" | "callid" => Safe(ID),
         "guid" | "guids" | "uuid" | "uuids" | "requestid" | "correlationid" | "xrequestid"

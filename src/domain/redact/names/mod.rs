@@ -86,6 +86,12 @@ impl Split {
 
 /// Reads a name.
 pub(crate) fn classify(name: &[u8]) -> Class {
+    // Words of other scripts are not split: `hasło` has no `has` in it.
+    if !name.is_ascii()
+        && let Some(kind) = words::word(name).label()
+    {
+        return Class::Sensitive(kind);
+    }
     if name.len() > NAME_MAX {
         return Class::Unknown;
     }

@@ -31,7 +31,13 @@ impl Scan<'_, '_, '_> {
         let words = inside.split(|b| *b == b' ').count();
         // A key follows its own rules: `token "access_token": "..."`.
         let names = matches!(self.text.get(start + len + close.len()), Some(b':' | b'='));
-        if len < 3 || names || self.sink.masks.mask_len(inside).is_some() {
+        if len < 3 && !names {
+            // Its end opens nothing.
+            return Some(start + len + close.len());
+        }
+        // A sign behind it shows that this mark closed what stood before.
+        let closed = matches!(inside.first(), Some(b',' | b';' | b'}' | b')' | b']'));
+        if names || closed || self.sink.masks.mask_len(inside).is_some() {
             return None;
         }
         let phrase = matches!(
@@ -209,7 +215,12 @@ pub(crate) fn is_secret(kind: Kind) -> bool {
 
 /// Words between a label and its value.
 fn connects(word: &[u8]) -> bool {
-    const WORDS: [&str; 55] = [
+    const WORDS: [&str; 60] = [
+        "est",
+        "es",
+        "ist",
+        "lautet",
+        "by",
         "now",
         "currently",
         "temporarily",

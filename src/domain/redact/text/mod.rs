@@ -6,6 +6,7 @@
 //! a known word or a plain number is masked.
 
 mod block;
+mod element;
 mod hidden;
 mod island;
 mod keys;
@@ -63,6 +64,8 @@ pub(crate) struct Scan<'t, 's, 'r> {
     token: (usize, usize),
     blob: bool,
     block: Option<block::Block>,
+    /// Where the start tag of a sensitive element ends.
+    element: Option<(usize, Kind)>,
 }
 
 /// Redacts `text`, which is one line or less, or a whole value.
@@ -108,6 +111,7 @@ fn scan<'r>(
         token: (0, 0),
         blob: false,
         block: state.block,
+        element: None,
     };
     state.pem = state.pem && is_pem_line(text);
     let start = if state.pem {
@@ -200,6 +204,11 @@ impl<'r> Scan<'_, '_, 'r> {
                     None => self.island(at),
                 },
                 b'{' => self.island(at),
+                b'<' => {
+                    self.begin_element(at);
+                    at + 1
+                }
+                b'>' => self.element_text(at),
                 b'-' if vendor::starts_pem(&text[at..]) => {
                     self.flush(at);
                     let end = self.pem_end(at + 10);

@@ -78,3 +78,21 @@ fn a_number_between_letters_of_a_script_without_blanks_is_found() {
         assert!(!text(line).contains("4012888888881881"), "{line}");
     }
 }
+
+#[test]
+fn secrets_are_found_in_other_languages_and_documents() {
+    for line in [
+        "le mot de passe est vD9-krumpel!7",
+        "hasło: vD9-krumpel!7",
+        "Пароль: vD9-krumpel!7",
+        "$env:API_SECRET = 'vD9-krumpel!7'",
+        "<wsse:Password Type=\"x\">vD9-krumpel!7</wsse:Password>",
+        "Credentials { user: \"x\", password: \"vD9-krumpel!7\" }",
+    ] {
+        assert!(!text(line).contains("krumpel"), "{}", text(line));
+    }
+    assert_eq!(
+        text("账户GB33 BUKB 2020 1555 5555 55不存在"),
+        "账户[redacted:iban]不存在"
+    );
+}

@@ -40,6 +40,10 @@ impl Scan<'_, '_, '_> {
         ) {
             return at + 1;
         }
+        // `$env:API_SECRET = '...'` of PowerShell: the name follows.
+        if text[at..end].starts_with(b"$env:") {
+            return at + 5;
+        }
         // `curl -u user:password`.
         if matches!(&text[at..end], b"-u" | b"--user" | b"-U" | b"--proxy-user") {
             self.label = Some((Kind::Password, end + super::LABEL_REACH));
@@ -332,6 +336,14 @@ impl Scan<'_, '_, '_> {
                 }
                 here = words::run(text, here, |b| b.is_ascii_digit());
             } else {
+                // `账户GB33 ...`: letters of another script are no part of an account number.
+                if here > at
+                    && text[here].is_ascii_uppercase()
+                    && text[here - 1] >= 0x80
+                    && let Some((to, kind)) = iban::find(text, here)
+                {
+                    return self.mask(here, to, kind, Why::Recogniser);
+                }
                 here += 1;
             }
         }
