@@ -1,6 +1,8 @@
-//! The form surface: see `property.rs`.
+//! The surface `form`: see `property.rs`.
 #![no_main]
 
 mod property;
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| property::check(egret::domain::redact::Surface::Form, data));
+use egret::domain::redact::Surface;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| property::check(Surface::Form, data));

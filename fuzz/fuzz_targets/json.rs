@@ -1,6 +1,8 @@
-//! The json surface: see `property.rs`.
+//! The surface `json`: see `property.rs`.
 #![no_main]
 
 mod property;
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| property::check(egret::domain::redact::Surface::Json, data));
+use egret::domain::redact::Surface;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| property::check(Surface::Json, data));

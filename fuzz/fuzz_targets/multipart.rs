@@ -1,6 +1,8 @@
-//! The multipart surface: see `property.rs`.
+//! The surface `multipart`: see `property.rs`.
 #![no_main]
 
 mod property;
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| property::check(egret::domain::redact::Surface::Multipart, data));
+use egret::domain::redact::Surface;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| property::check(Surface::Multipart, data));

@@ -1,6 +1,8 @@
-//! The path surface: see `property.rs`.
+//! The surface `path`: see `property.rs`.
 #![no_main]
 
 mod property;
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| property::check(egret::domain::redact::Surface::Path, data));
+use egret::domain::redact::Surface;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| property::check(Surface::Path, data));

@@ -1,6 +1,8 @@
-//! The query surface: see `property.rs`.
+//! The surface `query`: see `property.rs`.
 #![no_main]
 
 mod property;
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| property::check(egret::domain::redact::Surface::Query, data));
+use egret::domain::redact::Surface;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| property::check(Surface::Query, data));

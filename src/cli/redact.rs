@@ -69,21 +69,27 @@ pub fn run(
 ) -> io::Result<Counts> {
     if options.jsonl {
         json_lines(redactor, &mut input, &mut output, options)
-    } else if options.surface == Surface::Text {
-        text(redactor, &mut input, &mut output, options)
-    } else {
+    } else if matches!(
+        options.surface,
+        Surface::Query | Surface::Path | Surface::Form
+    ) {
         lines(redactor, &mut input, &mut output, options)
+    } else {
+        stream(redactor, &mut input, &mut output, options)
     }
 }
 
-/// One stream, flushed whenever something is ready, so that `tail -f | egret redact` works.
-fn text(
+/// One stream, flushed whenever something is ready, so that `tail -f | egret redact` works. The
+/// reasons come line by line for text, and behind the whole where they would break its structure.
+fn stream(
     redactor: &Redactor,
     input: &mut impl BufRead,
     output: &mut impl Write,
     options: &Options,
 ) -> io::Result<Counts> {
     let mut stream = redactor.stream(options.surface, options.context());
+    let mut hits = Vec::new();
+    let mut last = b'\n';
     loop {
         let piece = input.fill_buf()?;
         if piece.is_empty() {
@@ -93,17 +99,26 @@ fn text(
         let ready = stream.push(piece);
         input.consume(len);
         output.write_all(ready.get())?;
-        explain(redactor, &stream.take_hits(), options, output)?;
+        last = ready.get().last().copied().unwrap_or(last);
+        hits.append(&mut stream.take_hits());
+        if options.surface == Surface::Text && last == b'\n' {
+            explain(redactor, &std::mem::take(&mut hits), options, output)?;
+        }
         output.flush()?;
     }
-    let rest = stream.finish();
+    let mut rest = stream.finish();
     output.write_all(rest.bytes.get())?;
-    explain(redactor, &rest.hits, options, output)?;
+    last = rest.bytes.get().last().copied().unwrap_or(last);
+    hits.append(&mut rest.hits);
+    if last != b'\n' && !hits.is_empty() {
+        output.write_all(b"\n")?;
+    }
+    explain(redactor, &hits, options, output)?;
     output.flush()?;
     Ok(rest.counts)
 }
 
-/// One input a line, for headers, paths, bodies.
+/// One input a line, for queries, paths and forms.
 fn lines(
     redactor: &Redactor,
     input: &mut impl BufRead,
@@ -112,7 +127,16 @@ fn lines(
 ) -> io::Result<Counts> {
     let mut counts = Counts::default();
     let mut line = Vec::new();
-    while next_line(input, &mut line)? {
+    loop {
+        match next_line(input, &mut line)? {
+            Line::End => break,
+            Line::TooLong => {
+                output.write_all(b"[redacted:oversize]\n")?;
+                output.flush()?;
+                continue;
+            }
+            Line::Whole => {}
+        }
         let redaction = redactor.redact(options.surface, &line, options.context());
         output.write_all(redaction.bytes.get())?;
         explain(redactor, &redaction.hits, options, output)?;
@@ -143,17 +167,26 @@ fn explain(
     Ok(())
 }
 
-/// Reads one line with its end. A longer one than [`LINE_MAX`] is an error, not a cut secret.
-fn next_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
+/// What was read.
+enum Line {
+    /// One line with its end.
+    Whole,
+    /// A line beyond [`LINE_MAX`]. It was passed over: cutting it could cut a secret in two.
+    TooLong,
+    /// Nothing more.
+    End,
+}
+
+/// Reads one line.
+fn next_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<Line> {
     line.clear();
     let read = io::Read::take(&mut *input, LINE_MAX as u64).read_until(b'\n', line)?;
-    if read == LINE_MAX && line.last() != Some(&b'\n') {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            format!("a line is longer than {LINE_MAX} bytes; split the input or use plain mode"),
-        ));
+    if read < LINE_MAX || line.last() == Some(&b'\n') {
+        return Ok(if read > 0 { Line::Whole } else { Line::End });
     }
-    Ok(read > 0)
+    line.clear();
+    input.skip_until(b'\n')?;
+    Ok(Line::TooLong)
 }
 
 #[derive(Deserialize)]
@@ -163,7 +196,8 @@ struct LineIn<'a> {
     surface: Option<String>,
     api: Option<String>,
     operation: Option<String>,
-    input: Option<String>,
+    #[serde(borrow)]
+    input: Option<&'a RawValue>,
     input_b64: Option<String>,
 }
 
@@ -198,16 +232,25 @@ fn json_lines(
     let mut counts = Counts::default();
     let mut line = Vec::new();
     let mut number = 0_u64;
-    while next_line(input, &mut line)? {
+    loop {
+        let read = next_line(input, &mut line)?;
+        if matches!(read, Line::End) {
+            break;
+        }
         number += 1;
-        if line.trim_ascii().is_empty() {
+        if matches!(read, Line::Whole) && line.trim_ascii().is_empty() {
             continue;
         }
         let parsed: Option<LineIn<'_>> = serde_json::from_slice(&line).ok();
         let id = parsed.as_ref().and_then(|line| line.id);
+        let refused = if matches!(read, Line::TooLong) {
+            format!("is longer than {LINE_MAX} bytes")
+        } else {
+            "is not a JSON object with \"id\", \"surface\" and \"input\"".to_owned()
+        };
         match parsed
             .as_ref()
-            .ok_or("is not a JSON object with \"id\", \"surface\" and \"input\"".to_owned())
+            .ok_or(refused)
             .and_then(|line| one(redactor, line, options))
         {
             Ok(redaction) => {
@@ -241,13 +284,21 @@ fn one(redactor: &Redactor, line: &LineIn<'_>, options: &Options) -> Result<Reda
         None => options.surface,
     };
     let decoded;
-    let input = match (&line.input, &line.input_b64) {
-        (Some(text), None) => text.as_bytes(),
+    let input: &[u8] = match (line.input, &line.input_b64) {
+        (Some(value), None) if value.get().starts_with('"') => {
+            decoded = serde_json::from_str::<String>(value.get())
+                .map_err(|_| "has an input that is not Unicode; use input_b64".to_owned())?
+                .into_bytes();
+            &decoded
+        }
+        // A document that was not put into a string.
+        (Some(value), None) if surface == Surface::Json => value.get().as_bytes(),
+        (Some(_), None) => return Err("has an input that is not a string".to_owned()),
         (None, Some(text)) => {
             decoded = STANDARD
                 .decode(text)
                 .map_err(|_| "has an input_b64 that is not base64".to_owned())?;
-            &decoded
+            decoded.as_slice()
         }
         _ => return Err("needs either \"input\" or \"input_b64\"".to_owned()),
     };
@@ -354,6 +405,52 @@ mod tests {
             r#"{"id":null,"error":"line 5 is not a JSON object with \"id\", \"surface\" and \"input\""}"#
         );
         assert!(!output.contains("s3cret"));
+    }
+
+    #[test]
+    fn json_lines_go_on_behind_a_bad_line_and_take_documents_and_synonyms() {
+        let options = Options {
+            jsonl: true,
+            ..Options::default()
+        };
+        let input = concat!(
+            "{\"id\":1,\"surface\":\"Plain text\",\"input\":\"\"}\n",
+            "{\"id\":2,\"surface\":\"json\",\"input\":{\"ssn\":\"078-05-1120\"}}\n",
+            "{\"id\":3,\"surface\":\"query\",\"input\":{\"ssn\":\"078-05-1120\"}}\n",
+            "{\"id\":4,\"surface\":\"json\",\"input\":\"\\ud800 078-05-1120\"}\n",
+            "{\"id\":5,\"input\":null}\n",
+            "{\"input\":\"pwd=hunter2x\"}",
+        );
+        let output = filter(input, &options);
+        let lines: Vec<&str> = output.lines().collect();
+        assert_eq!(lines[0], r#"{"id":1,"output":"","counts":{}}"#);
+        assert_eq!(
+            lines[1],
+            r#"{"id":2,"output":"{\"ssn\":\"[redacted:ssn]\"}","counts":{"ssn":1}}"#
+        );
+        assert!(lines[2].contains("is not a string"), "{}", lines[2]);
+        assert!(lines[3].contains("use input_b64"), "{}", lines[3]);
+        assert!(lines[4].contains("needs either"), "{}", lines[4]);
+        assert!(
+            lines[5].starts_with(r#"{"id":null,"output":"pwd=[redacted"#),
+            "{}",
+            lines[5]
+        );
+        assert!(!output.contains("078-05"));
+    }
+
+    #[test]
+    fn documents_of_several_lines_are_one_input() {
+        let options = Options {
+            surface: Surface::Json,
+            explain: true,
+            ..Options::default()
+        };
+        let output = filter("{\n  \"ssn\": [\n    \"078-05-1120\"\n  ]\n}", &options);
+        assert_eq!(
+            output,
+            "{\n  \"ssn\": [\n    \"[redacted:ssn]\"\n  ]\n}\n# byte 18: ssn by name\n"
+        );
     }
 
     #[test]

@@ -19,8 +19,8 @@ use crate::domain::redact::{Redactor, RedactorBuilder, Surface};
 pub struct RedactArgs {
     #[command(flatten)]
     providers: ProvidersArgs,
-    /// What each line is, or without --jsonl and for `text` the whole input: header, query, path,
-    /// json, form, multipart or text.
+    /// What each line is (query, path, form), or the whole input (header, json, multipart, text).
+    /// With --jsonl: what a line is that does not say it.
     #[arg(long, value_name = "SURFACE", default_value = "text")]
     surface: Surface,
     /// Read one JSON object a line: {"id", "surface", "api", "operation", "input"}, with
@@ -51,8 +51,8 @@ Examples:
   With the rules of a configuration:
       egret redact -c config/egret.toml < app.log
 
-Text is one stream; every other surface is one input a line, so write JSON bodies on one line or use
---jsonl. Nothing that was masked can be brought back. What cannot be understood is masked.";
+Queries, paths and forms are one input a line; text, JSON, header blocks and multipart bodies are one
+stream. Nothing that was masked can be brought back. What cannot be understood is masked.";
 
 /// Filters `input` into `out` until its end.
 ///

@@ -8,8 +8,11 @@
 //! Requests and answers of one operation share their rules, since a redactor that is handed a body
 //! does not always know which of the two it is.
 
-use super::catalog::{Catalog, FactKeep, FactRule, Locator, Operation, Provider, QueryKeep, Shape};
-use super::redact::{Action, FieldRules, RedactorBuilder};
+use super::catalog::{
+    Catalog, FactKeep, FactRule, Locator, Operation, ParamKeep, Provider, QueryKeep, Segment,
+    Shape, parse_template,
+};
+use super::redact::{Action, FieldRules, PathStep, RedactorBuilder};
 
 /// The rules of one operation, its answers of 400 and above included.
 pub fn field_rules(provider: &Provider, operation: &Operation) -> FieldRules {
@@ -40,7 +43,44 @@ pub fn field_rules(provider: &Provider, operation: &Operation) -> FieldRules {
     let dropped = hidden.secrets.iter().map(|path| (*path, Action::Drop));
     let all = rules.into_iter().chain(masked).chain(dropped);
     // A path that the redactor does not understand: without rules every field is masked.
-    FieldRules::compile(all).unwrap_or_default()
+    FieldRules::compile(all)
+        .unwrap_or_default()
+        .with_path(steps(operation))
+}
+
+/// The segments of the operation's path. The redactor has no pseudonym for what is only dropped
+/// from the record, so that is masked.
+fn steps(operation: &Operation) -> Vec<PathStep> {
+    let action = |name: &str| {
+        let facts = operation.request_facts.iter();
+        let mut facts = facts.filter(|rule| matches!(&rule.at, Locator::Path(at) if **at == *name));
+        if let Some(fact) = facts.next() {
+            return match fact.keep {
+                FactKeep::Value(_) => Action::Judge,
+                FactKeep::Subject(_) => Action::Pseudonymise,
+                FactKeep::Present => Action::Mask,
+            };
+        }
+        // `{version}` is no parameter.
+        match operation.params.iter().find(|param| *param.name == *name) {
+            None => Action::Judge,
+            Some(param) => match param.keep {
+                ParamKeep::Subject(_) => Action::Pseudonymise,
+                ParamKeep::Drop | ParamKeep::Pii(_) | ParamKeep::Secret => Action::Mask,
+            },
+        }
+    };
+    let Ok(segments) = parse_template(&operation.template) else {
+        return Vec::new();
+    };
+    segments
+        .into_iter()
+        .map(|segment| match segment {
+            Segment::Literal(text) => PathStep::Literal(text.to_owned()),
+            Segment::Param(name) => PathStep::Param(action(name)),
+            Segment::Tail(name) => PathStep::Rest(action(name)),
+        })
+        .collect()
 }
 
 /// Gives a redactor the rules of every operation of a catalog. Operations are also known by the
@@ -204,6 +244,26 @@ mod tests {
         let body = r#"{"guid":"k3q7b1m9x0c5z2w8h4d6p1t7","state":"k3q7b1m9x0c5z2w8h4d6p1t7","side":"482913570264"}"#;
         let out = redact(&redactor, "cybrid", "create_trade", body);
         assert!(!out.contains("k3q7") && !out.contains("4829"), "{out}");
+    }
+
+    #[test]
+    fn a_path_is_redacted_by_the_parameters_of_its_operation() {
+        let redactor = add_all(Redactor::builder(), &catalog()).build().unwrap();
+        let context = |operation| Context {
+            api: Some("cybrid"),
+            operation,
+            explain: false,
+        };
+        let head = b"GET /api/customers/0f8fad5bd9cb469fa16570867728950e HTTP/1.1\r\n";
+        let out = |operation| {
+            let redacted = redactor.redact(Surface::Header, head, context(operation));
+            redacted.bytes.into_text().into_inner()
+        };
+        let known = out(Some("get_customer"));
+        assert_eq!(known, "GET /api/customers/[redacted:personal] HTTP/1.1\r\n");
+        // Of another operation: judged by its form.
+        assert!(out(None).contains("0f8fad5bd9cb469fa16570867728950e"));
+        assert!(out(Some("create_trade")).contains("0f8fad5bd9cb469fa16570867728950e"));
     }
 
     #[test]

@@ -8,7 +8,10 @@
     clippy::print_stdout
 )]
 
+mod contexts;
 mod generate;
+mod negatives;
+mod plans;
 mod properties;
 mod rules;
 mod score;

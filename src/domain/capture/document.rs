@@ -105,7 +105,7 @@ impl Maker<'_> {
         let head = head?;
         let redacted = self
             .redactor
-            .redact(Surface::Header, head.bytes(), Context::default());
+            .redact(Surface::Header, head.bytes(), self.context());
         let wants_body = self.rule.bodies == CaptureBodies::Excerpt && body.seen() > 0;
         Some(Side {
             head: redacted.bytes.into_text().truncate(MAX_HEAD),

@@ -34,6 +34,7 @@ pub use model::{
 };
 pub use registry::{ByHost, ByPrefix, Catalog, Entry, MAX_PROVIDERS, ProviderIndex};
 pub use shape::{Shape, Vocabulary, Words};
+pub use template::{Segment, parse as parse_template};
 
 /// The provider files that are part of the program, with the names they are stored under.
 pub fn builtin() -> [(&'static str, &'static str); 3] {

@@ -6,13 +6,15 @@ use std::collections::BTreeMap;
 /// What happens to a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Shown, unless it is a card number or a credential.
+    /// Shown if its value has a form of its own (id, number, time, words) and is no card number, no
+    /// credential and no other validated value; other values are read as text.
     Keep,
     /// Shown if its value has the shape that its name promises, as without rules.
     Judge,
     /// Replaced by the name of its kind.
     Mask,
-    /// Replaced like a masked one; nothing of it is kept, not even a pseudonym.
+    /// Left out, its name as well: a member leaves the object, a pair the form. What is neither (an
+    /// element of a list) is masked.
     Drop,
     /// Replaced by a keyed pseudonym, where the redactor has a key.
     Pseudonymise,
@@ -43,6 +45,18 @@ impl std::str::FromStr for Action {
 #[derive(Clone, Debug, Default)]
 pub struct FieldRules {
     nodes: Vec<Entry>,
+    path: Vec<PathStep>,
+}
+
+/// One segment of the operation's path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PathStep {
+    /// Stands as it is.
+    Literal(String),
+    /// A parameter.
+    Param(Action),
+    /// A parameter that takes the rest of the path.
+    Rest(Action),
 }
 
 #[derive(Clone, Debug, Default)]
@@ -75,6 +89,7 @@ impl FieldRules {
     ) -> Result<Self, PathError> {
         let mut this = Self {
             nodes: vec![Entry::default()],
+            path: Vec::new(),
         };
         for (path, action) in rules {
             let error = |reason| PathError {
@@ -100,6 +115,14 @@ impl FieldRules {
             this.nodes[node].action = Some(action);
         }
         Ok(this)
+    }
+
+    /// Says what the segments of the operation's path are. A path that ends like this is redacted
+    /// by these rules; what stands before is the address of the service.
+    #[must_use]
+    pub fn with_path(mut self, steps: impl IntoIterator<Item = PathStep>) -> Self {
+        self.path = steps.into_iter().collect();
+        self
     }
 
     fn add(&mut self) -> usize {
@@ -144,6 +167,15 @@ impl<'f> Node<'f> {
         }
     }
 
+    /// The same rules, but what has none is judged by its name: for the query of a path, where
+    /// parameters of paging and sorting stand beside those of the operation.
+    pub(crate) fn or_judge(self) -> Self {
+        Self {
+            action: Some(Action::Judge),
+            ..self
+        }
+    }
+
     fn go(self, to: Option<usize>) -> Self {
         let action = to
             .and_then(|at| self.rules.nodes[at].action)
@@ -165,6 +197,38 @@ impl<'f> Node<'f> {
         self.go(self
             .at
             .and_then(|at| self.rules.nodes[at].element.or(Some(at))))
+    }
+
+    /// What happens to each segment of a path, if it is one of this operation's: actions of
+    /// parameters, and none for what stands before and between them.
+    pub(crate) fn segments(self, path: &[&[u8]]) -> Option<Vec<Option<Action>>> {
+        let steps = &self.rules.path;
+        let rest = match steps.last()? {
+            PathStep::Rest(action) => Some(*action),
+            _ => None,
+        };
+        let fixed = steps.len() - usize::from(rest.is_some());
+        let last = path.len().checked_sub(steps.len())?;
+        let first = if rest.is_some() { 0 } else { last };
+        let start = (first..=last).find(|start| {
+            steps
+                .iter()
+                .take(fixed)
+                .zip(path.iter().skip(*start))
+                .all(|(step, segment)| match step {
+                    PathStep::Literal(text) => text.as_bytes() == *segment,
+                    PathStep::Param(_) | PathStep::Rest(_) => !segment.is_empty(),
+                })
+        })?;
+        Some(
+            (0..path.len())
+                .map(|at| match at.checked_sub(start).map(|n| steps.get(n)) {
+                    Some(Some(PathStep::Param(action))) => Some(*action),
+                    Some(None | Some(PathStep::Rest(_))) => rest,
+                    Some(Some(PathStep::Literal(_))) | None => None,
+                })
+                .collect(),
+        )
     }
 
     /// The rule that holds here; none means: masked.

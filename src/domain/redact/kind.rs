@@ -98,7 +98,7 @@ kinds! {
     Address = "address", "contact", true, "provider catalogs", "field or label; house number, words, street suffix";
     Ip = "ip", "contact", true, "RFC 791, RFC 4291", "field or label";
     Bitcoin = "btc", "chain", true, "Base58Check, BIP-173, BIP-350", "checksum (Base58Check or Bech32/Bech32m) and version";
-    Ethereum = "eth", "chain", true, "EIP-55", "0x and 40 hexadecimal digits";
+    Ethereum = "eth", "chain", true, "EIP-55", "0x and 40 hexadecimal digits, in mixed case with the checksum";
     Chain = "chain_address", "chain", true, "Base58Check versions; Bech32 prefixes; Stellar SEP-23; XRPL base58; CAIP", "checksum of the chain, or form and field";
     Mnemonic = "mnemonic", "chain", false, "BIP-39", "9 or more words of the English list in a row, or fewer after a label";
     ChainKey = "chain_key", "chain", false, "WIF, BIP-32, EIP-2335", "Base58Check with the version of a private key; 64 hexadecimal digits without a known key";

@@ -35,7 +35,7 @@ use std::str::FromStr;
 
 use crate::types::{Secret, UnknownWord};
 
-pub use fields::{Action, FieldRules, PathError};
+pub use fields::{Action, FieldRules, PathError, PathStep};
 pub use kind::{KINDS, Kind, RULE_SETS, Row};
 pub use pseudonym::PseudonymKey;
 pub use sink::{Counts, Hit, Why};
@@ -117,20 +117,32 @@ impl fmt::Display for Surface {
 impl FromStr for Surface {
     type Err = UnknownWord;
 
+    /// Reads the one spelling, and what people write for it, in any case.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL
-            .iter()
-            .find(|s| s.as_str() == text)
-            .copied()
-            .ok_or_else(|| UnknownWord {
-                kind: "surface",
-                found: text.to_owned(),
-                allowed: Self::ALL
-                    .iter()
-                    .map(|s| s.as_str())
-                    .collect::<Vec<_>>()
-                    .join(", "),
-            })
+        let folded: String = text
+            .chars()
+            .filter(|c| !matches!(c, ' ' | '_' | '-'))
+            .map(|c| c.to_ascii_lowercase())
+            .collect();
+        let synonym = match folded.as_str() {
+            "headers" => Some(Self::Header),
+            "querystring" => Some(Self::Query),
+            "url" | "target" => Some(Self::Path),
+            "urlencoded" | "xwwwformurlencoded" => Some(Self::Form),
+            "formdata" | "multipartformdata" => Some(Self::Multipart),
+            "plain" | "plaintext" | "freetext" | "log" => Some(Self::Text),
+            _ => None,
+        };
+        let found = Self::ALL.iter().find(|s| s.as_str() == folded);
+        found.copied().or(synonym).ok_or_else(|| UnknownWord {
+            kind: "surface",
+            found: text.to_owned(),
+            allowed: Self::ALL
+                .iter()
+                .map(|s| s.as_str())
+                .collect::<Vec<_>>()
+                .join(", "),
+        })
     }
 }
 

@@ -17,7 +17,10 @@ use super::{Context, Core, Redacted, Redaction, Surface};
 pub(crate) enum Machine<'r> {
     Lines(Lines<'r>),
     Json(Json<'r>),
-    Header(HeaderState),
+    Header {
+        state: HeaderState,
+        node: Option<Node<'r>>,
+    },
     Form {
         node: Option<Node<'r>>,
         named: Option<Class>,
@@ -38,7 +41,10 @@ impl<'r> Machine<'r> {
         match surface {
             Surface::Text => Self::Lines(Lines::new()),
             Surface::Json => Self::Json(Json::new(node, 0)),
-            Surface::Header => Self::Header(HeaderState::default()),
+            Surface::Header => Self::Header {
+                state: HeaderState::default(),
+                node,
+            },
             Surface::Form => Self::Form {
                 node,
                 named: None,
@@ -71,7 +77,7 @@ impl<'r> Machine<'r> {
             Self::Lines(lines) => lines.consume(core, input, eof, sink),
             Self::Json(json) => json.consume(core, input, eof, sink),
             Self::Multipart(multipart) => multipart.consume(core, input, eof, sink),
-            Self::Header(state) => header_lines(core, input, eof, sink, state),
+            Self::Header { state, node } => header_lines(core, input, eof, *node, sink, state),
             Self::Form {
                 node,
                 named,
@@ -104,6 +110,7 @@ fn header_lines<'r>(
     core: &'r Core,
     input: &[u8],
     eof: bool,
+    node: Option<Node<'r>>,
     sink: &mut Sink<'r>,
     state: &mut HeaderState,
 ) -> usize {
@@ -117,7 +124,7 @@ fn header_lines<'r>(
             None => break,
         };
         let line = rest[..len].strip_suffix(b"\r").unwrap_or(&rest[..len]);
-        header::redact_line(core, line, sink, state);
+        header::redact_line(core, line, node, sink, state);
         sink.keep(&rest[line.len()..end]);
         at += end;
     }
@@ -182,11 +189,11 @@ fn whole<'r>(
     let line = input.strip_suffix(b"\n").unwrap_or(input);
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let tail = &input[line.len()..];
-    if !header::request_line(core, line, sink) {
+    if !header::request_line(core, line, node, sink) {
         let target = line.starts_with(b"/") || target::looks_like_url(line);
         match surface {
-            Surface::Path => target::redact_url(core, line, sink, 0),
-            _ if target => target::redact_url(core, line, sink, 0),
+            Surface::Path => target::redact_url(core, line, node, sink, 0),
+            _ if target => target::redact_url(core, line, node, sink, 0),
             _ => {
                 let query = match line.strip_prefix(b"?") {
                     Some(query) => {

@@ -42,6 +42,29 @@ pub(crate) const LABELS: &[(&str, Kind)] = &[
     ("contrasena", Kind::Password),
     ("passwort", Kind::Password),
     ("kennwort", Kind::Password),
+    ("wachtwoord", Kind::Password),
+    ("senha", Kind::Password),
+    ("passe", Kind::Password),
+    ("contraseña", Kind::Password),
+    ("Contraseña", Kind::Password),
+    ("hasło", Kind::Password),
+    ("Hasło", Kind::Password),
+    ("heslo", Kind::Password),
+    ("jelszó", Kind::Password),
+    ("Jelszó", Kind::Password),
+    ("şifre", Kind::Password),
+    ("Şifre", Kind::Password),
+    ("lösenord", Kind::Password),
+    ("Lösenord", Kind::Password),
+    ("adgangskode", Kind::Password),
+    ("salasana", Kind::Password),
+    ("sandi", Kind::Password),
+    ("пароль", Kind::Password),
+    ("Пароль", Kind::Password),
+    ("סיסמה", Kind::Password),
+    ("khẩu", Kind::Password),
+    ("密码", Kind::Password),
+    ("パスワード", Kind::Password),
     ("secret", Kind::Secret),
     ("secrets", Kind::Secret),
     ("credential", Kind::Secret),
@@ -114,6 +137,9 @@ pub(crate) const LABELS: &[(&str, Kind)] = &[
     ("rtn", Kind::Routing),
     ("sortcode", Kind::Routing),
     ("clabe", Kind::Account),
+    ("konto", Kind::Account),
+    ("kontonummer", Kind::Account),
+    ("cuenta", Kind::Account),
     ("ifsc", Kind::Routing),
     ("bsb", Kind::Routing),
     ("micr", Kind::Account),
@@ -137,7 +163,6 @@ pub(crate) const LABELS: &[(&str, Kind)] = &[
     ("nie", Kind::NationalId),
     ("nif", Kind::NationalId),
     ("curp", Kind::NationalId),
-    ("rfc", Kind::NationalId),
     ("pesel", Kind::NationalId),
     ("bsn", Kind::NationalId),
     ("tfn", Kind::NationalId),
@@ -162,6 +187,8 @@ pub(crate) const LABELS: &[(&str, Kind)] = &[
     ("identification", Kind::NationalId),
     ("govid", Kind::NationalId),
     ("passport", Kind::Passport),
+    ("reisepass", Kind::Passport),
+    ("pasaporte", Kind::Passport),
     ("licence", Kind::Licence),
     ("license", Kind::Licence),
     ("dl", Kind::Licence),
@@ -171,11 +198,22 @@ pub(crate) const LABELS: &[(&str, Kind)] = &[
     ("birthday", Kind::DateOfBirth),
     ("birthdate", Kind::DateOfBirth),
     ("dateofbirth", Kind::DateOfBirth),
+    ("geboren", Kind::DateOfBirth),
+    ("geburtsdatum", Kind::DateOfBirth),
+    ("geburtstag", Kind::DateOfBirth),
+    ("nacimiento", Kind::DateOfBirth),
+    ("naissance", Kind::DateOfBirth),
+    ("nascimento", Kind::DateOfBirth),
+    ("nascita", Kind::DateOfBirth),
+    ("geboortedatum", Kind::DateOfBirth),
     ("email", Kind::Email),
     ("mail", Kind::Email),
     ("emails", Kind::Email),
     ("phone", Kind::Phone),
     ("telephone", Kind::Phone),
+    ("telefon", Kind::Phone),
+    ("telefono", Kind::Phone),
+    ("handy", Kind::Phone),
     ("tel", Kind::Phone),
     ("mobile", Kind::Phone),
     ("cellphone", Kind::Phone),
@@ -266,14 +304,24 @@ const SLOTS: usize = 1 << 15;
 
 /// The hash of a word in any case: Fx over pieces of eight bytes, folded to lower case.
 fn hash_of(word: &[u8]) -> u64 {
-    word.chunks(8).fold(0, |hash, chunk| {
-        let mut piece = [0; 8];
-        piece[..chunk.len()].copy_from_slice(chunk);
-        mix(hash, u64::from_le_bytes(piece), chunk.len())
-    })
+    hash_rest(0, word)
 }
 
-const fn mix(hash: u64, piece: u64, len: usize) -> u64 {
+/// Up to eight bytes as a number, without a copy of variable length.
+#[inline]
+fn piece_of(chunk: &[u8]) -> u64 {
+    if let (Some(head), Some(tail)) = (chunk.first_chunk::<4>(), chunk.last_chunk::<4>()) {
+        // Where both overlap they are the same.
+        let tail = u64::from(u32::from_le_bytes(*tail)) << ((chunk.len() - 4) * 8);
+        return u64::from(u32::from_le_bytes(*head)) | tail;
+    }
+    chunk
+        .iter()
+        .rev()
+        .fold(0, |piece, b| piece << 8 | u64::from(*b))
+}
+
+pub(crate) const fn mix(hash: u64, piece: u64, len: usize) -> u64 {
     let mask = if len >= 8 {
         u64::MAX
     } else {
@@ -281,6 +329,19 @@ const fn mix(hash: u64, piece: u64, len: usize) -> u64 {
     };
     (hash.rotate_left(5) ^ ((piece | 0x2020_2020_2020_2020) & mask))
         .wrapping_mul(0x517c_c1b7_2722_0a95)
+}
+
+/// How many of eight bytes, from the first on, are small letters.
+#[inline]
+pub(crate) const fn small_letters(piece: u64) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x80 * ONES;
+    // In each byte, the high bit tells whether its low seven bits are at least `a`, or beyond `z`.
+    let low = piece & !HIGH;
+    let from_a = low + (0x80 - b'a' as u64) * ONES;
+    let beyond_z = low + (0x80 - b'z' as u64 - 1) * ONES;
+    let others = !(from_a & !beyond_z & !piece) & HIGH;
+    others.trailing_zeros() as usize / 8
 }
 
 /// The same for `text[at..end]`, without copying where eight more bytes follow.
@@ -306,11 +367,8 @@ pub(crate) fn hash_in(text: &[u8], at: usize, end: usize) -> u64 {
 }
 
 fn hash_rest(hash: u64, rest: &[u8]) -> u64 {
-    rest.chunks(8).fold(hash, |hash, chunk| {
-        let mut piece = [0; 8];
-        piece[..chunk.len()].copy_from_slice(chunk);
-        mix(hash, u64::from_le_bytes(piece), chunk.len())
-    })
+    rest.chunks(8)
+        .fold(hash, |hash, chunk| mix(hash, piece_of(chunk), chunk.len()))
 }
 
 const fn bit(hash: u64) -> usize {
@@ -346,13 +404,13 @@ impl Lexicon {
         for (at, (word, _)) in LABELS.iter().enumerate() {
             lexicon.add(word, LABEL, u8::try_from(at + 1).unwrap_or(0));
         }
-        // `code` is judged by the word before it.
+        // `code` and `name` are judged by the word before them.
         for word in lexicon
             .entries
             .iter()
             .filter(|entry| entry.flags & !KNOWN != 0)
             .map(|entry| entry.word)
-            .chain(["code"])
+            .chain(["code", "name"])
         {
             let bit = bit(hash_of(word.as_bytes()));
             lexicon.special[bit / 64] |= 1 << (bit % 64);
@@ -509,6 +567,22 @@ mod tests {
         assert_eq!(split("HTTPServer2"), ["HTTP", "Server", "2"]);
         assert_eq!(split("individualSsn"), ["individual", "Ssn"]);
         assert_eq!(split("IBANs"), ["IBANs"]);
+    }
+
+    #[test]
+    fn small_letters_are_counted_from_the_first_on() {
+        for (text, count) in [
+            (b"abcdefgh", 8),
+            (b"az{az   ", 2),
+            (b"`abc    ", 0),
+            (b"transfer", 8),
+            (b"ok, and ", 2),
+            (b"a\xe1b    \0", 1),
+            (b"Abc     ", 0),
+            (b"zzzzzzz1", 7),
+        ] {
+            assert_eq!(small_letters(u64::from_le_bytes(*text)), count, "{text:?}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use egret::domain::redact::Surface;
 
+use super::plans::{PLANS, Plan};
 use super::values::{self as v, Rng};
 
 /// One labelled input.
@@ -19,366 +20,7 @@ pub struct Case {
     pub negative: bool,
 }
 
-/// A kind: how values are made, which fields carry it, and how people write about it.
-pub struct Plan {
-    pub kind: &'static str,
-    pub make: fn(&mut Rng) -> String,
-    pub fields: &'static [&'static str],
-    pub phrases: &'static [&'static str],
-    /// A header that carries it, with the text before the value.
-    pub headers: &'static [(&'static str, &'static str)],
-    /// Recognised in text without any label.
-    pub bare: bool,
-}
-
-macro_rules! plan {
-    ($kind:literal, $make:path, [$($field:literal),*], [$($phrase:literal),*], [$(($h:literal, $p:literal)),*], $bare:literal) => {
-        Plan { kind: $kind, make: $make, fields: &[$($field),*], phrases: &[$($phrase),*], headers: &[$(($h, $p)),*], bare: $bare }
-    };
-}
-
-pub const PLANS: &[Plan] = &[
-    plan!(
-        "card",
-        v::card,
-        ["card_number", "cardNumber", "pan", "bank_card_number"],
-        ["card {} was declined", "charged {} twice", "PAN: {}"],
-        [],
-        true
-    ),
-    plan!(
-        "iban",
-        v::iban,
-        ["iban", "creditorIban", "IBAN"],
-        ["pay to IBAN {} now", "transfer to {} failed"],
-        [],
-        true
-    ),
-    plan!(
-        "routing",
-        v::aba,
-        ["routing_number", "routingNumber", "aba"],
-        ["routing number {} rejected", "ABA {} unknown"],
-        [],
-        false
-    ),
-    plan!(
-        "account",
-        v::account,
-        [
-            "account_number",
-            "accountNumber",
-            "beneficiaryAccountNumber"
-        ],
-        ["account number {} not found", "acct {} closed"],
-        [],
-        false
-    ),
-    plan!(
-        "ssn",
-        v::ssn,
-        ["ssn", "social_security_number", "individualSsn", "SSN"],
-        ["SSN {} on file", "her social security number is {}"],
-        [],
-        true
-    ),
-    plan!(
-        "itin",
-        v::itin,
-        ["itin", "tax_id"],
-        ["ITIN {} given", "taxpayer id {}"],
-        [],
-        true
-    ),
-    plan!(
-        "ein",
-        v::ein,
-        ["ein", "employer_ein"],
-        ["EIN {} of the company"],
-        [],
-        true
-    ),
-    plan!(
-        "national",
-        v::national,
-        [
-            "national_id",
-            "identification_number",
-            "nationalIdentifier",
-            "tax_number"
-        ],
-        ["national id {} checked"],
-        [],
-        false
-    ),
-    plan!(
-        "email",
-        v::email,
-        [
-            "email",
-            "email_address",
-            "developerEmail",
-            "individualEmail"
-        ],
-        ["mail sent to {}", "user {} not found", "<{}> bounced"],
-        [("From", "")],
-        true
-    ),
-    plan!(
-        "phone",
-        v::phone,
-        [
-            "phone",
-            "phone_number",
-            "mobilePhoneNumber",
-            "individualCellphoneNumber"
-        ],
-        ["call {} back", "sms sent to phone {}"],
-        [],
-        true
-    ),
-    plan!(
-        "dob",
-        v::dob,
-        [
-            "date_of_birth",
-            "dob",
-            "dateOfBirth",
-            "individualDateOfBirth"
-        ],
-        ["born {} in town", "date of birth: {}"],
-        [],
-        false
-    ),
-    plan!(
-        "passport",
-        v::passport,
-        ["passport_number", "passportNo"],
-        ["passport {} expired", "passport number: {}"],
-        [],
-        false
-    ),
-    plan!(
-        "licence",
-        v::licence,
-        ["drivers_license", "driving_licence_number"],
-        ["driver's license {} scanned"],
-        [],
-        false
-    ),
-    plan!(
-        "name",
-        v::name,
-        [
-            "full_name",
-            "legalName",
-            "holder",
-            "beneficiaryName",
-            "nameOnAccount"
-        ],
-        ["customer {} is frozen", "Dear {}, welcome"],
-        [],
-        true
-    ),
-    plan!(
-        "address",
-        v::address,
-        [
-            "address",
-            "street_address",
-            "residence_address",
-            "addressLine1"
-        ],
-        ["lives at {} today", "ship to {} please"],
-        [],
-        true
-    ),
-    plan!(
-        "btc",
-        v::btc,
-        ["btc_address", "deposit_address", "network_address"],
-        ["sent to {} on chain", "wallet {} funded"],
-        [],
-        true
-    ),
-    plan!(
-        "eth",
-        v::eth,
-        ["eth_address", "wallet_address", "smart_contract_address"],
-        ["withdraw to {} queued"],
-        [],
-        true
-    ),
-    plan!(
-        "mnemonic",
-        v::mnemonic,
-        ["mnemonic", "seed_phrase", "recovery_phrase"],
-        ["recovery phrase: {}", "words were {} !"],
-        [],
-        true
-    ),
-    plan!(
-        "jwt",
-        v::jwt,
-        ["access_token", "id_token", "jwt", "refreshToken"],
-        ["token {} expired", "got {} back"],
-        [
-            ("Authorization", "Bearer "),
-            ("DAuth", ""),
-            ("GatewayLogin", ""),
-            ("Consent-JWT", "")
-        ],
-        true
-    ),
-    plan!(
-        "bearer",
-        v::opaque,
-        ["access_token", "bearer_token", "sessionToken"],
-        ["Authorization: Bearer {}", "bearer {} refused"],
-        [
-            ("Authorization", "Bearer "),
-            ("proxy-authorization", "Bearer "),
-            ("X-Auth-Token", "")
-        ],
-        true
-    ),
-    plan!(
-        "basic",
-        v::basic,
-        ["basic_auth", "authorization"],
-        ["Authorization: Basic {}", "sent Basic {} to the server"],
-        [("Authorization", "Basic "), ("AUTHORIZATION", "basic ")],
-        true
-    ),
-    plan!(
-        "oauth1",
-        v::opaque,
-        [
-            "oauth_token",
-            "oauth_signature",
-            "oauth_verifier",
-            "oauth_token_secret"
-        ],
-        [
-            "oauth_token={}&oauth_version=1.0",
-            "OAuth oauth_signature=\"{}\""
-        ],
-        [(
-            "Authorization",
-            "OAuth oauth_consumer_key=\"k\", oauth_signature="
-        )],
-        true
-    ),
-    plan!(
-        "directlogin",
-        v::opaque,
-        ["directlogin_token", "DirectLogin"],
-        ["DirectLogin token={} sent", "DirectLogin token=\"{}\""],
-        [
-            ("DirectLogin", "token="),
-            ("Authorization", "DirectLogin token=")
-        ],
-        true
-    ),
-    plan!(
-        "consent",
-        v::uuid,
-        ["consent_id", "consentId"],
-        ["consent {} used as proof", "Consent-Id: {}"],
-        [("Consent-Id", ""), ("Consent-ID", "")],
-        true
-    ),
-    plan!(
-        "api_key",
-        v::api_key,
-        ["api_key", "apiKey", "consumer_key", "x-api-key"],
-        ["api key {} revoked", "apiKey={}"],
-        [
-            ("X-Api-Key", ""),
-            ("Consumer-Key", ""),
-            ("CB-ACCESS-KEY", "")
-        ],
-        true
-    ),
-    plan!(
-        "signature",
-        v::signature,
-        ["signature", "x_signature", "X-Amz-Signature"],
-        ["signature {} does not match", "sig={}"],
-        [
-            ("X-Api-Signature", ""),
-            ("X-Cybrid-Signature", ""),
-            ("KC-API-SIGN", "")
-        ],
-        true
-    ),
-    plan!(
-        "cloud",
-        v::cloud,
-        ["aws_secret_access_key", "secret_key", "accessKeyId"],
-        ["using {} for s3", "export KEY={}"],
-        [("X-Amz-Security-Token", "")],
-        true
-    ),
-    plan!(
-        "saas",
-        v::saas,
-        ["stripe_key", "plaid_public_token", "processorToken"],
-        ["key {} was rotated", "with {} again"],
-        [("Stripe-Key", "")],
-        true
-    ),
-    plan!(
-        "pem",
-        v::pem,
-        ["private_key", "signing_key"],
-        ["loaded {} from disk"],
-        [],
-        true
-    ),
-    plan!(
-        "cookie",
-        v::session,
-        ["cookie", "JSESSIONID", "session_id"],
-        ["Cookie: JSESSIONID={}", "session {} ended"],
-        [("Cookie", "JSESSIONID="), ("Set-Cookie", "JSESSIONID=")],
-        true
-    ),
-    plan!(
-        "presigned",
-        v::signature,
-        ["upload_url", "download_url"],
-        ["see https://bucket.s3.amazonaws.com/doc.pdf?X-Amz-Signature={}&X-Amz-Expires=300"],
-        [(
-            "Location",
-            "https://bucket.s3.amazonaws.com/doc.pdf?X-Amz-Signature="
-        )],
-        true
-    ),
-    plan!(
-        "password",
-        v::password,
-        ["password", "client_secret", "passphrase", "user_pwd"],
-        [
-            "password is {}",
-            "password={} user=x",
-            "login with password: {}",
-            "pwd:{}"
-        ],
-        [("CB-ACCESS-PASSPHRASE", ""), ("X-Password", "")],
-        false
-    ),
-    plan!(
-        "uuid_token",
-        v::uuid,
-        ["token", "api_token", "invite_token"],
-        ["use {} to log in", "token {} accepted"],
-        [("X-Auth-Token", "")],
-        true
-    ),
-];
-
-fn percent(text: &str) -> String {
+pub fn percent(text: &str) -> String {
     text.bytes()
         .map(|b| {
             if b.is_ascii_alphanumeric() || b"-._~".contains(&b) {
@@ -394,7 +36,7 @@ fn percent_all(text: &str) -> String {
     text.bytes().map(|b| format!("%{b:02X}")).collect()
 }
 
-fn escape(text: &str) -> String {
+pub fn escape(text: &str) -> String {
     let quoted = serde_json::to_string(text).unwrap();
     quoted[1..quoted.len() - 1].to_owned()
 }
@@ -403,13 +45,13 @@ fn escape_all(text: &str) -> String {
     text.encode_utf16().map(|u| format!("\\u{u:04x}")).collect()
 }
 
-struct Maker {
-    rng: Rng,
+pub struct Maker {
+    pub rng: Rng,
     cases: Vec<Case>,
 }
 
 impl Maker {
-    fn add(
+    pub fn add(
         &mut self,
         plan: &Plan,
         surface: Surface,
@@ -426,6 +68,38 @@ impl Maker {
             input: input.into_bytes(),
             secrets: secrets.iter().map(|s| (*s).to_owned()).collect(),
             useful: useful.iter().map(|s| (*s).to_owned()).collect(),
+            negative: false,
+        });
+    }
+
+    /// A case without a secret, which looks as if it had one.
+    pub fn negative(&mut self, surface: Surface, input: String, useful: &[&str]) {
+        self.cases.push(Case {
+            id: format!("negative-{surface}-{}", self.cases.len()),
+            kind: "negative",
+            surface,
+            input: input.into_bytes(),
+            secrets: Vec::new(),
+            useful: useful.iter().map(|s| (*s).to_owned()).collect(),
+            negative: true,
+        });
+    }
+
+    /// A case of one kind with nothing around it.
+    pub fn planted(
+        &mut self,
+        kind: &'static str,
+        surface: Surface,
+        input: String,
+        secrets: &[&str],
+    ) {
+        self.cases.push(Case {
+            id: format!("{kind}-{surface}-context-{}", self.cases.len()),
+            kind,
+            surface,
+            input: input.into_bytes(),
+            secrets: secrets.iter().map(|s| (*s).to_owned()).collect(),
+            useful: Vec::new(),
             negative: false,
         });
     }
@@ -798,59 +472,6 @@ impl Maker {
             );
         }
     }
-
-    fn negatives(&mut self) {
-        let plan = Plan {
-            kind: "negative",
-            make: v::uuid,
-            fields: &[],
-            phrases: &[],
-            headers: &[],
-            bare: false,
-        };
-        for _ in 0..6 {
-            let r = &mut self.rng;
-            let (guid, id, sha, order, span) = (
-                v::guid(r),
-                v::uuid(r),
-                format!("a{}", r.chars(v::HEX, 39)),
-                format!("1{}", r.digits(15)),
-                format!("{}f", r.chars(v::HEX, 15)),
-            );
-            let epoch = format!("17953{}", r.digits(5));
-            let cases: Vec<(Surface, String, Vec<&str>)> = vec![
-                (Surface::Text, format!("order {order} shipped in 3 parcels"), vec![&order]),
-                (Surface::Text, format!("commit {sha} built as v2.14.3-rc1"), vec![&sha, "v2.14.3-rc1"]),
-                (Surface::Text, "the password policy requires 12 characters; token expired, card declined, account closed".into(), vec!["password policy", "token expired", "card declined", "account closed"]),
-                (Surface::Text, "invalid SSN 000-12-3456 and 666-45-6789 in test 3.4.5.6".into(), vec![]),
-                (Surface::Text, format!("trace_id={} span_id={span} ts={epoch}", &guid), vec![&guid, &span, &epoch]),
-                (Surface::Text, "OBPv4.0.0-grantUserAccessToView answered 403 OBP-20017 after 1,234.56 ms".into(), vec!["OBPv4.0.0-grantUserAccessToView", "OBP-20017", "1,234.56"]),
-                (Surface::Text, format!("GET /api/transfers/{guid} HTTP/1.1 200 1795 bytes"), vec![&guid, "HTTP/1.1", "200"]),
-                (Surface::Text, "at egret::edge::proxy::stages (src/edge/proxy/mod.rs:142:17)".into(), vec!["egret::edge::proxy::stages", "src/edge/proxy/mod.rs:142:17"]),
-                (Surface::Text, "rate limit 100 per 300 s for 10.20.30.40, 12 retries, 99.95 % ok".into(), vec!["100", "10.20.30.40", "99.95"]),
-                (Surface::Text, "WWW-Authenticate: Bearer realm=\"obp\", error=\"invalid_token\"".into(), vec!["realm=\"obp\"", "invalid_token"]),
-                (Surface::Json, format!("{{\"order_id\":{order},\"trace_id\":\"{guid}\",\"token_type\":\"Bearer\",\"expires_in\":1800,\"scope\":\"customers:read trades:execute\"}}"), vec![&order, &guid, "Bearer", "1800", "customers:read trades:execute"]),
-                (Surface::Json, format!("{{\"password_changed_at\":\"2026-01-02T03:04:05Z\",\"email_verified\":true,\"card_type\":\"debit\",\"has_ssn\":false,\"request_id\":\"{id}\"}}"), vec!["2026-01-02T03:04:05Z", "true", "debit", "false", &id]),
-                (Surface::Json, "{\"status\":422,\"error_message\":\"Invalid scopes. Required: trades:execute\",\"message_code\":\"invalid_scopes\"}".into(), vec!["422", "Invalid scopes. Required: trades:execute", "invalid_scopes"]),
-                (Surface::Json, "{\"code\":401,\"message\":\"OBP-20001: User not logged in. Authentication is required!\"}".into(), vec!["401", "OBP-20001: User not logged in"]),
-                (Surface::Json, format!("{{\"symbol\":\"BTC-USD\",\"side\":\"buy\",\"deliver_amount\":{epoch},\"fee\":\"0.25\",\"version\":\"5.1.0\"}}"), vec!["BTC-USD", "buy", &epoch, "0.25", "5.1.0"]),
-                (Surface::Json, "{\"exceptionId\":\"X1Y2Z3\",\"type\":\"ValidationException\",\"errorCode\":\"validation.general\",\"transient\":false}".into(), vec!["ValidationException", "validation.general", "false"]),
-                (Surface::Header, format!("HTTP/1.1 429 Too Many Requests\r\nX-Rate-Limit-Remaining: 0\r\nRetry-After: 300\r\nCorrelation-Id: {id}\r\nDate: Sun, 22 Nov 2026 02:18:58 GMT\r\n"), vec!["429", "Remaining: 0", "300", &id, "Sun, 22 Nov 2026 02:18:58 GMT"]),
-                (Surface::Header, format!("traceparent: 00-{guid}-{span}-01\r\nAccept: application/json, */*;q=0.8\r\nAccept-Encoding: gzip, deflate\r\nHost: bank.sandbox.cybrid.app\r\n"), vec![&guid, &span, "application/json, */*;q=0.8", "gzip, deflate", "bank.sandbox.cybrid.app"]),
-                (Surface::Query, format!("timestamp=17000000{}&masqueradeAs=AC_TESTTEST01&format=json&include_pii=true&sort_direction=DESC", "00000"), vec!["1700000000000", "AC_TESTTEST01", "format=json", "include_pii=true", "DESC"]),
-                (Surface::Query, format!("guid={guid},{}&created_at_gte=2026-01-01T00%3A00%3A00Z&asset=USD", guid.replace('a', "b")), vec![&guid, "2026-01-01T00%3A00%3A00Z", "asset=USD"]),
-                (Surface::Path, format!("/obp/v5.1.0/banks/gh.29.uk/accounts/{id}/owner/transactions"), vec!["v5.1.0", "gh.29.uk", &id, "owner/transactions"]),
-                (Surface::Path, format!("/v3/transfers/TF_ABCDEF12345/confirm?timestamp={epoch}000"), vec!["TF_ABCDEF12345/confirm", &epoch]),
-                (Surface::Form, format!("grant_type=client_credentials&scope=banks%3Aread+accounts%3Aread&account_guid={guid}"), vec!["client_credentials", "banks%3Aread+accounts%3Aread", &guid]),
-            ];
-            for (surface, input, useful) in cases {
-                self.add(&plan, surface, "negative", input, &[], &useful);
-                if let Some(case) = self.cases.last_mut() {
-                    case.negative = true;
-                }
-            }
-        }
-    }
 }
 
 fn r_of(rng: &mut Rng) -> &mut Rng {
@@ -873,5 +494,7 @@ pub fn cases(seed: u64) -> Vec<Case> {
         maker.text(plan);
     }
     maker.negatives();
+    maker.contexts();
+    maker.fields_that_stay();
     maker.cases
 }

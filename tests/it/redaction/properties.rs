@@ -5,9 +5,14 @@ use egret::domain::redact::{Context, Redactor, Surface};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
-use super::generate::{self, PLANS};
+use super::generate;
+use super::plans::PLANS;
 use super::score;
 use super::values::Rng;
+
+/// What the fuzz targets check.
+#[path = "../../../fuzz/fuzz_targets/property.rs"]
+mod property;
 
 fn redact(redactor: &Redactor, surface: Surface, input: &[u8]) -> Vec<u8> {
     redactor
@@ -22,6 +27,10 @@ fn surface() -> impl Strategy<Value = Surface> {
 
 /// Bytes that look like traffic: pieces of structure, words and secrets in any order.
 fn soup() -> impl Strategy<Value = Vec<u8>> {
+    soup_of(40)
+}
+
+fn soup_of(pieces: usize) -> impl Strategy<Value = Vec<u8>> {
     const PIECES: &[&str] = &[
         "{",
         "}",
@@ -85,8 +94,40 @@ fn soup() -> impl Strategy<Value = Vec<u8>> {
         "_",
         ".",
     ];
-    proptest::collection::vec(prop_oneof![8 => proptest::sample::select(PIECES).prop_map(|p| p.as_bytes().to_vec()), 1 => proptest::collection::vec(any::<u8>(), 1..6)], 0..40)
+    proptest::collection::vec(prop_oneof![8 => proptest::sample::select(PIECES).prop_map(|p| p.as_bytes().to_vec()), 1 => proptest::collection::vec(any::<u8>(), 1..6)], 0..pieces)
         .prop_map(|parts| parts.concat())
+}
+
+/// The same with holes for secrets between the pieces.
+fn soup_with_holes() -> impl Strategy<Value = Vec<u8>> {
+    let hole = Just(vec![0_u8]);
+    proptest::collection::vec(prop_oneof![3 => soup_of(4), 1 => hole], 1..12)
+        .prop_map(|parts| parts.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, rng_seed: RngSeed::Fixed(2026), ..ProptestConfig::default() })]
+
+    /// A short run of every fuzz target.
+    #[test]
+    fn no_planted_secret_survives_and_the_output_is_valid(surface in surface(), input in soup_with_holes()) {
+        property::check(surface, &input);
+    }
+}
+
+/// The inputs that the fuzz targets start from, and those that they found.
+#[test]
+fn the_corpus_of_the_fuzz_targets_passes() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/corpus");
+    for surface in Surface::ALL {
+        let folder = format!("{root}/{surface}");
+        let mut inputs = 0;
+        for file in std::fs::read_dir(&folder).unwrap() {
+            property::check(*surface, &std::fs::read(file.unwrap().path()).unwrap());
+            inputs += 1;
+        }
+        assert!(inputs > 0, "{folder} is empty");
+    }
 }
 
 proptest! {

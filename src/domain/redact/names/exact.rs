@@ -15,9 +15,20 @@ pub(super) fn exact(joined: &str) -> Option<Class> {
             Unknown
         }
         "name" | "names" => Sensitive(Kind::Name),
-        "id" | "ids" | "guid" | "guids" | "uuid" | "sub" | "jti" | "azp" | "exceptionid"
-        | "masqueradeas" | "owner" | "kid" | "subscriberid" | "spanid" | "traceid"
-        | "requestid" | "operationid" | "callid" => Safe(ID),
+        "plz" | "postleitzahl" | "codepostal" | "codigopostal" | "cep" => Sensitive(Kind::Address),
+        "yob" | "birthyear" => Sensitive(Kind::DateOfBirth),
+        "id" | "ids" | "sub" | "jti" | "azp" | "exceptionid" | "masqueradeas" | "owner" | "kid"
+        | "subscriberid" | "operationid" | "callid" => Safe(ID),
+        "guid" | "guids" | "uuid" | "uuids" | "requestid" | "correlationid" | "xrequestid"
+        | "xcorrelationid" => Safe(REFERENCE),
+        "spanid" | "traceid" | "ddtraceid" | "ddspanid" => Safe(TRACE),
+        "isin" => Safe(ISIN),
+        "mcc" | "mic" | "sku" | "figi" | "sedol" | "cusip" => Safe(CODE | ID),
+        "color" | "colour" => Safe(COLOR | WORDY),
+        "mac" | "macaddress" => Safe(MAC),
+        "timezone" | "tz" => Safe(ZONE | WORDY),
+        "build" | "buildid" | "buildnumber" => Safe(VERSION | INT | HASH | BUSINESS_ID),
+        "os" | "platform" | "arch" => Safe(WORDY | VERSION),
         "state" | "status" | "type" | "kind" | "side" | "direction" | "method" | "verb"
         | "mode" | "level" | "role" | "granttype" | "tokentype" | "responsetype"
         | "displaymode" | "environment" | "env" | "language" | "lang" | "locale" | "country"
@@ -37,18 +48,21 @@ pub(super) fn exact(joined: &str) -> Option<Class> {
         | "assets" => Safe(ASSET | WORD),
         "amount" | "balance" | "price" | "fee" | "fees" | "rate" | "total" | "subtotal"
         | "quantity" | "qty" | "cost" | "size" | "sourceamount" | "destamount" | "buyprice"
-        | "sellprice" | "debitamount" | "units" | "decimals" => Safe(AMOUNT | ASSET | INT | WORD),
+        | "sellprice" | "debitamount" | "units" | "decimals" => Safe(AMOUNT | ASSET | WORD),
         "version" | "apiversion" | "acceptversion" | "schemaversion" | "appversion"
-        | "sdkversion" | "release" | "ver" | "servedunder" => Safe(VERSION | DATE | INT | WORD),
+        | "sdkversion" | "release" | "ver" | "servedunder" => Safe(VERSION | DATE | SMALL | WORD),
         "timestamp" | "ts" | "time" | "date" | "datetime" | "at" | "iat" | "exp" | "nbf"
         | "since" | "until" | "from" | "to" | "fromdate" | "todate" | "now" | "timestampms"
-        | "epoch" => Safe(TIME | DATE | INT),
-        "page" | "perpage" | "limit" | "offset" | "count" | "index" | "line" | "column"
-        | "port" | "duration" | "elapsed" | "latency" | "attempt" | "attempts" | "retries"
-        | "durationms" | "expiresin" | "retryafter" | "ttl" | "length" | "contentlength"
-        | "bytes" | "seq" | "sequence" | "priority" | "weight" | "depth" | "height" | "width"
+        | "epoch" => Safe(TIME | DATE | SMALL),
+        "page" | "perpage" | "limit" | "offset" | "index" | "line" | "column" | "port"
+        | "attempt" | "attempts" | "retries" | "priority" | "weight" | "depth" | "width"
         | "pid" | "year" | "month" | "day" | "hour" | "obplimit" | "obpoffset" | "resendcount"
-        | "age" | "nextpage" | "totalpages" => Safe(INT | AMOUNT | VERSION | BOOLISH),
+        | "age" | "nextpage" | "totalpages" | "uid" | "gid" | "tid" | "rank" => {
+            Safe(SMALL | VERSION | BOOLISH)
+        }
+        "count" | "duration" | "elapsed" | "latency" | "durationms" | "expiresin"
+        | "retryafter" | "ttl" | "length" | "contentlength" | "bytes" | "seq" | "sequence"
+        | "height" => Safe(DECIMAL | VERSION | BOOLISH),
         "scope" | "scopes" | "permission" | "permissions" | "roles" | "rolename"
         | "entitlement" | "entitlements" => Safe(SCOPE | WORDY),
         "message" | "msg" | "errormessage" | "errordescription" | "description" | "detail"
@@ -64,9 +78,10 @@ pub(super) fn exact(joined: &str) -> Option<Class> {
         | "zone" | "cluster" => Safe(HOST | WORDY),
         "hash" | "digest" | "checksum" | "sha" | "sha1" | "sha256" | "md5" | "commit"
         | "revision" | "etag" | "ref" | "gitsha" | "fingerprint" | "contenthash" => {
-            Safe(HASH | ID | VERSION)
+            Safe(HASH | REFERENCE | VERSION)
         }
         "traceparent" => Safe(TRACEPARENT),
+        "trackingnumber" | "trackingid" | "trackingcode" | "waybill" => Safe(BUSINESS_ID),
         "contenttype" | "mimetype" | "mediatype" | "accept" => Safe(MIME | WORDY),
         "clientid" | "consumerid" | "appid" | "applicationid" | "keyid" => Safe(ID),
         "user" | "users" | "customer" | "account" | "card" | "owners" | "client" | "bank"

@@ -86,13 +86,19 @@ impl Split {
 
 /// Reads a name.
 pub(crate) fn classify(name: &[u8]) -> Class {
+    // Words of other scripts are not split: `hasło` has no `has` in it.
+    if !name.is_ascii()
+        && let Some(kind) = words::word(name).label()
+    {
+        return Class::Sensitive(kind);
+    }
     if name.len() > NAME_MAX {
         return Class::Unknown;
     }
     let Some(split) = Split::new(name) else {
         return Class::Unknown;
     };
-    if let Some(class) = exact(split.joined()) {
+    if let Some(class) = listed(&split) {
         return class;
     }
     if let Some(class) = qualified(&split) {
@@ -102,6 +108,13 @@ pub(crate) fn classify(name: &[u8]) -> Class {
         return Class::Sensitive(kind);
     }
     by_last_word(&split)
+}
+
+/// What the list of names says, also without the `X-` of own headers.
+fn listed(split: &Split) -> Option<Class> {
+    exact(split.joined()).or_else(|| {
+        (split.count > 1 && split.word(0) == "x").then(|| exact(split.joined().get(1..)?))?
+    })
 }
 
 /// Whether a name may be printed: made of known words and small pieces, so that no secret can
@@ -123,10 +136,7 @@ pub(crate) fn is_printable(name: &[u8]) -> bool {
         return false;
     }
     let split = Split::new(name);
-    if split
-        .as_ref()
-        .is_some_and(|split| exact(split.joined()).is_some())
-    {
+    if split.as_ref().is_some_and(|split| listed(split).is_some()) {
         return true;
     }
     // `6 May 1960` is no name.
@@ -169,9 +179,9 @@ fn qualified(split: &Split) -> Option<Class> {
         | "after" | "expires" | "expiry"
             if !born =>
         {
-            Class::Safe(TIME | DATE | INT)
+            Class::Safe(TIME | DATE | SMALL)
         }
-        "date" | "day" if !born => Class::Safe(TIME | DATE | INT),
+        "date" | "day" if !born => Class::Safe(TIME | DATE | SMALL),
         "type" | "status" | "state" | "kind" | "mode" | "scheme" | "algorithm" | "alg"
         | "format" | "currency" | "country" | "category" | "method" | "level" | "source"
         | "direction" | "class" | "environment" | "policy" | "strength" => Class::Safe(WORDY),
@@ -199,9 +209,8 @@ fn qualified(split: &Split) -> Option<Class> {
         | "matches" => Class::Safe(BOOLISH | TIME),
         "count" | "total" | "size" | "length" | "len" | "limit" | "offset" | "attempts"
         | "retries" | "seconds" | "ms" | "minutes" | "days" | "hours" | "ttl" | "in" | "max"
-        | "min" | "index" | "version" | "percent" | "bytes" | "used" | "remaining" | "age" => {
-            Class::Safe(INT | AMOUNT | VERSION | BOOLISH)
-        }
+        | "min" | "index" | "version" | "percent" | "bytes" | "used" | "remaining" | "age"
+        | "height" => Class::Safe(DECIMAL | VERSION | BOOLISH),
         "last4" => Class::Safe(LAST4),
         "4" if before == "last" => Class::Safe(LAST4),
         _ if matches!(
@@ -355,6 +364,41 @@ fn sensitive(split: &Split) -> Option<Kind> {
     found.map(|(_, kind)| kind)
 }
 
+/// Whose numbers can be those of an account, a card or a person.
+const PERSONAL: &[&str] = &[
+    "account", "accounts", "acct", "card", "cards", "bank", "customer", "person", "holder",
+];
+
+/// What is counted up, so that its numbers may be long.
+const BUSINESS: &[&str] = &[
+    "order",
+    "invoice",
+    "batch",
+    "build",
+    "ticket",
+    "case",
+    "shipment",
+    "parcel",
+    "tracking",
+    "transaction",
+    "txn",
+    "trade",
+    "transfer",
+    "payment",
+    "payout",
+    "settlement",
+    "job",
+    "event",
+    "message",
+    "delivery",
+    "refund",
+    "charge",
+    "quote",
+    "purchase",
+    "receipt",
+    "statement",
+];
+
 /// What the last word says when nothing is sensitive.
 fn by_last_word(split: &Split) -> Class {
     let (last, before) = (
@@ -362,22 +406,24 @@ fn by_last_word(split: &Split) -> Class {
         split.word(split.count.saturating_sub(2)),
     );
     match last {
-        "id" | "ids" | "guid" | "guids" | "uuid" | "uuids" | "identifier" | "reference" | "ref"
-        | "cursor" | "srn" => Class::Safe(
-            if split.has(&[
-                "account", "accounts", "acct", "card", "cards", "bank", "customer", "person",
-                "holder",
-            ]) {
+        "guid" | "guids" | "uuid" | "uuids" => Class::Safe(REFERENCE),
+        "id" | "ids" | "identifier" | "reference" | "ref" | "cursor" | "srn" => {
+            Class::Safe(if split.has(PERSONAL) {
                 REFERENCE
+            } else if split.has(&["trace", "span"]) {
+                TRACE
+            } else if split.has(&["request", "correlation"]) {
+                REFERENCE
+            } else if split.has(BUSINESS) {
+                BUSINESS_ID
             } else {
                 ID
-            },
-        ),
+            })
+        }
         "number" | "no" | "num" => match before {
-            "page" | "line" | "sequence" | "version" | "block" | "order" | "invoice" | "batch"
-            | "build" | "item" | "row" | "retry" | "attempt" | "ticket" | "case" => {
-                Class::Safe(INT | ID)
-            }
+            "page" | "line" | "sequence" | "version" | "block" | "item" | "row" | "retry"
+            | "attempt" => Class::Safe(INT),
+            word if BUSINESS.contains(&word) => Class::Safe(BUSINESS_ID),
             _ => Class::Sensitive(Kind::Account),
         },
         "amount" | "amounts" | "balance" | "balances" | "price" | "fee" | "fees" | "rate"
@@ -392,13 +438,15 @@ fn by_last_word(split: &Split) -> Class {
         "asset" | "symbol" | "ccy" | "assets" | "symbols" => Class::Safe(ASSET | WORD),
         "code" | "codes" => Class::Safe(CODE | WORD | SHORT_INT),
         "message" | "description" | "reason" | "error" | "text" | "detail" | "agent" => Class::Text,
-        "hash" | "digest" | "checksum" | "sha" | "commit" | "etag" | "revision" => {
-            Class::Safe(HASH | ID)
+        "hash" | "digest" | "checksum" | "sha" | "sha256" | "commit" | "etag" | "revision" => {
+            Class::Safe(HASH | REFERENCE)
         }
+        "color" | "colour" => Class::Safe(COLOR | WORDY),
         "host" | "hostname" | "domain" => Class::Safe(HOST | WORDY),
         "name" | "names" => Class::Safe(WORDY | SCOPE),
         "scope" | "scopes" | "role" | "roles" | "permissions" => Class::Safe(SCOPE | WORDY),
-        "ms" | "ns" | "us" | "count" | "seconds" | "bytes" | "port" => Class::Safe(INT | AMOUNT),
+        "ms" | "ns" | "us" | "count" | "seconds" | "bytes" => Class::Safe(DECIMAL),
+        "port" => Class::Safe(SMALL),
         "flag" | "enabled" | "active" | "required" => Class::Safe(BOOLISH),
         _ => Class::Unknown,
     }

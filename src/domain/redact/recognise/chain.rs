@@ -21,7 +21,7 @@ pub(crate) fn address(token: &[u8]) -> Option<Kind> {
         .or_else(|| token.strip_prefix(b"0X"))
     {
         return match hex.len() {
-            40 if hex.iter().all(u8::is_ascii_hexdigit) => Some(Kind::Ethereum),
+            40 if is_ethereum(hex) => Some(Kind::Ethereum),
             64.. if hex.iter().all(u8::is_ascii_hexdigit) => Some(Kind::ChainKey),
             _ => None,
         };
@@ -60,6 +60,25 @@ pub(crate) fn address(token: &[u8]) -> Option<Kind> {
         }
     }
     None
+}
+
+/// Forty hexadecimal digits: in one case, or in the mixed case that is the checksum of EIP-55. What
+/// has another case is no address that a wallet takes, and stays an opaque value.
+fn is_ethereum(hex: &[u8]) -> bool {
+    if !hex.iter().all(u8::is_ascii_hexdigit) {
+        return false;
+    }
+    let upper = hex.iter().any(u8::is_ascii_uppercase);
+    if !upper || !hex.iter().any(u8::is_ascii_lowercase) {
+        return true;
+    }
+    let Some(hash) = super::keccak::hash(&hex.to_ascii_lowercase()) else {
+        return false;
+    };
+    let nibbles = hash.iter().flat_map(|b| [b >> 4, b & 15]);
+    hex.iter()
+        .zip(nibbles)
+        .all(|(b, nibble)| b.is_ascii_digit() || b.is_ascii_uppercase() == (nibble >= 8))
 }
 
 /// First byte and length of the payload, if the checksum is right.
@@ -210,6 +229,9 @@ mod tests {
             ("TJRabPrwbZy45sbavfcjinPJC18kjpRTv8", Kind::Chain),
             ("LM2WMpR1Rp6j3Sa59cMXMs1SPzj9eXpGc1", Kind::Chain),
             ("0x52908400098527886E0F7030069857D2E4169EE7", Kind::Ethereum),
+            ("0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed", Kind::Ethereum),
+            ("0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359", Kind::Ethereum),
+            ("0x5aaeb6053f3e94c9b9a09f33669435e7ef1beaed", Kind::Ethereum),
         ] {
             assert_eq!(address(text.as_bytes()), Some(kind), "{text}");
         }
@@ -221,6 +243,7 @@ mod tests {
             "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNb",
             "bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdr",
             "rHb9CJAWyB4rj91VRWn96DkukG4bwdtyTi",
+            "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeaEd",
         ] {
             assert_eq!(address(text.as_bytes()), None, "{text}");
         }

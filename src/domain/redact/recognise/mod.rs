@@ -8,6 +8,7 @@ pub(crate) mod chain;
 pub(crate) mod contact;
 pub(crate) mod encoded;
 pub(crate) mod iban;
+mod keccak;
 pub(crate) mod national;
 pub(crate) mod number;
 pub(crate) mod vendor;

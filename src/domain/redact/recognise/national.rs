@@ -143,9 +143,28 @@ fn is_steuer_id(d: &[u8]) -> bool {
         && seen.iter().filter(|n| **n > 1).count() == 1
 }
 
-/// Canada's SIN: Luhn, first digit not 0 or 8.
+/// Canada's SIN: Luhn, first digit not 8. Those that begin with 0 are given out in examples only.
 pub(crate) fn is_sin(d: &[u8]) -> bool {
-    d.len() == 9 && !matches!(d[0], b'0' | b'8') && luhn(d)
+    d.len() == 9 && d[0] != b'8' && !all_same(d) && luhn(d)
+}
+
+/// A NINO in its printed form, `AB 12 34 56 C`: its end.
+pub(crate) fn spaced_nino(text: &[u8], at: usize) -> Option<usize> {
+    let part = text.get(at..at + 13)?;
+    let mut token = [0_u8; 9];
+    let mut used = 0;
+    for (n, b) in part.iter().enumerate() {
+        if matches!(n, 2 | 5 | 8 | 11) {
+            if !matches!(b, b' ' | b'-') {
+                return None;
+            }
+        } else {
+            token[used] = *b;
+            used += 1;
+        }
+    }
+    let edge = !text.get(at + 13).is_some_and(u8::is_ascii_alphanumeric);
+    (edge && lettered(&token).is_some()).then_some(at + 13)
 }
 
 /// Numbers whose check digits are strong enough to stand without a label.
@@ -258,6 +277,15 @@ pub(crate) fn lettered(token: &[u8]) -> Option<Kind> {
             b'P' | b'C' | b'H' | b'F' | b'A' | b'T' | b'B' | b'L' | b'J' | b'G'
         ),
         11 => is_nordic(u),
+        // Mexico's RFC: letters of the name, a day, three characters.
+        12 | 13
+            if letters(0..u.len() - 9)
+                && digits(u.len() - 9..u.len() - 3)
+                && u[u.len() - 3..].iter().all(u8::is_ascii_alphanumeric) =>
+        {
+            let day = u.len() - 5;
+            is_day_month(&u[day..day + 2], &u[day - 2..day])
+        }
         16 if letters(0..6)
             && digits(6..8)
             && letters(8..9)

@@ -200,6 +200,20 @@ pub(crate) fn find(text: &[u8], at: usize, label: Option<Kind>) -> Option<(usize
             return Some((end, Kind::NationalId));
         }
     }
+    // `0044 7700 900123`: the prefix of calls abroad.
+    if first == b'0'
+        && groups.len >= 2
+        && groups.digits[1] == b'0'
+        && groups.digits[2] != b'0'
+        && (3..=5).contains(&groups.lens[0])
+        && label.is_none_or(|label| label == Kind::Phone)
+        && let Some(n) = (2..=groups.len)
+            .rev()
+            .find(|n| (10..=16).contains(&groups.up_to(*n).len()))
+        && edge(n)
+    {
+        return Some((groups.end(n), Kind::Phone));
+    }
     // North American form: area and exchange do not start with 0 or 1.
     let nanp = |skip: usize| {
         !matches!(groups.digits[skip], b'0' | b'1')
@@ -222,6 +236,10 @@ pub(crate) fn find(text: &[u8], at: usize, label: Option<Kind>) -> Option<(usize
 fn is_card_grouping(groups: &Groups, n: usize) -> bool {
     if n == 1 {
         return true;
+    }
+    // A whole number, and another one behind it.
+    if groups.lens[0] >= 12 {
+        return false;
     }
     let lens = &groups.lens[..n];
     let separators = &groups.groups[1..n];
@@ -257,7 +275,7 @@ fn labelled(groups: &Groups, kind: Kind) -> Option<usize> {
         Kind::Routing => (6, 9, true),
         Kind::Account | Kind::Bic => (6, 20, true),
         Kind::Card => (8, 19, true),
-        Kind::CardCode => (3, 4, false),
+        Kind::CardCode => (3, 8, false),
         Kind::Pin => (4, 10, true),
         Kind::Phone => (6, 15, true),
         Kind::DateOfBirth => (5, 8, true),

@@ -1,6 +1,7 @@
 //! Header blocks, also with a request or status line in front.
 
 use super::super::Core;
+use super::super::fields::Node;
 use super::super::kind::Kind;
 use super::super::names::{self, Class};
 use super::super::shape::*;
@@ -46,7 +47,7 @@ fn known_header(name: &[u8]) -> Option<Class> {
         | b"if-unmodified-since"
         | b"retry-after"
         | b"deprecation"
-        | b"sunset" => Safe(TIME | INT | DATE),
+        | b"sunset" => Safe(TIME | SMALL | DATE),
         b"host" | b"x-forwarded-host" | b"x-original-host" | b":authority" => Safe(HOST | WORDY),
         b"user-agent"
         | b"server"
@@ -108,7 +109,7 @@ fn known_header(name: &[u8]) -> Option<Class> {
             Safe(WORDY | SHORT_INT)
         }
         b"x-forwarded-port" => Safe(INT),
-        b"etag" | b"if-none-match" | b"if-match" | b"if-range" => Safe(HASH | ID | WORDY),
+        b"etag" | b"if-none-match" | b"if-match" | b"if-range" => Safe(HASH | REFERENCE | WORDY),
         b"traceparent" | b"b3" => Safe(TRACEPARENT),
         b"x-b3-traceid"
         | b"x-b3-spanid"
@@ -117,7 +118,7 @@ fn known_header(name: &[u8]) -> Option<Class> {
         | b"x-datadog-trace-id"
         | b"x-datadog-parent-id"
         | b"cf-ray"
-        | b"x-trace" => Safe(ID),
+        | b"x-trace" => Safe(TRACE | BOOLISH),
         b"x-amzn-trace-id" => Safe(ID),
         b"tracestate" | b"baggage" => Class::Unknown,
         b"digest" | b"content-digest" | b"repr-digest" | b"x-jws-signature"
@@ -152,14 +153,17 @@ fn known_header(name: &[u8]) -> Option<Class> {
     })
 }
 
-/// Redacts one line without its end.
+/// Redacts one line without its end. `node` holds the rules of the operation, for its target.
 pub(crate) fn redact_line<'r>(
     core: &'r Core,
     line: &[u8],
+    node: Option<Node<'_>>,
     sink: &mut Sink<'r>,
     state: &mut HeaderState,
 ) {
     if line.is_empty() {
+        // What follows is another head, or nothing.
+        *state = HeaderState::default();
         return;
     }
     let first = !state.first_done;
@@ -174,7 +178,7 @@ pub(crate) fn redact_line<'r>(
     if line.len() > LINE_MAX {
         return sink.mask(Kind::Oversize, Why::Shape, line);
     }
-    if first && request_line(core, line, sink) {
+    if first && request_line(core, line, node, sink) {
         return;
     }
     let colon = match line.strip_prefix(b":") {
@@ -242,7 +246,12 @@ fn redact_value<'r>(core: &'r Core, class: Class, value: &[u8], sink: &mut Sink<
 }
 
 /// `GET /path HTTP/1.1` or `HTTP/1.1 200 OK`. Answers whether it was one.
-pub(crate) fn request_line<'r>(core: &'r Core, line: &[u8], sink: &mut Sink<'r>) -> bool {
+pub(crate) fn request_line<'r>(
+    core: &'r Core,
+    line: &[u8],
+    node: Option<Node<'_>>,
+    sink: &mut Sink<'r>,
+) -> bool {
     if line.starts_with(b"HTTP/") {
         let verdict = Verdict::Text;
         match value::rewrite(core, verdict, line, sink, 0) {
@@ -271,7 +280,7 @@ pub(crate) fn request_line<'r>(core: &'r Core, line: &[u8], sink: &mut Sink<'r>)
     if uri == b"*" {
         sink.keep(uri);
     } else {
-        target::redact_url(core, uri, sink, 0);
+        target::redact_url(core, uri, node, sink, 0);
     }
     if version.len() <= 9 {
         sink.keep(version);

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 
 use super::super::Core;
 use super::super::names::{self, Class};
+use super::super::words;
 
 /// Names that one thread has read lately. Reading a name costs some hundred nanoseconds and
 /// the names of one API are few; the memo changes nothing but the time.
@@ -38,9 +39,7 @@ pub(crate) fn read_name(name: &[u8]) -> (Class, bool) {
     if name.len() > MEMO_NAME || name.is_empty() {
         return (names::classify(name), names::is_printable(name));
     }
-    let hash = name.iter().fold(name.len() as u64, |h, b| {
-        (h.rotate_left(5) ^ u64::from(*b)).wrapping_mul(0x517c_c1b7_2722_0a95)
-    });
+    let hash = words::hash_in(name, 0, name.len());
     let slot = (hash >> 48) as usize % MEMO;
     NAMES.with_borrow_mut(|memo| {
         if memo.is_empty() {

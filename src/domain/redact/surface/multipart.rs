@@ -3,7 +3,9 @@
 use super::super::Core;
 use super::super::kind::Kind;
 use super::super::names::{self, Class};
+use super::super::recognise;
 use super::super::sink::{Sink, Why};
+use super::super::words;
 use super::header::{self, HeaderState};
 use super::value::{self, VALUE_MAX, Verdict};
 
@@ -89,7 +91,7 @@ impl Multipart {
                 sink.keep(line);
                 self.start_part();
             }
-            At::Preamble => header::redact_line(core, line, sink, &mut self.header),
+            At::Preamble => header::redact_line(core, line, None, sink, &mut self.header),
             _ if line.is_empty() => self.at = At::Body,
             _ => self.part_header(core, line, sink),
         }
@@ -114,12 +116,12 @@ impl Multipart {
                 && memchr::memmem::find(&lower, b"form-urlencoded").is_none();
         }
         if !lower.starts_with(b"content-disposition:") {
-            return header::redact_line(core, line, sink, &mut self.header);
+            return header::redact_line(core, line, None, sink, &mut self.header);
         }
         // `form-data; name="x"; filename="y"`: name is judged, other parameters are not shown.
         for (n, part) in line.split(|b| *b == b';').enumerate() {
             if n == 0 {
-                header::redact_line(core, part, sink, &mut self.header);
+                header::redact_line(core, part, None, sink, &mut self.header);
                 continue;
             }
             sink.keep(b";");
@@ -246,9 +248,17 @@ fn keep_blank<'r>(tail: &[u8], sink: &mut Sink<'r>) {
     }
 }
 
-/// Boundaries are generated: hyphens, then letters and digits. A line of words is none.
+/// Boundaries are generated: the characters of RFC 2046, 5.1.1 without the blank, and nothing that
+/// is a secret by itself.
 fn names_boundary(line: &[u8]) -> bool {
-    line[2..].iter().all(|b| b.is_ascii_graphic() || *b == b' ')
+    let name = &line[words::run(line, 0, |b| b == b'-')..];
+    line[2..].iter().all(|b| {
+        b.is_ascii_alphanumeric()
+            || matches!(
+                b,
+                b'\'' | b'(' | b')' | b'+' | b'_' | b',' | b'-' | b'.' | b'/' | b':' | b'=' | b'?'
+            )
+    }) && matches!(recognise::whole(name), None | Some(Kind::Opaque))
 }
 
 /// The next boundary: where the value before it ends, and where the boundary starts.

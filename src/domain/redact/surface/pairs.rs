@@ -112,6 +112,15 @@ fn one<'r>(
     if let (Class::Unknown, Some(pair)) = (class, *named) {
         class = pair;
     }
+    if node.and_then(Node::action) == Some(Action::Drop) {
+        return sink.count(
+            match class {
+                Class::Sensitive(kind) => kind,
+                _ => Kind::Unknown,
+            },
+            Why::FieldRule,
+        );
+    }
     if printable || ruled || name.as_ref().is_some_and(|name| core.masks.is_mask(name)) {
         sink.keep(key);
     } else {
@@ -133,18 +142,7 @@ fn one<'r>(
     if matches!(class, Class::PairName) {
         *named = names::as_pair_name(&plain);
     }
-    let verdict = match node {
-        Some(node) => match (node.action(), value::judge(core, class, &plain)) {
-            (Some(Action::Judge), verdict) => verdict,
-            (Some(Action::Keep), Verdict::Mask(Kind::Unknown | Kind::Opaque, _)) => Verdict::Keep,
-            (Some(Action::Keep), verdict @ Verdict::Mask(_, Why::Shape)) => verdict,
-            (Some(Action::Keep), _) => Verdict::Keep,
-            (_, Verdict::Mask(kind, _)) => Verdict::Mask(kind, Why::FieldRule),
-            (_, _) if plain.trim_ascii().is_empty() || core.masks.is_mask(&plain) => Verdict::Keep,
-            _ => Verdict::Mask(Kind::Unknown, Why::FieldRule),
-        },
-        None => value::judge(core, class, &plain),
-    };
+    let verdict = value::ruled(core, node, class, &plain);
     // `+` may have been a plus: a telephone number after `phone=+1...` is masked by name anyway.
     emit(core, verdict, raw, &plain, sink, depth);
 }

@@ -1,6 +1,7 @@
 //! Request targets and URLs: authority, path segments, query, fragment.
 
 use super::super::Core;
+use super::super::fields::{Action, Node};
 use super::super::kind::Kind;
 use super::super::names::{self, Class};
 use super::super::recognise::{self, encoded};
@@ -50,12 +51,19 @@ pub(crate) fn looks_like_url(value: &[u8]) -> bool {
     }) && !value.contains(&b' ')
 }
 
-/// Redacts an absolute URL, or a target that starts with `/`.
-pub(crate) fn redact_url<'r>(core: &'r Core, url: &[u8], sink: &mut Sink<'r>, depth: u8) {
+/// Redacts an absolute URL, or a target that starts with `/`. `node` holds the rules of the
+/// operation that it belongs to.
+pub(crate) fn redact_url<'r>(
+    core: &'r Core,
+    url: &[u8],
+    node: Option<Node<'_>>,
+    sink: &mut Sink<'r>,
+    depth: u8,
+) {
     let Some(at) = memchr::memmem::find(url, b"://")
         .filter(|at| !url[..*at].contains(&b'/') && !url[..*at].contains(&b'?'))
     else {
-        return redact_target(core, url, sink, depth);
+        return redact_target(core, url, node, sink, depth);
     };
     let scheme = &url[..at];
     let letters = scheme.len() <= 16 && scheme.iter().all(u8::is_ascii_alphabetic);
@@ -101,11 +109,17 @@ pub(crate) fn redact_url<'r>(core: &'r Core, url: &[u8], sink: &mut Sink<'r>, de
             host,
         );
     }
-    redact_target(core, target, sink, depth);
+    redact_target(core, target, node, sink, depth);
 }
 
 /// Redacts a path with an optional query and fragment.
-pub(crate) fn redact_target<'r>(core: &'r Core, target: &[u8], sink: &mut Sink<'r>, depth: u8) {
+fn redact_target<'r>(
+    core: &'r Core,
+    target: &[u8],
+    node: Option<Node<'_>>,
+    sink: &mut Sink<'r>,
+    depth: u8,
+) {
     let (rest, fragment) = match memchr::memchr(b'#', target) {
         Some(at) => target.split_at(at),
         None => (target, &b""[..]),
@@ -114,10 +128,10 @@ pub(crate) fn redact_target<'r>(core: &'r Core, target: &[u8], sink: &mut Sink<'
         Some(at) => rest.split_at(at),
         None => (rest, &b""[..]),
     };
-    redact_path(core, path, sink);
+    redact_path(core, path, node, sink);
     if let Some(query) = query.strip_prefix(b"?") {
         sink.keep(b"?");
-        pairs::redact_pairs(core, query, None, sink, depth);
+        pairs::redact_pairs(core, query, node.map(Node::or_judge), sink, depth);
     }
     if let Some(fragment) = fragment.strip_prefix(b"#") {
         sink.keep(b"#");
@@ -127,7 +141,11 @@ pub(crate) fn redact_target<'r>(core: &'r Core, target: &[u8], sink: &mut Sink<'
 
 /// Redacts the segments of a path. A segment stands if it is a known word, or an id behind a
 /// known word.
-fn redact_path<'r>(core: &'r Core, path: &[u8], sink: &mut Sink<'r>) {
+fn redact_path<'r>(core: &'r Core, path: &[u8], node: Option<Node<'_>>, sink: &mut Sink<'r>) {
+    let rules = node.and_then(|node| {
+        let segments: Vec<&[u8]> = path.split(|b| *b == b'/').take(SEGMENTS_MAX + 1).collect();
+        (segments.len() <= SEGMENTS_MAX).then(|| node.segments(&segments))?
+    });
     let mut before: &[u8] = b"";
     let mut before_that: &[u8] = b"";
     for (n, segment) in path.split(|b| *b == b'/').enumerate() {
@@ -141,7 +159,16 @@ fn redact_path<'r>(core: &'r Core, path: &[u8], sink: &mut Sink<'r>) {
             Some(at) => segment.split_at(at),
             None => (segment, &b""[..]),
         };
-        match judge_segment(core, before, before_that, name) {
+        let rule = rules.as_ref().and_then(|rules| *rules.get(n)?);
+        let verdict = match rule {
+            Some(Action::Mask | Action::Drop | Action::Pseudonymise)
+                if !core.masks.is_mask(name) =>
+            {
+                Some((personal_kind(before, name), Why::FieldRule))
+            }
+            _ => judge_segment(core, before, before_that, name),
+        };
+        match verdict {
             None => sink.keep(name),
             Some((kind, why)) => sink.mask(kind, why, name),
         }
@@ -152,6 +179,17 @@ fn redact_path<'r>(core: &'r Core, path: &[u8], sink: &mut Sink<'r>) {
         before_that = before;
         before = name;
     }
+}
+
+/// Segments of a path that is compared with an operation's: more than any operation has.
+const SEGMENTS_MAX: usize = 64;
+
+/// The kind of a parameter that names somebody.
+fn personal_kind(before: &[u8], value: &[u8]) -> Kind {
+    recognise::whole(value)
+        .filter(|kind| *kind != Kind::Opaque)
+        .or_else(|| parent_kind(before))
+        .unwrap_or(Kind::Personal)
 }
 
 /// Parents whose child is a secret or names a person, in the catalogs' paths.

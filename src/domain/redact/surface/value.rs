@@ -1,6 +1,7 @@
 //! One value under a name: kept, masked, or read further.
 
 use super::super::Core;
+use super::super::fields::{Action, Node};
 use super::super::kind::Kind;
 use super::super::names::{self, Class};
 use super::super::recognise;
@@ -80,6 +81,54 @@ pub(crate) fn judge(core: &Core, class: Class, value: &[u8]) -> Verdict {
     }
 }
 
+/// Judges a value where the operation has field rules: by the rule, and by the class of its name
+/// where the rule says so or where there are no rules.
+pub(crate) fn ruled(core: &Core, node: Option<Node<'_>>, class: Class, value: &[u8]) -> Verdict {
+    let Some(node) = node else {
+        return judge(core, class, value);
+    };
+    let trimmed = value.trim_ascii();
+    if trimmed.is_empty() || core.masks.is_mask(trimmed) {
+        return Verdict::Keep;
+    }
+    let kind = match class {
+        Class::Sensitive(kind) => kind,
+        _ => recognise::whole(value).unwrap_or(Kind::Unknown),
+    };
+    match node.action() {
+        Some(Action::Keep) => kept(core, trimmed),
+        Some(Action::Judge) => judge(core, class, value),
+        Some(Action::Pseudonymise) if !kind.is_personal() => {
+            Verdict::Mask(Kind::Personal, Why::FieldRule)
+        }
+        Some(Action::Mask | Action::Drop | Action::Pseudonymise) | None => {
+            Verdict::Mask(kind, Why::FieldRule)
+        }
+    }
+}
+
+/// What a rule keeps: a value with a form of its own (an id, a number, a time, words of an API).
+/// A card, a credential or another validated value is never kept, and what is none of these is
+/// read as text, so that a sentence in a kept field does not carry a name along.
+fn kept(core: &Core, value: &[u8]) -> Verdict {
+    if let Some(kind) = core.user.pattern_in(value) {
+        return Verdict::Mask(kind, Why::UserRule);
+    }
+    match recognise::whole(value) {
+        Some(kind) if kind != Kind::Opaque => return Verdict::Mask(kind, Why::Recogniser),
+        _ => {}
+    }
+    if shape::matches(shape::FORMED, value) {
+        Verdict::Keep
+    } else if json::looks_nested(value) {
+        Verdict::Nested
+    } else if target::looks_like_url(value) {
+        Verdict::Url
+    } else {
+        Verdict::Text
+    }
+}
+
 /// Redacts a decoded value by its verdict. `None`: it stands as it was. Otherwise the new value,
 /// still without the escapes of its surface, is in the nested sink.
 pub(crate) fn rewrite<'r>(
@@ -109,7 +158,7 @@ pub(crate) fn rewrite<'r>(
             depth + 1,
             &mut TextState::default(),
         ),
-        Verdict::Url => target::redact_url(core, value, &mut inner, depth + 1),
+        Verdict::Url => target::redact_url(core, value, None, &mut inner, depth + 1),
         Verdict::Nested => json::redact_whole(core, value, &mut inner, depth + 1),
     }
     (inner.counts.total() > 0 || inner.out != value).then_some(inner)

@@ -16,10 +16,12 @@ impl Scan<'_, '_, '_> {
             .map_or(0, |n| n + 1);
         let before = self.text[start..end].to_ascii_lowercase();
         Some(match before.as_slice() {
-            b"verification" | b"security" | b"auth" | b"authentication" | b"otp" | b"sms"
-            | b"login" | b"access" | b"confirmation" | b"time" | b"mfa" | b"2fa" | b"pin"
-            | b"recovery" | b"backup" | b"your" | b"passcode" | b"activation" | b"invite"
-            | b"authorization" => Kind::Pin,
+            b"security" => Kind::CardCode,
+            b"verification" | b"auth" | b"authentication" | b"otp" | b"sms" | b"login"
+            | b"access" | b"confirmation" | b"time" | b"mfa" | b"2fa" | b"pin" | b"recovery"
+            | b"backup" | b"your" | b"passcode" | b"activation" | b"invite" | b"authorization" => {
+                Kind::Pin
+            }
             b"sort" | b"branch" => Kind::Routing,
             b"swift" | b"bic" => Kind::Bic,
             b"postal" | b"post" | b"zip" => Kind::Address,
@@ -52,7 +54,7 @@ impl Scan<'_, '_, '_> {
     /// One or more words that make a name.
     pub(super) fn name(&mut self, at: usize, end: usize, word: Word) -> Option<usize> {
         let text = self.text;
-        let labelled = self.person >= at || matches!(self.label_at(at), Some(Kind::Name));
+        let labelled = self.person > at || matches!(self.label_at(at), Some(Kind::Name));
         let first = word.is(FIRST_NAME);
         let unknown = !word.is(KNOWN | LABEL | NOUN | PERSON);
         if !(first || unknown) || !is_capitalised(&text[at..end]) {
@@ -71,9 +73,7 @@ impl Scan<'_, '_, '_> {
             {
                 next += 3;
             }
-            let to = words::run(text, next, |b| {
-                CLASS[usize::from(b)] & LETTER != 0 || b == b'\'' || b == b'-'
-            });
+            let to = name_end(text, next);
             let piece = text.get(next..to)?;
             if piece.len() < 2 || !is_capitalised(piece) {
                 break;
@@ -159,6 +159,23 @@ impl Scan<'_, '_, '_> {
             end
         };
         Some(self.mask(at, end, Kind::Mnemonic, Why::Recogniser))
+    }
+}
+
+/// End of a part of a name: letters, hyphens, apostrophes of both kinds.
+fn name_end(text: &[u8], at: usize) -> usize {
+    let mut end = at;
+    loop {
+        end = words::run(text, end, |b| {
+            CLASS[usize::from(b)] & LETTER != 0 || b == b'\'' || b == b'-'
+        });
+        if !text
+            .get(end..)
+            .is_some_and(|rest| rest.starts_with("\u{2019}".as_bytes()))
+        {
+            return end;
+        }
+        end += 3;
     }
 }
 

@@ -5,7 +5,7 @@ use super::super::words::{self, KNOWN, STREET};
 
 /// Bytes that end a token.
 pub(super) const DELIMITER: u8 = 1;
-/// Letters, among them every byte of a character outside ASCII.
+/// Letters, among them every byte of a character outside ASCII but those of punctuation.
 pub(super) const LETTER: u8 = 2;
 pub(super) const DIGIT: u8 = 4;
 /// White space.
@@ -21,6 +21,8 @@ pub(super) static CLASS: [u8; 256] = {
         let c = b as u8;
         table[b] = match c {
             b'A'..=b'Z' | b'a'..=b'z' => LETTER | IDENT,
+            // U+2000 to U+2FFF: quotation marks, dashes, arrows, signs.
+            0xe2 => DELIMITER,
             0x80..=0xff => LETTER,
             b'0'..=b'9' => DIGIT | IDENT,
             b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c => SPACE | DELIMITER,
@@ -52,6 +54,31 @@ pub(super) static CLASS: [u8; 256] = {
 pub(super) fn class(text: &[u8], at: usize) -> u8 {
     text.get(at)
         .map_or(SPACE | DELIMITER, |b| CLASS[usize::from(*b)])
+}
+
+/// Length of the character of punctuation at `at`, whose first byte is `0xe2`.
+pub(super) fn sign_len(text: &[u8], at: usize) -> usize {
+    1 + text[at + 1..text.len().min(at + 3)]
+        .iter()
+        .take_while(|b| matches!(b, 0x80..=0xbf))
+        .count()
+}
+
+/// An opening quotation mark at `at`: its length and the mark that closes it.
+pub(super) fn opening_quote(text: &[u8], at: usize) -> Option<(usize, &'static [u8])> {
+    Some(match *text.get(at)? {
+        b'"' => (1, b"\""),
+        b'\'' => (1, b"'"),
+        b'`' => (1, b"`"),
+        0xe2 => match text.get(at + 1..at + 3)? {
+            [0x80, 0x9c | 0x9e] => (3, "\u{201d}".as_bytes()),
+            [0x80, 0x98 | 0x9a] => (3, "\u{2019}".as_bytes()),
+            [0x80, 0xb9] => (3, "\u{203a}".as_bytes()),
+            _ => return None,
+        },
+        0xc2 if text.get(at + 1) == Some(&0xab) => (2, "\u{bb}".as_bytes()),
+        _ => return None,
+    })
 }
 
 /// End of the token at `at`. A backslash ends it unless it begins `\u` or `\x`.
@@ -106,22 +133,37 @@ pub(super) fn value_after(text: &[u8], end: usize) -> Option<After> {
         at += 1;
     }
     let sign = *text.get(at).filter(|_| at < limit)?;
-    if sign != b'=' && sign != b':' {
+    let arrow = match text.get(at..)? {
+        [b'-', b'>', ..] => 2,
+        [0xe2, 0x86 | 0x87, 0x90..=0x94, ..] => 3,
+        _ => 0,
+    };
+    if arrow == 0 && sign != b'=' && sign != b':' {
         return None;
     }
     // `scheme://` is no key, `a == b` and `a::b` are no values.
     if sign == b':' && matches!(text.get(at + 1), Some(b'/' | b':')) {
         return None;
     }
-    at += 1;
-    if matches!(text.get(at), Some(b'=' | b'>')) {
+    at += arrow.max(1);
+    if arrow == 0 && matches!(text.get(at), Some(b'=' | b'>')) {
         at += 1;
     }
     let spaces = at;
     while at < text.len() && at - end < GAP_MAX + 8 && matches!(text[at], b' ' | b'\t') {
         at += 1;
     }
-    let prose = sign == b':' && at > spaces;
+    let prose = sign != b'=' && at > spaces;
+    if text.get(at) == Some(&0xe2)
+        && let Some((len, _)) = opening_quote(text, at)
+    {
+        return Some(After {
+            start: at + len,
+            quote: 0xe2,
+            escaped: false,
+            prose,
+        });
+    }
     let slashes = words::run(text, at, |b| b == b'\\');
     if let Some(quote @ (b'"' | b'\'' | b'`')) = text.get(slashes) {
         return Some(After {
@@ -141,6 +183,9 @@ pub(super) fn value_after(text: &[u8], end: usize) -> Option<After> {
 
 /// End of a quoted value: the next quote of its kind that is not itself escaped, else the end.
 fn quoted_end(text: &[u8], after: After) -> usize {
+    if after.quote == 0xe2 {
+        return typographic_end(text, after.start);
+    }
     let mut at = after.start;
     while let Some(n) = text
         .get(at..)
@@ -157,6 +202,23 @@ fn quoted_end(text: &[u8], after: After) -> usize {
             .count();
         if after.escaped || slashes % 2 == 0 {
             return at - if after.escaped { slashes } else { 0 };
+        }
+        at += 1;
+    }
+    text.len()
+}
+
+/// End of a value in typographic quotation marks.
+fn typographic_end(text: &[u8], start: usize) -> usize {
+    let mut at = start;
+    while let Some(n) = text
+        .get(at..)
+        .and_then(|rest| memchr::memchr2(0xe2, b'\n', rest))
+    {
+        at += n;
+        if text[at] == b'\n' || matches!(text.get(at + 1..at + 3), Some([0x80, 0x98..=0x9f | 0xba]))
+        {
+            return at;
         }
         at += 1;
     }

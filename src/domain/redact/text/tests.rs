@@ -41,3 +41,58 @@ fn useful_text_stands() {
         assert_eq!(text(line), line);
     }
 }
+
+#[test]
+fn a_block_scalar_belongs_to_its_key() {
+    assert_eq!(
+        text("db:\n  password: |-\n    open sesame\n    twice\n\n  state: ready\n"),
+        "db:\n  password: |-\n    [redacted:password]\n    [redacted:password]\n\n  state: ready\n"
+    );
+    let plain = "description: |\n  the worker waits\nstate: ready\n";
+    assert_eq!(text(plain), plain);
+}
+
+#[test]
+fn a_short_option_is_a_password_beside_a_user() {
+    assert_eq!(
+        text("ldapsearch -u admin -p dragon"),
+        "ldapsearch -u admin -p [redacted:password]"
+    );
+    assert_eq!(text("tool -p Hunter2x!"), "tool -p [redacted:password]");
+    for line in [
+        "docker run -p 8080:80 web",
+        "mkdir -p /var/log/egret",
+        "cargo test -p egret",
+        "ssh -p 22 host",
+    ] {
+        assert_eq!(text(line), line);
+    }
+}
+
+#[test]
+fn a_number_between_letters_of_a_script_without_blanks_is_found() {
+    for line in [
+        "\u{5361}\u{53f7}4012888888881881\u{88ab}",
+        "\u{ff}~\u{ff}4012888888881881\u{ff}$",
+    ] {
+        assert!(!text(line).contains("4012888888881881"), "{line}");
+    }
+}
+
+#[test]
+fn secrets_are_found_in_other_languages_and_documents() {
+    for line in [
+        "le mot de passe est vD9-krumpel!7",
+        "hasło: vD9-krumpel!7",
+        "Пароль: vD9-krumpel!7",
+        "$env:API_SECRET = 'vD9-krumpel!7'",
+        "<wsse:Password Type=\"x\">vD9-krumpel!7</wsse:Password>",
+        "Credentials { user: \"x\", password: \"vD9-krumpel!7\" }",
+    ] {
+        assert!(!text(line).contains("krumpel"), "{}", text(line));
+    }
+    assert_eq!(
+        text("账户GB33 BUKB 2020 1555 5555 55不存在"),
+        "账户[redacted:iban]不存在"
+    );
+}

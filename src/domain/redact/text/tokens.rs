@@ -1,20 +1,18 @@
 //! Tokens that are not plain words: numbers, keys with values, URLs, addresses, random strings.
 
 use super::super::kind::Kind;
-use super::super::names::Class;
 use super::super::recognise::{self, contact, encoded, iban, number, vendor};
 use super::super::shape;
 use super::super::sink::Why;
-use super::super::surface::{json, memo, target};
+use super::super::surface::target;
 use super::super::words::{self, API, KNOWN, LABEL, NOUN};
+use super::plain::{is_ip, is_joined, is_login, is_plain, strict_token, trimmed_names};
 use super::spans::{self, CLASS, DIGIT, IDENT, LETTER, class};
-use super::{Scan, TextState, is_secret};
+use super::{Scan, is_secret};
 
 /// Longest token that is judged as such; a longer one is masked. What is found inside a token is
 /// masked piece by piece and the rest is read again, so this bounds the work for each byte.
 const TOKEN_MAX: usize = 2_048;
-/// Longest URL that is read: filters of guids have 4,096 characters each.
-const URL_MAX: usize = 16_384;
 
 impl Scan<'_, '_, '_> {
     /// A token that starts at `at` and is more than a word.
@@ -33,7 +31,7 @@ impl Scan<'_, '_, '_> {
         self.other_within(at, end)
     }
 
-    fn other_within(&mut self, at: usize, end: usize) -> usize {
+    pub(super) fn other_within(&mut self, at: usize, end: usize) -> usize {
         let text = self.text;
         let first = CLASS[usize::from(text[at])];
         if matches!(
@@ -42,9 +40,22 @@ impl Scan<'_, '_, '_> {
         ) {
             return at + 1;
         }
+        // `$env:API_SECRET = '...'` of PowerShell: the name follows.
+        if text[at..end].starts_with(b"$env:") {
+            return at + 5;
+        }
         // `curl -u user:password`.
         if matches!(&text[at..end], b"-u" | b"--user" | b"-U" | b"--proxy-user") {
             self.label = Some((Kind::Password, end + super::LABEL_REACH));
+            return end;
+        }
+        if text[at] == b'-'
+            && let Some(next) = self.option(at, end)
+        {
+            return next;
+        }
+        if matches!(&text[at..end], b"a/c" | b"A/C" | b"A/c" | b"a/c#" | b"A/C#") {
+            self.label = Some((Kind::Account, end + super::LABEL_REACH));
             return end;
         }
         if first & LETTER != 0 || text[at] == b'_' || text[at] == b'$' {
@@ -81,6 +92,72 @@ impl Scan<'_, '_, '_> {
             return self.numeric(at);
         }
         self.token(at, end)
+    }
+
+    /// `--password x`, `--password=x`, `-Dsecret=x`, and `-px` of the MySQL tools.
+    fn option(&mut self, at: usize, end: usize) -> Option<usize> {
+        let text = self.text;
+        let name = words::run(&text[..end], at, |b| b == b'-');
+        if name - at == 1 && text.get(name) == Some(&b'p') && end - name > 4 {
+            const TOOLS: [&[u8]; 3] = [b"mysql", b"mariadb", b"sshpass"];
+            let line = &text[at.saturating_sub(128)..at];
+            if TOOLS
+                .iter()
+                .any(|tool| memchr::memmem::find(line, tool).is_some())
+            {
+                return Some(self.mask(name + 1, end, Kind::Password, Why::Label));
+            }
+        }
+        if &text[at..end] == b"-p"
+            && let Some(next) = self.short_password(at, end)
+        {
+            return Some(next);
+        }
+        let name = if name - at == 1 && text.get(name) == Some(&b'D') {
+            name + 1
+        } else {
+            name
+        };
+        let ident = words::run(&text[..end], name, |b| CLASS[usize::from(b)] & IDENT != 0);
+        if ident == name || name == at {
+            return None;
+        }
+        if text.get(ident) == Some(&b'=') {
+            return self.key(name, ident).map(|next| next.max(at + 1));
+        }
+        if ident == end && matches!(text.get(end), None | Some(b' ' | b'"' | b'\'' | b',')) {
+            self.announce(name, end);
+            return Some(end);
+        }
+        None
+    }
+
+    /// `-p <value>`: a password where the line names a user as well. Elsewhere it may be a port, a
+    /// path, a package or a project, and only what looks like nothing of these is masked.
+    fn short_password(&mut self, at: usize, end: usize) -> Option<usize> {
+        let text = self.text;
+        let start = words::run(text, end, |b| b == b' ');
+        let line = &text[at.saturating_sub(128)..text.len().min(end + 128)];
+        let user = [b" -u".as_slice(), b" -U ", b"--user", b"login", b"sshpass"]
+            .iter()
+            .any(|option| memchr::memmem::find(line, option).is_some());
+        if user && spans::opening_quote(text, start).is_some() {
+            self.label = Some((Kind::Password, start + super::LABEL_REACH));
+            return Some(start);
+        }
+        let stop = spans::token_end(text, start);
+        let value = &text[start..stop];
+        let has = |is: fn(&u8) -> bool| value.iter().any(is);
+        let signs = has(|b| matches!(b, b'!' | b'@' | b'#' | b'$' | b'%' | b'^' | b'&' | b'*'));
+        let mixed =
+            has(u8::is_ascii_digit) && has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase);
+        let other = value.len() < 3
+            || value[0] == b'-'
+            || value.contains(&b'/')
+            || value.iter().all(|b| b.is_ascii_digit() || *b == b':')
+            || self.sink.masks.mask_len(value).is_some();
+        (start > end && !other && (user || signs || mixed))
+            .then(|| self.mask(start, stop, Kind::Password, Why::Label))
     }
 
     /// A token that starts with a digit, `+` or `(`.
@@ -138,61 +215,22 @@ impl Scan<'_, '_, '_> {
         self.token(at, end)
     }
 
-    /// A URL: redacted part by part.
-    pub(super) fn url(&mut self, at: usize) -> usize {
-        let text = self.text;
-        let mut end = at;
-        let (mut depth, mut square) = (0_i32, 0_i32);
-        while let Some(b) = text.get(end) {
-            match b {
-                b' ' | b'\t' | b'\n' | b'\r' | b'"' | b'<' | b'>' | b'`' | b'\'' | b'|' | b'\\'
-                | b'{' | b'}' | 0 => break,
-                b'(' => depth += 1,
-                b')' if depth == 0 => break,
-                b')' => depth -= 1,
-                b'[' => square += 1,
-                b']' if square == 0 => break,
-                b']' => square -= 1,
-                b',' if class(text, end + 1) & spans::SPACE != 0 => break,
-                _ => {}
-            }
-            end += 1;
-            if end - at > URL_MAX {
-                break;
-            }
-        }
-        let end = spans::trim_end(text, at, end);
-        if end - at > URL_MAX {
-            let end = words::run(text, end, |b| b > b' ');
-            return self.mask(at, end, Kind::Oversize, Why::Shape);
-        }
-        // `://4111 1111 ...`: a number in groups only begins there.
-        let groups = text[at..end]
-            .iter()
-            .rposition(|b| !b.is_ascii_digit())
-            .map_or(at, |n| at + n + 1);
-        let number = (groups < end
-            && class(text, end) & spans::SPACE != 0
-            && class(text, end + 1) & DIGIT != 0)
-            .then(|| number::find(text, groups, self.label_at(at)))
-            .flatten()
-            .filter(|(to, _)| *to > end);
-        let url = if number.is_some() { groups } else { end };
-        self.flush(at);
-        target::redact_url(self.core, &text[at..url], self.sink, self.depth + 1);
-        self.done = url;
-        match number {
-            Some((to, kind)) => self.mask(groups, to, kind, Why::Recogniser),
-            None => end,
+    /// Judges all of `text[at..end]`: what is found inside may end before it.
+    fn tokens(&mut self, at: usize, end: usize) {
+        let mut here = at;
+        while here < end {
+            here = self.token(here, end);
         }
     }
 
-    /// Judges `text[at..end]`, which holds no delimiter.
+    /// Judges `text[at..end]`, which holds no delimiter; answers how far it got.
     pub(super) fn token(&mut self, at: usize, end: usize) -> usize {
         let text = self.text;
         let end = spans::trim_end(text, at, end).max(at + 1);
         let token = &text[at..end];
-        if let Some(n) = memchr::memmem::find(&token[..token.len().min(TOKEN_MAX)], b"://") {
+        let head = &token[..token.len().min(TOKEN_MAX)];
+        if let Some(n) = memchr::memchr_iter(b':', head).find(|n| head[n + 1..].starts_with(b"//"))
+        {
             let scheme = token[..n]
                 .iter()
                 .rposition(|b| !b.is_ascii_alphanumeric() && !matches!(b, b'+' | b'-' | b'.'))
@@ -201,7 +239,7 @@ impl Scan<'_, '_, '_> {
                 return self.url(at);
             }
             if scheme > 0 && scheme < n {
-                self.token(at, at + scheme);
+                self.tokens(at, at + scheme);
                 return self.url(at + scheme);
             }
         }
@@ -214,12 +252,10 @@ impl Scan<'_, '_, '_> {
                 Why::Shape,
             );
         }
-        if let Some(n) = memchr::memchr(b'@', token)
-            && let Some((from, to)) = contact::email_around(text, at + n, self.done.max(at))
+        if let Some((from, to)) = memchr::memchr_iter(b'@', token)
+            .find_map(|n| contact::email_around(text, at + n, self.done.max(at)))
         {
-            if from > at {
-                self.token(at, from);
-            }
+            self.tokens(at, from);
             self.mask(from, to, Kind::Email, Why::Recogniser);
             return to.max(at + 1);
         }
@@ -238,7 +274,7 @@ impl Scan<'_, '_, '_> {
                 .unwrap_or(b"");
             if self.strict || shape::is_wordy(segment, API) {
                 self.flush(at);
-                target::redact_url(self.core, token, self.sink, self.depth + 1);
+                target::redact_url(self.core, token, None, self.sink, self.depth + 1);
                 self.done = end;
                 return end;
             }
@@ -267,13 +303,19 @@ impl Scan<'_, '_, '_> {
         {
             return self.parts(at, end);
         }
-        if self.strict && !strict_token(token, self.noun >= at) {
+        if self.strict && !strict_token(token, self.noun > at) {
             return self.mask(at, end, Kind::Text, Why::Shape);
         }
-        if self.person >= at && is_login(token) {
+        if self.person > at && is_login(token) {
             return self.mask(at, end, Kind::Username, Why::Label);
         }
-        // Groups of digits inside: `x-4111-1111-1111-1111`.
+        self.embedded(at, end)
+    }
+
+    /// Groups of digits inside a token: `x-4111-1111-1111-1111`, or between letters of a script
+    /// that writes no blanks. Answers the end of what was masked, else `end`.
+    fn embedded(&mut self, at: usize, end: usize) -> usize {
+        let text = self.text;
         let mut here = at;
         while here < end {
             if text[here].is_ascii_digit() && (here == at || !text[here - 1].is_ascii_digit()) {
@@ -294,30 +336,22 @@ impl Scan<'_, '_, '_> {
                 }
                 here = words::run(text, here, |b| b.is_ascii_digit());
             } else {
+                // `账户GB33 ...`: letters of another script are no part of an account number.
+                if here > at
+                    && text[here].is_ascii_uppercase()
+                    && text[here - 1] >= 0x80
+                    && let Some((to, kind)) = iban::find(text, here)
+                {
+                    return self.mask(here, to, kind, Why::Recogniser);
+                }
                 here += 1;
             }
         }
         end
     }
 
-    /// A name of several words (`clientSecret`, `X-Api-Key`) announces a value like a label.
-    pub(super) fn announce(&mut self, at: usize, end: usize) {
-        let end = spans::trim_end(self.text, at, end);
-        if end - at >= 3
-            && end - at <= 40
-            && self.text[at..end]
-                .iter()
-                .filter(|b| b.is_ascii_digit())
-                .count()
-                <= 2
-            && let (Class::Sensitive(kind), true) = memo::read_name(&self.text[at..end])
-        {
-            self.label = Some((kind, end + super::LABEL_REACH));
-        }
-    }
-
     /// A token with signs inside that is not one thing: its parts.
-    fn parts(&mut self, at: usize, end: usize) -> usize {
+    pub(super) fn parts(&mut self, at: usize, end: usize) -> usize {
         let text = self.text;
         let mut here = at;
         while here < end {
@@ -349,10 +383,24 @@ impl Scan<'_, '_, '_> {
                         continue;
                     }
                 }
+                if let Some(kind) = self.label_at(here)
+                    && is_secret(kind)
+                    && word.label().is_none()
+                    && let Some(next) = self.labelled(here, stop, kind)
+                {
+                    here = next + 1;
+                    continue;
+                }
                 if let Some((kind, why)) = self.judge(part, here) {
                     self.mask(here, stop, kind, why);
-                } else if self.strict && !strict_token(part, self.noun >= here) {
+                } else if self.strict && !strict_token(part, self.noun > here) {
                     self.mask(here, stop, Kind::Text, Why::Shape);
+                } else {
+                    let next = self.embedded(here, stop);
+                    if next != stop {
+                        here = next;
+                        continue;
+                    }
                 }
                 if matches!(text.get(stop), Some(b'=' | b':'))
                     && stop + 1 < end
@@ -369,10 +417,10 @@ impl Scan<'_, '_, '_> {
     }
 
     /// A token after a label.
-    fn labelled(&mut self, at: usize, end: usize, kind: Kind) -> Option<usize> {
+    pub(super) fn labelled(&mut self, at: usize, end: usize, kind: Kind) -> Option<usize> {
         let token = &self.text[at..end];
         let hash = matches!(token.len(), 40 | 64) && token.iter().all(u8::is_ascii_hexdigit);
-        if self.noun >= at
+        if self.noun > at
             && (shape::is_uuid(token) || shape::is_hex32(token) || shape::is_wyre_id(token) || hash)
             && (!is_secret(kind) || kind == Kind::Username)
         {
@@ -398,8 +446,14 @@ impl Scan<'_, '_, '_> {
                 token.len() >= 20 && recognise::is_opaque(token)
             }
             kind if is_secret(kind) => {
+                // `MyDogSpot` is made of words and is none.
+                let known = if token.iter().all(u8::is_ascii_alphabetic) {
+                    words::word(token).is(KNOWN | LABEL | NOUN)
+                } else {
+                    shape::is_wordy(token, KNOWN | LABEL | NOUN)
+                };
                 token.len() >= 4
-                    && !shape::is_wordy(token, KNOWN | LABEL | NOUN)
+                    && !known
                     && !shape::is_timestamp(token)
                     && !shape::is_code(token)
                     && !shape::is_decimal(token)
@@ -416,11 +470,11 @@ impl Scan<'_, '_, '_> {
     }
 
     /// What a token without delimiters is, if it may not stand.
-    fn judge(&self, token: &[u8], at: usize) -> Option<(Kind, Why)> {
+    pub(super) fn judge(&self, token: &[u8], at: usize) -> Option<(Kind, Why)> {
         if token.len() < 8 {
             return None;
         }
-        let known_id = self.noun >= at
+        let known_id = self.noun > at
             && (shape::is_uuid(token)
                 || shape::is_id(token)
                 || (matches!(token.len(), 40 | 64) && token.iter().all(u8::is_ascii_hexdigit)));
@@ -446,171 +500,4 @@ impl Scan<'_, '_, '_> {
             None => None,
         }
     }
-
-    /// A token with percent encoding or escapes: decoded, and masked as a whole if that shows
-    /// anything.
-    fn decoded(&mut self, at: usize, end: usize) -> usize {
-        let token = &self.text[at..end];
-        if self.depth >= json::NESTING_MAX {
-            return self.mask(at, end, Kind::Encoded, Why::Decoded);
-        }
-        let plain = if token.contains(&b'%') {
-            encoded::percent(token, false)
-        } else {
-            Some(encoded::unescape(token))
-        };
-        let Some(plain) = plain else {
-            return self.mask(at, end, Kind::Encoded, Why::Decoded);
-        };
-        if *plain == *token {
-            return end;
-        }
-        let mut inner = self.sink.nested();
-        let mut state = TextState {
-            label: self.label_at(at).map(|kind| (kind, super::LABEL_REACH)),
-            ..TextState::default()
-        };
-        super::redact(
-            self.core,
-            &plain,
-            &mut inner,
-            self.strict,
-            self.depth + 1,
-            &mut state,
-        );
-        let kind = inner.counts.iter().next().map(|(kind, _)| kind);
-        match kind {
-            Some(kind) => self.mask(at, end, kind, Why::Decoded),
-            None => end,
-        }
-    }
-
-    /// A line that goes on with the encoded block of the line before.
-    pub(super) fn continue_blob(&mut self) -> usize {
-        let text = self.text;
-        let at = words::run(text, 0, |b| matches!(b, b' ' | b'\t' | b'>' | b'|'));
-        let end = words::run(text, at, |b| {
-            b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=' | b'-' | b'_')
-        });
-        let rest = text[end..].trim_ascii();
-        if end == at || !rest.is_empty() || (end - at < 16 && words::word(&text[at..end]).is(KNOWN))
-        {
-            return 0;
-        }
-        self.blob = end - at >= 60;
-        self.mask(at, end, Kind::Opaque, Why::Recogniser)
-    }
-
-    /// Where the PEM block that goes on at `at` ends: behind the line of its end mark.
-    pub(super) fn pem_end(&self, at: usize) -> Option<usize> {
-        let rest = self.text.get(at..)?;
-        let mark = memchr::memmem::find(rest, b"-----END")
-            .or_else(|| memchr::memmem::find(rest, b"---- END"))?;
-        let tail = at + mark + 8;
-        let close =
-            memchr::memmem::find(&self.text[tail..], b"----").map_or(self.text.len(), |n| tail + n);
-        Some(words::run(self.text, close, |b| b == b'-'))
-    }
-}
-
-/// A path or a list of plain pieces: `src/edge/proxy/mod.rs:142:17`.
-fn is_joined(token: &[u8], strict: bool) -> bool {
-    let sign = |b: &u8| {
-        matches!(
-            b,
-            b'/' | b':' | b'=' | b'&' | b'?' | b'#' | b'+' | b'~' | b'@'
-        )
-    };
-    token.iter().any(sign)
-        && token.split(sign).all(|part| {
-            part.len() <= 4
-                || shape::is_wordy(part, KNOWN | LABEL | NOUN)
-                || (!strict
-                    && part.len() <= 24
-                    && part
-                        .iter()
-                        .all(|b| b.is_ascii_lowercase() || matches!(b, b'_' | b'-' | b'.')))
-        })
-}
-
-/// Only the sentence's punctuation.
-fn trimmed_names(rest: &[u8]) -> bool {
-    rest.iter()
-        .all(|b| matches!(b, b'.' | b',' | b':' | b'!' | b'?' | b'#'))
-}
-
-/// Tokens of program text: host names, versions, paths of modules.
-fn is_plain(token: &[u8]) -> bool {
-    shape::is_version(token)
-        || shape::is_decimal(token)
-        || shape::is_traceparent(token)
-        || shape::is_timestamp(token)
-        || shape::is_http_date(token)
-        || shape::is_epoch(token)
-        || (token.contains(&b'.') && shape::is_host(token))
-        || is_ip(token)
-        || is_product(token)
-}
-
-/// An address of either version, with a port or not.
-fn is_ip(token: &[u8]) -> bool {
-    let Ok(text) = std::str::from_utf8(token) else {
-        return false;
-    };
-    token.len() <= 50
-        && (text.parse::<std::net::IpAddr>().is_ok()
-            || text.parse::<std::net::SocketAddr>().is_ok()
-            || text
-                .split_once('/')
-                .is_some_and(|(ip, _)| ip.parse::<std::net::IpAddr>().is_ok()))
-}
-
-/// `dora.demo`, `jdoe42`: what follows the word `user` and is neither a word nor an id.
-fn is_login(token: &[u8]) -> bool {
-    token.len() <= 32
-        && token[0].is_ascii_alphabetic()
-        && token
-            .iter()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
-        && token
-            .iter()
-            .any(|b| b.is_ascii_digit() || matches!(b, b'.' | b'_'))
-        && !shape::is_wordy(token, KNOWN | LABEL | NOUN)
-        && !shape::is_id(token)
-        && !shape::is_hex32(token)
-}
-
-/// What may stand in strict text.
-fn strict_token(token: &[u8], after_noun: bool) -> bool {
-    // A date long ago is a date of birth.
-    if shape::is_old_written_date(token) {
-        return false;
-    }
-    if shape::starts_with_date(token) {
-        return shape::is_recent_date(token) || shape::is_timestamp(token);
-    }
-    shape::is_harmless(token)
-        || is_product(token)
-        || shape::is_wordy(token, KNOWN | LABEL | NOUN)
-        || shape::is_code(token)
-        || shape::is_version(token)
-        || (after_noun && shape::is_id(token))
-        || (token.contains(&b'.') && shape::is_host(token))
-        || (shape::is_amount(token)
-            && token.iter().any(|b| matches!(b, b'.' | b','))
-            && token.len() <= 16)
-        || !token
-            .iter()
-            .any(|b| b.is_ascii_alphanumeric() || *b >= 0x80)
-}
-
-/// `AppleWebKit/537.36`, `okhttp/4.12.0`: a name of letters and a version.
-fn is_product(token: &[u8]) -> bool {
-    let Some(at) = memchr::memchr(b'/', token) else {
-        return false;
-    };
-    let (name, version) = (&token[..at], &token[at + 1..]);
-    name.len() <= 20
-        && name.iter().all(|b| b.is_ascii_alphabetic() || *b == b'-')
-        && shape::is_version(version)
 }

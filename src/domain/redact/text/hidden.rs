@@ -1,0 +1,128 @@
+//! URLs, and text hidden in a token: percent encoding, escapes, encoded blocks, PEM.
+
+use super::super::kind::Kind;
+use super::super::recognise::{encoded, number};
+use super::super::sink::Why;
+use super::super::surface::{json, target};
+use super::super::words::{self, KNOWN};
+use super::spans::{self, DIGIT, class};
+use super::{Scan, TextState};
+
+/// Longest URL that is read: filters of guids have 4,096 characters each.
+const URL_MAX: usize = 16_384;
+
+impl Scan<'_, '_, '_> {
+    /// A URL: redacted part by part.
+    pub(super) fn url(&mut self, at: usize) -> usize {
+        let text = self.text;
+        let mut end = at;
+        let (mut depth, mut square) = (0_i32, 0_i32);
+        while let Some(b) = text.get(end) {
+            match b {
+                b' ' | b'\t' | b'\n' | b'\r' | b'"' | b'<' | b'>' | b'`' | b'\'' | b'|' | b'\\'
+                | b'{' | b'}' | 0 => break,
+                b'(' => depth += 1,
+                b')' if depth == 0 => break,
+                b')' => depth -= 1,
+                b'[' => square += 1,
+                b']' if square == 0 => break,
+                b']' => square -= 1,
+                b',' if class(text, end + 1) & spans::SPACE != 0 => break,
+                _ => {}
+            }
+            end += 1;
+            if end - at > URL_MAX {
+                break;
+            }
+        }
+        let end = spans::trim_end(text, at, end);
+        if end - at > URL_MAX {
+            let end = words::run(text, end, |b| b > b' ');
+            return self.mask(at, end, Kind::Oversize, Why::Shape);
+        }
+        // `://4111 1111 ...`: a number in groups only begins there.
+        let groups = text[at..end]
+            .iter()
+            .rposition(|b| !b.is_ascii_digit())
+            .map_or(at, |n| at + n + 1);
+        let number = (groups < end
+            && class(text, end) & spans::SPACE != 0
+            && class(text, end + 1) & DIGIT != 0)
+            .then(|| number::find(text, groups, self.label_at(at)))
+            .flatten()
+            .filter(|(to, _)| *to > end);
+        let url = if number.is_some() { groups } else { end };
+        self.flush(at);
+        target::redact_url(self.core, &text[at..url], None, self.sink, self.depth + 1);
+        self.done = url;
+        match number {
+            Some((to, kind)) => self.mask(groups, to, kind, Why::Recogniser),
+            None => end,
+        }
+    }
+
+    /// A token with percent encoding or escapes: decoded, and masked as a whole if that shows
+    /// anything.
+    pub(super) fn decoded(&mut self, at: usize, end: usize) -> usize {
+        let token = &self.text[at..end];
+        if self.depth >= json::NESTING_MAX {
+            return self.mask(at, end, Kind::Encoded, Why::Decoded);
+        }
+        let plain = if token.contains(&b'%') {
+            encoded::percent(token, false)
+        } else {
+            Some(encoded::unescape(token))
+        };
+        let Some(plain) = plain else {
+            return self.mask(at, end, Kind::Encoded, Why::Decoded);
+        };
+        if *plain == *token {
+            return end;
+        }
+        let mut inner = self.sink.nested();
+        let mut state = TextState {
+            label: self.label_at(at).map(|kind| (kind, super::LABEL_REACH)),
+            ..TextState::default()
+        };
+        super::redact(
+            self.core,
+            &plain,
+            &mut inner,
+            self.strict,
+            self.depth + 1,
+            &mut state,
+        );
+        let kind = inner.counts.iter().next().map(|(kind, _)| kind);
+        match kind {
+            Some(kind) => self.mask(at, end, kind, Why::Decoded),
+            None => end,
+        }
+    }
+
+    /// A line that goes on with the encoded block of the line before.
+    pub(super) fn continue_blob(&mut self) -> usize {
+        let text = self.text;
+        let at = words::run(text, 0, |b| matches!(b, b' ' | b'\t' | b'>' | b'|'));
+        let end = words::run(text, at, |b| {
+            b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=' | b'-' | b'_')
+        });
+        let rest = text[end..].trim_ascii();
+        if end == at || !rest.is_empty() || (end - at < 16 && words::word(&text[at..end]).is(KNOWN))
+        {
+            return 0;
+        }
+        self.blob = end - at >= 60;
+        self.mask(at, end, Kind::Opaque, Why::Recogniser)
+    }
+
+    /// Where the PEM block that goes on at `at` ends: behind the line of its end mark.
+    pub(super) fn pem_end(&self, at: usize) -> Option<usize> {
+        let rest = self.text.get(at..)?;
+        let mark = memchr::memmem::find(rest, b"-----END")
+            .or_else(|| memchr::memmem::find(rest, b"---- END"))?;
+        let tail = at + mark + 8;
+        let close =
+            memchr::memmem::find(&self.text[tail..], b"----").map_or(self.text.len(), |n| tail + n);
+        Some(words::run(self.text, close, |b| b == b'-'))
+    }
+}
