@@ -41,6 +41,16 @@ pub struct Clients {
     /// Number of the next call.
     next: AtomicU64,
     tls: Arc<ClientConfig>,
+    /// Answers in each protocol, of all rounds.
+    answers: [AtomicU64; PROTOCOLS],
+}
+
+/// The place of a protocol in a list of all.
+fn place(protocol: &str) -> usize {
+    ["http/1.1", "h2c", "h2"]
+        .iter()
+        .position(|name| *name == protocol)
+        .unwrap_or(0)
 }
 
 fn trace_id(number: u64) -> String {
@@ -52,7 +62,19 @@ impl Clients {
         Self {
             next: AtomicU64::new(0),
             tls: client_tls(authority, None, &["h2"]),
+            answers: [const { AtomicU64::new(0) }; PROTOCOLS],
         }
+    }
+
+    /// How many answers there were in each protocol.
+    pub fn answers(&self) -> [u64; PROTOCOLS] {
+        self.answers
+            .each_ref()
+            .map(|count| count.load(Ordering::SeqCst))
+    }
+
+    fn count(&self, protocol: &str) {
+        self.answers[place(protocol)].fetch_add(1, Ordering::SeqCst);
     }
 
     /// Starts them; each ends when its connection breaks after `stop` was set.
@@ -92,7 +114,10 @@ impl Clients {
                 let trace = trace_id(self.next.fetch_add(1, Ordering::SeqCst));
                 let kind = CALLS[dice.roll(CALLS.len() as u64) as usize];
                 match call_h1(&mut stream, kind, &trace) {
-                    Ok(answer) => answers.push((trace, answer)),
+                    Ok(answer) => {
+                        self.count(answer.protocol);
+                        answers.push((trace, answer));
+                    }
                     Err(_) => break,
                 }
             }
@@ -164,6 +189,7 @@ impl Clients {
                 effect,
                 protocol,
             };
+            self.count(protocol);
             answers.push((trace, answered));
             // Once its header is there the answer counts, even if its body is cut off.
             let _ = answer.into_body().collect().await;

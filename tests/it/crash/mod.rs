@@ -22,6 +22,9 @@ use rows::{Rows, Said};
 /// How often the gateway is killed. `EGRET_CRASH_ROUNDS` asks for more.
 const ROUNDS: u64 = 50;
 
+/// Longest wait for the first answers of a round.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// How long `make soak` takes. `EGRET_SOAK_MINUTES` asks for more or less.
 const SOAK_MINUTES: u64 = 10;
 
@@ -122,15 +125,29 @@ impl Trial {
         }
     }
 
-    /// Starts the gateway, loads it for a while, kills it. `trouble` goes on beside the load.
+    /// Starts the gateway, loads it for a while, kills it. `trouble` goes on beside the load. In some
+    /// rounds the while begins when there was an answer in each protocol.
     fn round(&mut self, pause: Duration, trouble: Option<&mut outage::Trouble>) {
         let gateway = self.config.take().expect("a configuration").start();
         let stop = AtomicBool::new(false);
+        let before = self.clients.answers();
+        let wait = self.dice.roll(4) == 0;
         let (answered, config) = std::thread::scope(|scope| {
             let running = self
                 .clients
                 .start(scope, gateway.addresses(), &stop, &mut self.dice);
-            let began = Instant::now();
+            let mut began = Instant::now();
+            if wait {
+                // A busy machine may need longer than the pause for the first answers.
+                let is_missing = || {
+                    let mut counts = self.clients.answers().into_iter().zip(before);
+                    counts.any(|(now, before)| now == before)
+                };
+                while is_missing() && began.elapsed() < PATIENCE {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+                began = Instant::now();
+            }
             if let Some(trouble) = trouble {
                 trouble.make(gateway.directory(), pause, &mut self.dice);
             }
