@@ -364,7 +364,7 @@ fn what_is_done_to_leaves_checkpoints_and_keys_is_found() {
     assert!(!ran.status.success(), "{}", ran.stdout);
 }
 
-/// Changes a ledger as somebody with its file does.
+/// Changes a ledger as somebody with its file does, for whom the triggers are no more than a text.
 fn sql(config: &Config, statements: &str) {
     let path = config.directory().join("data/ledger.db");
     runtime().block_on(async {
@@ -372,7 +372,16 @@ fn sql(config: &Config, statements: &str) {
         let mut conn = sqlx::SqliteConnection::connect_with(&options)
             .await
             .unwrap();
-        sqlx::raw_sql(sqlx::AssertSqlSafe(statements.to_owned()))
+        let triggers: Vec<String> =
+            sqlx::query_scalar("SELECT name FROM sqlite_schema WHERE type = 'trigger'")
+                .fetch_all(&mut conn)
+                .await
+                .unwrap();
+        let dropped: String = triggers
+            .iter()
+            .map(|name| format!("DROP TRIGGER {name};"))
+            .collect();
+        sqlx::raw_sql(sqlx::AssertSqlSafe(format!("{dropped}{statements}")))
             .execute(&mut conn)
             .await
             .unwrap();

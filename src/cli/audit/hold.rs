@@ -25,6 +25,19 @@ Examples:
       egret audit hold list
       egret audit hold release 1 --reason 'case 17/26 is closed'";
 
+const ADD_EXAMPLES: &str = "\
+Examples:
+      egret audit hold add --caller billing --from 2026-01-01 --to 2026-04-01 --reason 'case 17/26'
+      egret audit hold add --customer 3f1c6b0e-8f55-4f0e-a6a5-3e4f3a0f9c11 --reason 'case 18/26'";
+
+const LIST_EXAMPLES: &str = "\
+Examples:
+      egret audit hold list";
+
+const RELEASE_EXAMPLES: &str = "\
+Examples:
+      egret audit hold release 1 --reason 'case 17/26 is closed'";
+
 /// `egret audit hold`
 #[derive(Args, Clone, Debug)]
 pub struct HoldArgs {
@@ -37,10 +50,13 @@ pub struct HoldArgs {
 #[derive(Subcommand, Clone, Debug)]
 pub enum HoldCommand {
     /// Keep calls from being pruned and erased until the hold is released
+    #[command(after_help = ADD_EXAMPLES)]
     Add(HoldAddArgs),
     /// List every hold, released ones too
+    #[command(after_help = LIST_EXAMPLES)]
     List,
     /// Release a hold; it stays on record
+    #[command(after_help = RELEASE_EXAMPLES)]
     Release(HoldReleaseArgs),
 }
 
