@@ -393,7 +393,7 @@ impl Pass<'_> {
             }
         }
         let known = |seq: &u64| self.keys.rotations.iter().any(|(index, _)| index == seq);
-        let unknown = self.frames.rotations.iter().find(|seq| !known(*seq));
+        let unknown = self.frames.rotations.iter().find(|seq| !known(seq));
         if let Some(seq) = unknown.copied().filter(|seq| *seq < self.found.covered) {
             let message =
                 format!("the key rotation at record {seq} is not in the list of the log's keys");
