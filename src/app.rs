@@ -242,7 +242,7 @@ pub struct Running {
     feed: Arc<LedgerFeed>,
     health: Arc<Health>,
     admin: Option<AdminServer>,
-    evidence: Option<evidence::Evidence>,
+    evidence: Option<Arc<evidence::Evidence>>,
     captures: Option<Arc<Captures>>,
     background: Background,
     drain: Duration,
@@ -293,7 +293,10 @@ impl Running {
         let first_new = journal.state().next_seq.saturating_sub(1);
         let mut reader = journal.reader();
         // Before the feed: a wrong signing key is told before anything runs.
-        let evidence = evidence::start(&config, &journal, &runtime)?;
+        let evidence = evidence::start(&config, &journal, &runtime)?.map(Arc::new);
+        if let Some(evidence) = &evidence {
+            health.sealing(evidence);
+        }
         let feed = if is_away {
             LedgerFeed::start_away(reader, store, first_new)
         } else {

@@ -7,12 +7,14 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use super::VERSION;
+use super::evidence::Evidence;
 use crate::adapters::clock;
 use crate::adapters::journal::Journal;
 use crate::adapters::ledger::LedgerFeed;
 use crate::domain::config::Config;
 use crate::domain::health::{
-    Bounds, ClockWatch, JournalVitals, LedgerVitals, Listening, Stage, Vitals, failing,
+    Bounds, ClockWatch, EvidenceVitals, JournalVitals, LedgerVitals, Listening, Stage, Vitals,
+    failing,
 };
 use crate::edge::ServerWatch;
 use crate::types::Micros;
@@ -29,6 +31,7 @@ pub struct Health {
     draining: AtomicBool,
     journal: OnceLock<Arc<Journal>>,
     feed: OnceLock<Arc<LedgerFeed>>,
+    evidence: OnceLock<Arc<Evidence>>,
     server: OnceLock<ServerWatch>,
     in_flight: Arc<AtomicUsize>,
 }
@@ -47,6 +50,7 @@ impl Health {
             draining: AtomicBool::new(false),
             journal: OnceLock::new(),
             feed: OnceLock::new(),
+            evidence: OnceLock::new(),
             server: OnceLock::new(),
             in_flight: Arc::default(),
         }
@@ -70,6 +74,11 @@ impl Health {
         }
         let _ = self.journal.set(Arc::clone(journal));
         let _ = self.feed.set(Arc::clone(feed));
+    }
+
+    /// The journal is sealed.
+    pub fn sealing(&self, evidence: &Arc<Evidence>) {
+        let _ = self.evidence.set(Arc::clone(evidence));
     }
 
     /// Calls are taken from here on.
@@ -119,6 +128,14 @@ impl Health {
                 written: feed.written,
                 failures: feed.failures,
                 failing: feed.failing,
+            }),
+            evidence: self.evidence.get().map(|evidence| {
+                let state = evidence.state();
+                EvidenceVitals {
+                    sealed_seq: state.sealed,
+                    checkpoints: state.checkpoints,
+                    failing: state.failing.is_some(),
+                }
             }),
             listening: server.map(|server| Listening {
                 wanted: server.wanted() as u64,

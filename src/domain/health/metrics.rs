@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::checks::{Bounds, CHECKS, Verdict, failing};
-use super::vitals::{JournalVitals, LedgerVitals, Listening, Stage, Vitals};
+use super::vitals::{EvidenceVitals, JournalVitals, LedgerVitals, Listening, Stage, Vitals};
 use crate::types::Micros;
 
 /// What a figure does over time.
@@ -105,6 +105,13 @@ fn of_ledger<T: Into<Value>>(vitals: &Vitals, read: fn(&LedgerVitals) -> T) -> V
         .ledger
         .as_ref()
         .map_or_else(Vec::new, |ledger| one(read(ledger)))
+}
+
+fn of_evidence<T: Into<Value>>(vitals: &Vitals, read: fn(&EvidenceVitals) -> T) -> Vec<Sample> {
+    vitals
+        .evidence
+        .as_ref()
+        .map_or_else(Vec::new, |evidence| one(read(evidence)))
 }
 
 fn of_listening(vitals: &Vitals, read: fn(&Listening) -> u64) -> Vec<Sample> {
@@ -288,5 +295,23 @@ pub const METRICS: &[Metric] = &[
         kind: Gauge,
         help: "1 if the last attempt to write to the ledger failed.",
         read: |vitals, _| of_ledger(vitals, |ledger| ledger.failing),
+    },
+    Metric {
+        name: "egret_evidence_sealed_seq",
+        kind: Gauge,
+        help: "The first event of the journal that is under no signed checkpoint.",
+        read: |vitals, _| of_evidence(vitals, |evidence| evidence.sealed_seq),
+    },
+    Metric {
+        name: "egret_evidence_checkpoints_total",
+        kind: Counter,
+        help: "Checkpoints signed.",
+        read: |vitals, _| of_evidence(vitals, |evidence| evidence.checkpoints),
+    },
+    Metric {
+        name: "egret_evidence_failing",
+        kind: Gauge,
+        help: "1 while no checkpoint is signed: the log says why, also when records were changed. Calls go on.",
+        read: |vitals, _| of_evidence(vitals, |evidence| evidence.failing),
     },
 ];

@@ -32,6 +32,11 @@ fn well() -> Vitals {
             written: 40,
             ..LedgerVitals::default()
         }),
+        evidence: Some(EvidenceVitals {
+            sealed_seq: 110,
+            checkpoints: 9,
+            failing: false,
+        }),
         listening: Some(Listening {
             wanted: 4,
             accepting: 4,

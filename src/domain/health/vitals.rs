@@ -32,6 +32,8 @@ pub struct Vitals {
     pub journal: Option<JournalVitals>,
     /// The feed of the ledger; `None` until it runs.
     pub ledger: Option<LedgerVitals>,
+    /// The signed log over the journal; `None` until it runs, or if there is none.
+    pub evidence: Option<EvidenceVitals>,
     /// The listening sockets; `None` until they are bound.
     pub listening: Option<Listening>,
     /// Calls in flight.
@@ -77,6 +79,17 @@ pub struct LedgerVitals {
     /// Attempts to write that failed since the start.
     pub failures: u64,
     /// The last attempt failed.
+    pub failing: bool,
+}
+
+/// The signed log over the journal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EvidenceVitals {
+    /// The first event of the journal that is under no checkpoint.
+    pub sealed_seq: u64,
+    /// Checkpoints made since the start.
+    pub checkpoints: u64,
+    /// No checkpoint is made: what is in the log says why. Calls go on.
     pub failing: bool,
 }
 
