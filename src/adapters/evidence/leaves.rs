@@ -11,7 +11,8 @@ use std::ops::Range;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use super::{FileError, beside, list, sync_directory};
+use super::{FileError, list, sync_directory};
+use crate::adapters::journal::leaves_path;
 use crate::domain::evidence::merkle::{LeafHashes, NodeHash, Tree};
 
 /// Suffix of the files.
@@ -64,7 +65,7 @@ impl LeafStore {
             if first != size {
                 break;
             }
-            let path = beside(directory, first, SUFFIX);
+            let path = leaves_path(directory, first);
             let length = std::fs::metadata(&path)
                 .map_err(FileError::io("look at", &path))?
                 .len();
@@ -106,7 +107,7 @@ impl LeafStore {
     ) -> io::Result<()> {
         let mut open = self.open.borrow_mut();
         if open.as_ref().is_none_or(|(first, _)| *first != part.first) {
-            let file = File::open(beside(&self.directory, part.first, SUFFIX))?;
+            let file = File::open(leaves_path(&self.directory, part.first))?;
             *open = Some((part.first, file));
         }
         let Some((_, file)) = &*open else {
@@ -156,7 +157,7 @@ impl LeafHashes for LeafStore {
             }
             let end = part.end.min(range.end);
             self.read_part(part, &(at..end), out).map_err(|source| {
-                let path = beside(&self.directory, part.first, SUFFIX);
+                let path = leaves_path(&self.directory, part.first);
                 FileError::io("read", &path)(source)
             })?;
             at = end;
@@ -232,7 +233,7 @@ impl LeafWriter {
     /// # Errors
     /// [`FileError`].
     pub fn turn_to(&mut self, first: u64) -> Result<(), FileError> {
-        let path = beside(&self.directory, first, SUFFIX);
+        let path = leaves_path(&self.directory, first);
         let is_new = first == self.waiting_from;
         let file = OpenOptions::new()
             .write(true)
@@ -260,7 +261,7 @@ impl LeafWriter {
             open.file
                 .write_all_at(&self.waiting, offset)
                 .map_err(|source| {
-                    let path = beside(&self.directory, open.first, SUFFIX);
+                    let path = leaves_path(&self.directory, open.first);
                     FileError::io("write", &path)(source)
                 })?;
             self.waiting_from += self.waiting.len() as u64 / HASH;
@@ -306,7 +307,7 @@ impl LeafWriter {
             nodes.sync_data().map_err(FileError::io("sync", &path))?;
         }
         if let Some(open) = &self.open {
-            let path = beside(&self.directory, open.first, SUFFIX);
+            let path = leaves_path(&self.directory, open.first);
             open.file
                 .sync_data()
                 .map_err(FileError::io("sync", &path))?;
@@ -451,7 +452,7 @@ mod tests {
         writer.replace_nodes(&store, 3_000).unwrap();
         assert_eq!(std::fs::read(dir.path().join(NODES)).unwrap(), nodes);
 
-        let first = beside(dir.path(), 0, SUFFIX);
+        let first = leaves_path(dir.path(), 0);
         let file = OpenOptions::new().write(true).open(&first).unwrap();
         file.set_len(1_234 * HASH + 5).unwrap();
         assert_eq!(LeafStore::open(dir.path()).unwrap().size(), 1_234);

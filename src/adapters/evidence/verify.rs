@@ -13,7 +13,7 @@ use super::checkpoints::{self, Signed};
 use super::keys::LogKeys;
 use super::leaves::{KeptHashes, LeafStore};
 use super::{FileError, list};
-use crate::adapters::journal::{Absence, Met, Place, ReadError, Walk, absence};
+use crate::adapters::journal::{Absence, Met, Place, ReadError, Walk, absence, leaves_path};
 use crate::domain::evidence::audit::{Auditor, Difference, Finding, MAX_WINDOW, Record};
 use crate::domain::evidence::merkle::{NodeHash, leaf_hash};
 use crate::domain::evidence::{Checkpoint, KeyHistory, KeyRotation, VerifierKey};
@@ -371,7 +371,7 @@ impl Pass<'_> {
             let segments = list(self.directory, ".leaves")?;
             let first = segments.into_iter().rfind(|first| *first <= sequence);
             let first = first.unwrap_or(0);
-            let path = super::beside(self.directory, first, ".leaves");
+            let path = leaves_path(self.directory, first);
             return Ok(fault.in_file(path, (sequence - first) * 32));
         }
         if let Some((place, call)) = find(self.directory, sequence)? {

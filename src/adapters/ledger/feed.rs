@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use crate::domain::journal::{Batch, Cursor, Source};
+use crate::domain::journal::{Batch, Cursor, JournalId, Source};
 use crate::domain::record::CallRecord;
 
 /// The most rows per transaction: a commit every few thousand rows costs nothing more per row, and
@@ -54,6 +54,16 @@ pub trait RecordStore: Send + 'static {
 
     /// How far the ledger has come with every journal that it knows.
     fn cursors(&mut self) -> impl Future<Output = Result<Vec<Cursor>, Self::Error>>;
+}
+
+/// A cursor as the table `journals` keeps it: journal, `resume_at`, `done_to`. `None` for a row that
+/// no gateway can have written.
+pub(super) fn cursor((journal, resume_at, done_to): (Vec<u8>, i64, i64)) -> Option<Cursor> {
+    Some(Cursor {
+        journal: JournalId::from_bytes(journal.try_into().ok()?),
+        resume_at: resume_at.try_into().ok()?,
+        done_to: done_to.try_into().ok()?,
+    })
 }
 
 /// What the feed has done so far.

@@ -5,8 +5,8 @@ use super::filter::{Filter, IdPrefix, MANY_CREDENTIALS, Over, Path as Way, Resol
 use super::place::LedgerPlace;
 use super::row::{COLUMNS, CallRow};
 use super::sql::{Connection, Row, Sql};
-use super::{postgres, sqlite};
-use crate::domain::journal::{Cursor, JournalId};
+use super::{feed, postgres, sqlite};
+use crate::domain::journal::Cursor;
 use crate::domain::record::Fingerprint;
 use crate::types::CallId;
 
@@ -106,15 +106,11 @@ impl Reader {
                 Ok((row.bytes(0)?, row.integer(1)?, row.integer(2)?))
             })
             .await?;
-        let cursor =
-            |(journal, resume_at, done_to): (Option<Vec<u8>>, Option<i64>, Option<i64>)| {
-                Some(Cursor {
-                    journal: JournalId::from_bytes(journal?.try_into().ok()?),
-                    resume_at: resume_at?.try_into().ok()?,
-                    done_to: done_to?.try_into().ok()?,
-                })
-            };
-        Ok(rows.into_iter().filter_map(cursor).collect())
+        let rows = rows.into_iter();
+        let cursors = rows.filter_map(|(journal, resume_at, done_to)| {
+            feed::cursor((journal?, resume_at?, done_to?))
+        });
+        Ok(cursors.collect())
     }
 
     /// Calls that meet the filter.

@@ -14,9 +14,10 @@ use super::schema::{open_writer, within};
 use super::text::{clean, clean_json};
 use crate::adapters::ledger::detail::write_rest;
 use crate::adapters::ledger::entries::{Entries, Known};
+use crate::adapters::ledger::feed::cursor;
 use crate::adapters::ledger::{LedgerError, LedgerPlace, RecordStore};
 use crate::domain::config::PostgresPlace;
-use crate::domain::journal::{Batch, Cursor, Gap, JournalId, Leaves};
+use crate::domain::journal::{Batch, Cursor, Gap, Leaves};
 use crate::domain::record::{CallRecord, SubjectRole};
 use crate::types::Micros;
 
@@ -185,16 +186,7 @@ impl RecordStore for PostgresStore {
 async fn read_cursors(conn: &mut PgConnection) -> Result<Vec<Cursor>, sqlx::Error> {
     let sql = "SELECT journal, resume_at, done_to FROM egret.journals";
     let rows: Vec<(Vec<u8>, i64, i64)> = sqlx::query_as(sql).fetch_all(conn).await?;
-    let cursors = rows
-        .into_iter()
-        .filter_map(|(journal, resume_at, done_to)| {
-            Some(Cursor {
-                journal: JournalId::from_bytes(journal.try_into().ok()?),
-                resume_at: resume_at.try_into().ok()?,
-                done_to: done_to.try_into().ok()?,
-            })
-        });
-    Ok(cursors.collect())
+    Ok(rows.into_iter().filter_map(cursor).collect())
 }
 
 /// A record and the events that it was made of.

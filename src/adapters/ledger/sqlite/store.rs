@@ -11,8 +11,9 @@ use sqlx::{Arguments, AssertSqlSafe, Connection, Executor};
 use super::schema::open_writer;
 use crate::adapters::ledger::detail::write_rest;
 use crate::adapters::ledger::entries::{Entries, Known};
+use crate::adapters::ledger::feed::cursor;
 use crate::adapters::ledger::{LedgerError, RecordStore};
-use crate::domain::journal::{Batch, Cursor, Gap, JournalId, Leaves};
+use crate::domain::journal::{Batch, Cursor, Gap, Leaves};
 use crate::domain::record::{CallRecord, Subject, SubjectRole};
 use crate::types::{Micros, Outcome};
 
@@ -181,16 +182,7 @@ async fn read_cursors(conn: &mut SqliteConnection) -> Result<Vec<Cursor>, sqlx::
         sqlx::query_as("SELECT journal, resume_at, done_to FROM journals")
             .fetch_all(conn)
             .await?;
-    let cursors = rows
-        .into_iter()
-        .filter_map(|(journal, resume_at, done_to)| {
-            Some(Cursor {
-                journal: JournalId::from_bytes(journal.try_into().ok()?),
-                resume_at: resume_at.try_into().ok()?,
-                done_to: done_to.try_into().ok()?,
-            })
-        });
-    Ok(cursors.collect())
+    Ok(rows.into_iter().filter_map(cursor).collect())
 }
 
 /// Moves the cursor of a journal; gives the journal's number in this ledger.
