@@ -10,6 +10,6 @@ pub use ids::{CallId, TraceId};
 pub use secret::Secret;
 pub use time::Micros;
 pub use vocabulary::{
-    CredentialFault, CredentialScheme, Decision, Effect, Environment, Outcome, PiiClass,
+    CredentialFault, CredentialScheme, Decision, Effect, Environment, Outcome, PiiClass, Priority,
     RetryClass, SubjectKind, TokenType, UnknownWord,
 };

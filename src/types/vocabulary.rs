@@ -77,6 +77,21 @@ words! {
 }
 
 words! {
+    /// How urgent a call is, the most urgent first: the order of precedence where the bank's
+    /// allowance is not enough for all.
+    Priority, "priority" {
+        /// Moves money, or mints the token that is needed for it.
+        Money = "money",
+        /// Changes something.
+        Write = "write",
+        /// Reads something that somebody waits for.
+        Read = "read",
+        /// Can wait: reconciliation, exports, polling.
+        Batch = "batch",
+    }
+}
+
+words! {
     /// Which installation of the provider is called.
     Environment, "environment" {
         /// The provider's test installation.
