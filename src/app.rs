@@ -3,6 +3,7 @@
 pub mod capture;
 pub mod evidence;
 pub mod health;
+pub mod lockdown;
 pub mod own_calls;
 
 use std::io;
@@ -15,10 +16,10 @@ use arc_swap::ArcSwap;
 use tokio::sync::oneshot;
 
 use self::own_calls::{GATEWAY_PATIENCE, OwnCalls};
-use crate::adapters::callers_file::{CallersFile, CallersFileError, Poll};
 use crate::adapters::capture::Captures;
 use crate::adapters::evidence::sealer::SealerError;
 use crate::adapters::journal::{Journal, JournalError, JournalSettings, ReadError};
+use crate::adapters::kept_file::{KeptFile, KeptFileError, Poll};
 use crate::adapters::key_file::{self, KeyError};
 use crate::adapters::ledger::{
     LedgerError, LedgerFeed, LedgerPlace, RecordStore, Store, Undrained,
@@ -26,6 +27,7 @@ use crate::adapters::ledger::{
 use crate::adapters::machine::{self, Machine};
 use crate::domain::catalog::{self, BaseUrl, Catalog, Provider};
 use crate::domain::config::{self, Config, Faults};
+use crate::domain::identity::CallerBook;
 use crate::domain::journal::{Cursor, Source};
 use crate::domain::keyring::Keyring;
 use crate::domain::record::{self, Recorder};
@@ -71,9 +73,9 @@ pub enum StartError {
     /// There is no key for fingerprints.
     #[error(transparent)]
     Key(#[from] KeyError),
-    /// The callers file cannot be used.
+    /// The callers file or the lockdown file cannot be used.
     #[error(transparent)]
-    Callers(#[from] CallersFileError),
+    Kept(#[from] KeptFileError),
     /// The ledger cannot be opened.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
@@ -269,8 +271,9 @@ impl Running {
         let health = Arc::new(Health::new(&config));
         let admin = start_admin(&config, &health)?;
         let keyring = Arc::new(keyring(&config, true)?);
-        let callers_file = CallersFile::open(&config.callers.file)?;
-        let callers = Arc::new(ArcSwap::new(Arc::clone(callers_file.book())));
+        let callers_file = KeptFile::<CallerBook>::open(&config.callers.file)?;
+        let callers = Arc::new(ArcSwap::new(Arc::clone(callers_file.content())));
+        let lockdown = lockdown::Follower::open(&config)?;
         let captures = capture::start(&config, &catalog)?;
         let routes = Routes::new(catalog, &config)?;
         let servers = routes.servers();
@@ -310,6 +313,7 @@ impl Running {
             routes,
             keyring,
             callers: Arc::clone(&callers),
+            lockdown: lockdown.in_force(),
             caller_rules: config.callers.clone(),
             journal: Arc::clone(&journal),
             recorder: Arc::clone(&journal) as Arc<dyn Recorder>,
@@ -319,8 +323,12 @@ impl Running {
             in_flight: health.in_flight(),
         });
         let server = Server::start(&config, &gateway)?;
+        health.locking(lockdown.in_force());
         let follow_health = Arc::clone(&health).follow();
-        let background = Background::start(runtime, servers, callers_file, callers, follow_health)?;
+        let followed = async {
+            tokio::join!(follow_health, lockdown.follow());
+        };
+        let background = Background::start(runtime, servers, callers_file, callers, followed)?;
         health.serving(server.watch());
         Ok(Self {
             server,
@@ -443,7 +451,7 @@ fn runtime() -> Result<tokio::runtime::Runtime, StartError> {
         .map_err(StartError::Thread)
 }
 
-/// What goes on beside the calls: name resolution, the callers file and a look at the health.
+/// What goes on beside the calls: name resolution, the callers file, locks and a look at the health.
 struct Background {
     stop: oneshot::Sender<()>,
     thread: JoinHandle<()>,
@@ -453,9 +461,9 @@ impl Background {
     fn start(
         runtime: tokio::runtime::Runtime,
         servers: Vec<Arc<crate::edge::UpstreamServer>>,
-        mut callers_file: CallersFile,
-        callers: Arc<ArcSwap<crate::domain::identity::CallerBook>>,
-        follow_health: impl Future<Output = ()> + Send + 'static,
+        mut callers_file: KeptFile<CallerBook>,
+        callers: Arc<ArcSwap<CallerBook>>,
+        followed: impl Future<Output = ()> + Send + 'static,
     ) -> Result<Self, StartError> {
         let (stop, stopped) = oneshot::channel();
         let follow_callers = async move {
@@ -478,7 +486,7 @@ impl Background {
             tokio::select! {
                 () = keep_resolved(servers) => {}
                 () = follow_callers => {}
-                () = follow_health => {}
+                () = followed => {}
                 _ = stopped => {}
             }
         };

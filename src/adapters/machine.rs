@@ -6,9 +6,10 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::adapters::{callers_file, clock};
+use crate::adapters::{clock, kept_file};
 use crate::domain::catalog::{self, Provider};
 use crate::domain::config::{Fault, Faults, KnownProvider, KnownService, Surroundings};
+use crate::domain::identity::CallerBook;
 use crate::types::Environment;
 
 /// Reads what a configuration names, and keeps the providers that it came across.
@@ -141,7 +142,8 @@ impl Surroundings for Machine {
 
     fn has_usable_keys(&self, callers_file: &Path) -> bool {
         self.callers_to_come
-            || callers_file::load(callers_file).is_ok_and(|book| book.has_usable_key(clock::now()))
+            || kept_file::load(callers_file)
+                .is_ok_and(|book: CallerBook| book.has_usable_key(clock::now()))
     }
 
     fn check_log_filter(&self, filter: &str) -> Result<(), String> {

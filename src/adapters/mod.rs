@@ -1,11 +1,11 @@
 //! Talks: everything that touches the clock, randomness, files, databases and the log.
 
-pub mod callers_file;
 pub mod capture;
 pub mod clock;
 pub mod entropy;
 pub mod evidence;
 pub mod journal;
+pub mod kept_file;
 pub mod key_file;
 pub mod ledger;
 pub mod log;

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
 use super::VERSION;
@@ -16,6 +17,7 @@ use crate::domain::health::{
     Bounds, ClockWatch, EvidenceVitals, JournalVitals, LedgerVitals, Listening, Stage, Vitals,
     failing,
 };
+use crate::domain::lockdown::InForce;
 use crate::edge::ServerWatch;
 use crate::types::Micros;
 
@@ -33,6 +35,7 @@ pub struct Health {
     feed: OnceLock<Arc<LedgerFeed>>,
     evidence: OnceLock<Arc<Evidence>>,
     server: OnceLock<ServerWatch>,
+    locks: OnceLock<Arc<ArcSwap<InForce>>>,
     in_flight: Arc<AtomicUsize>,
 }
 
@@ -52,6 +55,7 @@ impl Health {
             feed: OnceLock::new(),
             evidence: OnceLock::new(),
             server: OnceLock::new(),
+            locks: OnceLock::new(),
             in_flight: Arc::default(),
         }
     }
@@ -79,6 +83,11 @@ impl Health {
     /// The journal is sealed.
     pub fn sealing(&self, evidence: &Arc<Evidence>) {
         let _ = self.evidence.set(Arc::clone(evidence));
+    }
+
+    /// What is locked down is known.
+    pub fn locking(&self, locks: Arc<ArcSwap<InForce>>) {
+        let _ = self.locks.set(locks);
     }
 
     /// Calls are taken from here on.
@@ -143,6 +152,10 @@ impl Health {
             }),
             calls_in_flight: self.in_flight.load(Ordering::Acquire) as u64,
             connections: server.map_or(0, |server| server.connections() as u64),
+            locks: self
+                .locks
+                .get()
+                .map_or(0, |locks| locks.load().count(now) as u64),
         }
     }
 

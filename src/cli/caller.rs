@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use crate::adapters::callers_file::{self, CallersFileError, UpdateError};
+use crate::adapters::kept_file::{self, KeptFileError, UpdateError};
 use crate::domain::config::{parse_duration, show_duration};
 use crate::domain::identity::{BookError, CallerBook, KeyState, NewKey, RANDOM_BYTES};
 use crate::types::Micros;
@@ -85,7 +85,7 @@ enum Format {
 pub enum CallerError {
     /// The callers file.
     #[error(transparent)]
-    File(#[from] CallersFileError),
+    File(#[from] KeptFileError),
     /// The operation was refused.
     #[error(transparent)]
     Book(#[from] BookError),
@@ -121,7 +121,9 @@ pub fn run(
             expires,
             key_only,
         } => {
-            let new = callers_file::update(path, |book| book.add(name, *expires, now, random))?;
+            let new = kept_file::update(path, |book: &CallerBook| {
+                book.add(name, *expires, now, random)
+            })?;
             show_key(&new, *key_only, out)
         }
         CallerCommand::Rotate {
@@ -130,13 +132,14 @@ pub fn run(
             expires,
             key_only,
         } => {
-            let new = callers_file::update(path, |book| {
+            let new = kept_file::update(path, |book: &CallerBook| {
                 book.rotate(name, *overlap, *expires, now, random)
             })?;
             show_key(&new, *key_only, out)
         }
         CallerCommand::Revoke { name_or_id } => {
-            let revoked = callers_file::update(path, |book| book.revoke(name_or_id, now))?;
+            let revoked =
+                kept_file::update(path, |book: &CallerBook| book.revoke(name_or_id, now))?;
             if revoked.key_ids.is_empty() {
                 writeln!(out, "The keys of {} were revoked before.", revoked.caller)?;
             } else {
@@ -146,7 +149,7 @@ pub fn run(
             Ok(())
         }
         CallerCommand::List { format } => {
-            let book = callers_file::load(path)?;
+            let book = kept_file::load(path)?;
             list(&book, *format, now, out)
         }
     }
@@ -315,7 +318,7 @@ mod tests {
         let path = directory.path().join("callers.toml");
         let key = type_in(&path, "add payments --expires 90d --key-only", 1, NOW).unwrap();
         let key = key.trim();
-        let book = callers_file::load(&path).unwrap();
+        let book = kept_file::load(&path).unwrap();
         let field = format!("Bearer {key}");
         let by = |book: &CallerBook, now| {
             crate::domain::identity::authenticate(book, field.as_bytes(), now).map(|_| ())
@@ -331,7 +334,7 @@ mod tests {
             shown.contains("Older keys go on until 2026-11-22T01:55:38.000000Z"),
             "{shown}"
         );
-        let book = callers_file::load(&path).unwrap();
+        let book = kept_file::load(&path).unwrap();
         assert!(by(&book, NOW.plus(Duration::from_secs(7199))).is_ok());
         assert!(by(&book, NOW.plus(Duration::from_secs(7200))).is_err());
 

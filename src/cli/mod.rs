@@ -9,6 +9,7 @@ mod classify;
 mod demo;
 mod doctor;
 mod health;
+mod lockdown;
 mod providers;
 pub mod redact;
 mod redact_args;
@@ -103,6 +104,8 @@ enum Command {
     Doctor(doctor::DoctorArgs),
     /// Ask a running gateway how it is.
     Health(health::HealthArgs),
+    /// Forbid calls for a time: of a caller, with a token, of an operation, to a provider, or all.
+    Lockdown(lockdown::LockdownArgs),
     /// Remove secrets and personal values from anything that is piped through.
     Redact(redact_args::RedactArgs),
     /// Simulate a vendor on loopback, for trying an integration offline.
@@ -192,6 +195,7 @@ pub fn run() -> ExitCode {
         Command::Demo(args) => run_demo(&args, &mut out),
         Command::Doctor(args) => doctor::run(&args, &mut out),
         Command::Health(args) => health::run(&args, &mut out),
+        Command::Lockdown(args) => lockdown::run(&args, &mut out),
         Command::Redact(args) => redact_args::run(&args, io::stdin().lock(), &mut out),
         Command::Sim(args) => sim::run(&args, &mut out),
         Command::Witness(args) => witness::run(&args, &mut out),

@@ -1,5 +1,6 @@
 //! `egret serve`
 
+use std::path::Path;
 use std::sync::Arc;
 
 use clap::Args;
@@ -7,13 +8,14 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::{ConfigArgs, Failure, Outcome};
 use crate::adapters::log;
-use crate::app::{self, Running, Setup, VERSION};
+use crate::app::{self, Running, Setup, VERSION, lockdown};
 
 /// Options of `egret serve`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  egret serve --config config/egret.toml\n  \
 EGRET_LOG_FILTER=debug egret serve\n\nSIGTERM and SIGINT stop the gateway: it accepts no new \
-connections, lets calls in flight end and writes their records.")]
+connections, lets calls in flight end and writes their records. SIGUSR1 locks everything down: see \
+`egret lockdown --help`.")]
 pub struct ServeArgs {
     #[command(flatten)]
     config: ConfigArgs,
@@ -33,6 +35,7 @@ pub fn run(args: &ServeArgs) -> Outcome {
     let node = setup.config.node.clone();
     let workers = setup.config.workers;
     let ledger = setup.config.ledger.place.clone();
+    let sentinel = setup.config.lockdown.sentinel.clone();
     let running = Running::start(setup).map_err(Failure::new)?;
     for address in running.addresses() {
         tracing::info!(%address, "listening");
@@ -47,7 +50,7 @@ pub fn run(args: &ServeArgs) -> Outcome {
         %ledger,
         "the gateway is ready"
     );
-    wait_for_stop()?;
+    wait_for_stop(&sentinel)?;
     tracing::info!("stopping: no new connections, calls in flight may end");
     let stopped = running.stop();
     if stopped.calls.cut_off > 0 {
@@ -83,17 +86,34 @@ fn survive_file_size_limits() -> Outcome {
     Ok(())
 }
 
-fn wait_for_stop() -> Outcome {
+fn wait_for_stop(sentinel: &Path) -> Outcome {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+        let mut emergency = signal(SignalKind::user_defined1())?;
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => return Ok(()),
+                _ = interrupt.recv() => return Ok(()),
+                _ = emergency.recv() => lock_down(sentinel),
+            }
         }
-        Ok(())
     })
+}
+
+/// Somebody has asked by signal that no call goes out any more.
+fn lock_down(sentinel: &Path) {
+    let path = sentinel.display();
+    match lockdown::raise_sentinel(sentinel) {
+        Ok(true) => tracing::error!(%path, "SIGUSR1: everything is locked down by a sentinel file"),
+        Ok(false) => tracing::warn!(%path, "SIGUSR1: everything is locked down already"),
+        Err(error) => tracing::error!(
+            %path,
+            %error,
+            "SIGUSR1: the sentinel file cannot be made, so nothing is locked down; stop the gateway"
+        ),
+    }
 }

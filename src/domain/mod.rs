@@ -11,6 +11,7 @@ pub mod http;
 pub mod identity;
 pub mod journal;
 pub mod keyring;
+pub mod lockdown;
 pub mod observe;
 pub mod ocsf;
 pub mod own;

@@ -62,6 +62,12 @@ pub enum OwnOperation {
     CaptureList,
     /// Shows a capture.
     CaptureRead,
+    /// Lists what is locked down.
+    LockdownList,
+    /// Locks something down.
+    LockdownPlace,
+    /// Ends a lock.
+    LockdownLift,
 }
 
 impl OwnOperation {
@@ -81,6 +87,9 @@ impl OwnOperation {
         Self::AuditHold,
         Self::CaptureList,
         Self::CaptureRead,
+        Self::LockdownList,
+        Self::LockdownPlace,
+        Self::LockdownLift,
     ];
 
     /// Its id, as in the column `operation`.
@@ -100,6 +109,9 @@ impl OwnOperation {
             Self::AuditHold => "audit.hold",
             Self::CaptureList => "capture.list",
             Self::CaptureRead => "capture.read",
+            Self::LockdownList => "lockdown.list",
+            Self::LockdownPlace => "lockdown.place",
+            Self::LockdownLift => "lockdown.lift",
         }
     }
 
@@ -115,10 +127,12 @@ impl OwnOperation {
             | Self::AuditVerify
             | Self::AuditProve
             | Self::CaptureList
-            | Self::CaptureRead => Effect::Read,
+            | Self::CaptureRead
+            | Self::LockdownList => Effect::Read,
             Self::AuditRebuild | Self::AuditPrune | Self::AuditErase | Self::AuditHold => {
                 Effect::Write
             }
+            Self::LockdownPlace | Self::LockdownLift => Effect::AccessChange,
         }
     }
 }

@@ -118,6 +118,10 @@ problems! {
     SCHEME_NOT_ALLOWED = 403 "scheme_not_allowed" Denied
         "This caller may not use this authentication scheme."
         "The bank trusts the gateway's address for this scheme; list the caller under dauth_callers or gateway_login_callers.";
+    /// An operator has forbidden it for now.
+    LOCKED_DOWN = 403 "locked_down" Denied
+        "Calls like this one are locked down."
+        "Nothing was sent to the bank. An operator decides when such calls go on: give them the request_id; `egret lockdown list` shows them why.";
     /// No room for a record.
     RECORD_UNAVAILABLE = 503 "record_unavailable" Unavailable
         "The call cannot be recorded, so it was not made."

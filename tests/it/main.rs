@@ -22,6 +22,7 @@ mod headers;
 mod house;
 mod known_tokens;
 mod lifecycle;
+mod lockdown;
 mod outcomes;
 mod postgres;
 mod proofs;

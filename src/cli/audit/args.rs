@@ -416,7 +416,7 @@ where
         .try_map(|word| word.parse::<T>())
 }
 
-pub(super) fn parse_fingerprint(text: &str) -> Result<Fingerprint, String> {
+pub(in crate::cli) fn parse_fingerprint(text: &str) -> Result<Fingerprint, String> {
     Fingerprint::parse_hex(text)
         .ok_or_else(|| "use the 32 hexadecimal digits of token_fingerprint".to_owned())
 }

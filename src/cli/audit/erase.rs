@@ -95,7 +95,7 @@ pub enum EraseFailure {
     },
 }
 
-pub(super) fn parse_reason(text: &str) -> Result<String, String> {
+pub(in crate::cli) fn parse_reason(text: &str) -> Result<String, String> {
     match text.trim() {
         "" => Err("say why".to_owned()),
         text if text.len() > MAX_REASON || text.chars().any(char::is_control) => {

@@ -3,8 +3,8 @@
 //! `erase`, which takes a person out of it, and `prune` and `hold`, which decide what is kept for
 //! how long.
 
-mod args;
-mod erase;
+pub(super) mod args;
+pub(super) mod erase;
 mod export;
 mod hold;
 mod moment;

@@ -15,7 +15,7 @@ use clap::{Args, ValueEnum};
 
 use super::providers::{Providers, ProvidersArgs};
 use super::{Failure, Outcome};
-use crate::adapters::callers_file;
+use crate::adapters::kept_file;
 use crate::adapters::key_file::KeyError;
 use crate::app::{self, VERSION};
 use crate::domain::keyring::{Keyring, MASTER_KEY_LEN};
@@ -207,7 +207,7 @@ fn sender(args: &ClassifyArgs, providers: &Providers) -> Result<Sender, Failure>
         return Ok(Sender::Unjudged);
     };
     Ok(Sender::Shown {
-        book: callers_file::load(&config.callers.file).map_err(Failure::new)?,
+        book: kept_file::load(&config.callers.file).map_err(Failure::new)?,
         local: config.callers.local.clone(),
     })
 }

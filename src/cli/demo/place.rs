@@ -6,10 +6,10 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use crate::adapters::callers_file::{self, UpdateError};
+use crate::adapters::kept_file::{self, UpdateError};
 use crate::adapters::{clock, entropy};
 use crate::cli::Failure;
-use crate::domain::identity::RANDOM_BYTES;
+use crate::domain::identity::{CallerBook, RANDOM_BYTES};
 use crate::types::Secret;
 
 const CONFIG: &str = "egret.toml";
@@ -196,11 +196,13 @@ fn free_addresses() -> io::Result<[SocketAddr; 5]> {
 
 fn add_caller(file: &Path, name: &str) -> Result<Secret<String>, Failure> {
     let random = entropy::key_bytes::<RANDOM_BYTES>().map_err(Failure::new)?;
-    let new = callers_file::update(file, |book| book.add(name, None, clock::now(), &random))
-        .map_err(|error| match error {
-            UpdateError::File(error) => Failure::new(error),
-            UpdateError::Refused(error) => Failure::new(error),
-        })?;
+    let new = kept_file::update(file, |book: &CallerBook| {
+        book.add(name, None, clock::now(), &random)
+    })
+    .map_err(|error| match error {
+        UpdateError::File(error) => Failure::new(error),
+        UpdateError::Refused(error) => Failure::new(error),
+    })?;
     Ok(Secret::new(new.key.expose().to_string()))
 }
 

@@ -15,7 +15,7 @@ pub use fault::{Fault, Faults, MAX_FAULTS, echo, nearest};
 pub use ledger::{BadUrl, LedgerPlace, PostgresPlace};
 pub use model::{
     Admin, Callers, CaptureBodies, CaptureRule, Config, ErrorBodies, Evidence, Journal, Ledger,
-    Limits, ListenAddress, Listener, ListenerTls, Log, LogFormat, Provider, Redaction,
+    Limits, ListenAddress, Listener, ListenerTls, Lockdown, Log, LogFormat, Provider, Redaction,
     RedactionRule, Timeouts, UnknownOperations, Upstream, WatchedBy,
 };
 pub use parse::{KnownProvider, KnownService, Surroundings, is_caller_name, parse};

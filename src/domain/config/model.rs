@@ -41,6 +41,8 @@ pub struct Config {
     pub ledger: Ledger,
     /// The signed log over the journal.
     pub evidence: Evidence,
+    /// Where it is kept what is locked down.
+    pub lockdown: Lockdown,
     /// How long records are kept; `None` for ever.
     pub retention: Option<Periods>,
     /// File of the key that fingerprints and pseudonyms are made with; made on first start.
@@ -352,6 +354,17 @@ pub struct Evidence {
     pub interval: Duration,
     /// Who cosigns.
     pub witnesses: Vec<WatchedBy>,
+}
+
+/// Where it is kept what is locked down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lockdown {
+    /// The locks of this node.
+    pub file: PathBuf,
+    /// The locks of the fleet as this node has seen them last, for a start without the ledger.
+    pub shared_copy: PathBuf,
+    /// Everything is locked down while this is there.
+    pub sentinel: PathBuf,
 }
 
 impl Evidence {

@@ -185,6 +185,12 @@ pub const METRICS: &[Metric] = &[
         read: |vitals, _| one(vitals.connections),
     },
     Metric {
+        name: "egret_locks",
+        kind: Gauge,
+        help: "Locks in force, as `egret lockdown list` shows them; the sentinel file is one.",
+        read: |vitals, _| one(vitals.locks),
+    },
+    Metric {
         name: "egret_listener_sockets",
         kind: Gauge,
         help: "Sockets that accept connections: one for each worker and listener.",

@@ -43,6 +43,7 @@ fn well() -> Vitals {
         }),
         calls_in_flight: 3,
         connections: 7,
+        locks: 0,
     }
 }
 

@@ -40,6 +40,8 @@ pub struct Vitals {
     pub calls_in_flight: u64,
     /// Open connections of callers.
     pub connections: u64,
+    /// What is locked down: locks that hold.
+    pub locks: u64,
 }
 
 /// The journal.

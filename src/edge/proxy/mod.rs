@@ -35,6 +35,7 @@ use crate::domain::config::Config;
 use crate::domain::http::{HeadLimits, Refusal};
 use crate::domain::identity::CallerBook;
 use crate::domain::keyring::Keyring;
+use crate::domain::lockdown::InForce;
 use crate::domain::problem::Problem;
 use crate::domain::recognise::KnownTokens;
 use crate::domain::record::{self, LossPolicies, Recorder};
@@ -73,6 +74,8 @@ pub struct Parts {
     pub keyring: Arc<Keyring>,
     /// Callers and their keys; replaced when the file changes.
     pub callers: Arc<ArcSwap<CallerBook>>,
+    /// What is locked down; replaced when that changes.
+    pub lockdown: Arc<ArcSwap<InForce>>,
     /// How callers are told apart without a key.
     pub caller_rules: crate::domain::config::Callers,
     /// Keeps the records.

@@ -15,7 +15,7 @@ use crate::adapters::ledger::{LedgerError, LedgerPlace};
 use crate::domain::config::PostgresPlace;
 
 /// The schema that this program writes: the number of the last file in `migrations/postgres`.
-pub const SCHEMA_VERSION: i64 = 2;
+pub const SCHEMA_VERSION: i64 = 4;
 
 /// The schema of the database that everything is in.
 const SCHEMA: &str = "egret";
@@ -165,7 +165,7 @@ async fn connect(place: &PostgresPlace) -> Result<PgConnection, LedgerError> {
 }
 
 /// Ends what takes too long: as a server that accepts connections and does not answer.
-pub(super) async fn within<T>(
+pub(in crate::adapters::ledger) async fn within<T>(
     time: Duration,
     work: impl Future<Output = Result<T, sqlx::Error>>,
 ) -> Result<T, sqlx::Error> {

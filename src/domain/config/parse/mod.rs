@@ -6,6 +6,7 @@ mod evidence;
 mod files;
 mod ledger;
 mod listeners;
+mod lockdown;
 mod providers;
 mod redaction;
 mod sections;
@@ -168,6 +169,7 @@ fn read(
     let journal = sections::read_journal(top, &files, &data_dir);
     let ledger = ledger::read(top, &files, &data_dir);
     let evidence = evidence::read(top, &files, &data_dir);
+    let lockdown = lockdown::read(top, &files, &data_dir);
     let retention = sections::read_retention(top);
     let (fingerprint_key_file, capture_key_file) = sections::read_keys(top, &files, &data_dir);
     let log = sections::read_log(top, surroundings);
@@ -191,6 +193,7 @@ fn read(
         journal,
         ledger,
         evidence,
+        lockdown,
         retention,
         fingerprint_key_file,
         log,

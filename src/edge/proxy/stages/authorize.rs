@@ -1,23 +1,45 @@
 //! Whether the call may go on.
 
+use super::super::Parts;
+use crate::domain::lockdown::Attempt;
 use crate::domain::policy::{self, Ask, Permit};
-use crate::domain::problem::Problem;
+use crate::domain::problem::{self, Problem};
+use crate::domain::record::{CallRecord, Fact};
 use crate::edge::proxy::routes::Destination;
 use crate::types::TokenType;
 
-/// Asks policy.
+/// Fact of a refused call: the lock that forbids it, by the id of the command that placed it.
+const LOCK: &str = "lock";
+
+/// Asks policy about a call that is recognised, and whether it is locked down.
 pub fn decide(
+    parts: &Parts,
     destination: &Destination,
     caller: &str,
-    operation_known: bool,
     present: &[TokenType],
+    record: &mut CallRecord,
 ) -> Result<Permit, Problem> {
-    policy::decide(
-        &destination.provider.rules,
-        &Ask {
-            caller,
-            operation_known,
-            present,
-        },
-    )
+    let attempt = Attempt {
+        caller: Some(caller),
+        provider: record.target.provider.as_deref(),
+        operation: record.target.operation.as_deref(),
+        token: record.credential.fingerprint,
+    };
+    if let Some(why) = parts
+        .lockdown
+        .load()
+        .forbids(&attempt, record.times.received_at)
+    {
+        record.add_fact(Fact {
+            name: LOCK.into(),
+            value: why.to_string().into(),
+        });
+        return Err(problem::LOCKED_DOWN);
+    }
+    let ask = Ask {
+        caller,
+        operation_known: record.target.operation.is_some(),
+        present,
+    };
+    policy::decide(&destination.provider.rules, &ask)
 }

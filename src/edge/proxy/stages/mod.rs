@@ -80,7 +80,7 @@ fn consider(
         target: &target,
     };
     let present = classify::credential(parts, known_tokens, &destination, asked, record);
-    let permit = authorize::decide(&destination, &caller, matched.is_some(), &present)?;
+    let permit = authorize::decide(parts, &destination, &caller, &present, record)?;
     let (operation, plans) = matched.unzip();
     Ok(Route {
         target: upstream_target(&destination, found.rest, &target),

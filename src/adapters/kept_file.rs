@@ -1,7 +1,7 @@
-//! The callers file on disk.
+//! Files that a command changes and the running gateway follows: the callers, the locks.
 //!
-//! It is replaced as a whole (a new file is written, synced and renamed over the old one), so a
-//! reader sees the old or the new book and never half of one. Commands that change it take turns
+//! Such a file is replaced as a whole (a new file is written, synced and renamed over the old one), so a
+//! reader sees the old or the new content and never half of one. Commands that change it take turns
 //! by a lock on a file beside it, for a lock on the file itself would be lost with the rename.
 
 use std::fs::{File, OpenOptions, Permissions};
@@ -13,10 +13,50 @@ use std::sync::Arc;
 use crate::domain::config::Faults;
 use crate::domain::config::reader::MAX_TEXT;
 use crate::domain::identity::{CallerBook, parse_callers, write_callers};
+use crate::domain::lockdown::{LockBook, parse_locks, write_locks};
 
-/// Why a callers file could not be used.
+/// What such a file holds. A file that is not there holds the default.
+pub trait Kept: Default {
+    /// What the file is called in messages.
+    const NAME: &'static str;
+
+    /// Reads a text; `file` is its name in faults.
+    ///
+    /// # Errors
+    /// Every fault of the text.
+    fn parse(file: &str, text: &str) -> Result<Self, Faults>;
+
+    /// Writes what [`Kept::parse`] reads.
+    fn write(&self) -> String;
+}
+
+impl Kept for CallerBook {
+    const NAME: &'static str = "callers file";
+
+    fn parse(file: &str, text: &str) -> Result<Self, Faults> {
+        parse_callers(file, text)
+    }
+
+    fn write(&self) -> String {
+        write_callers(self)
+    }
+}
+
+impl Kept for LockBook {
+    const NAME: &'static str = "lockdown file";
+
+    fn parse(file: &str, text: &str) -> Result<Self, Faults> {
+        parse_locks(file, text)
+    }
+
+    fn write(&self) -> String {
+        write_locks(self)
+    }
+}
+
+/// Why a kept file could not be used.
 #[derive(Debug, thiserror::Error)]
-pub enum CallersFileError {
+pub enum KeptFileError {
     /// The file system refused.
     #[error("{path}: cannot {action}: {source}", path = path.display())]
     Io {
@@ -27,23 +67,23 @@ pub enum CallersFileError {
         /// What the system said.
         source: io::Error,
     },
-    /// Anybody on the machine could add a caller.
+    /// Anybody on the machine could change who may do what.
     #[error("{path}: everybody may write to it; run `chmod o-w {path}`", path = .0.display())]
     WritableByAll(PathBuf),
     /// It was there and is gone.
-    #[error("{path}: the file is gone; the callers that were read before stay", path = .0.display())]
+    #[error("{path}: the file is gone; what was read before stays in force", path = .0.display())]
     Gone(PathBuf),
     /// The text has faults.
     #[error("{0}")]
     Faults(Faults),
 }
 
-/// Why the book in a callers file was not changed.
+/// Why the content of a kept file was not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum UpdateError<E> {
     /// The file could not be read or written.
     #[error(transparent)]
-    File(#[from] CallersFileError),
+    File(#[from] KeptFileError),
     /// The change was refused; the file is as it was.
     #[error(transparent)]
     Refused(E),
@@ -60,50 +100,50 @@ struct Stamp {
     inode: u64,
 }
 
-/// A callers file that is read again when it changes.
+/// A file that is read again when it changes.
 #[derive(Debug)]
-pub struct CallersFile {
+pub struct KeptFile<T> {
     path: PathBuf,
     stamp: Option<Stamp>,
     unreachable: bool,
-    book: Arc<CallerBook>,
+    content: Arc<T>,
 }
 
 /// What a look at the file found.
 #[derive(Debug)]
-pub enum Poll {
+pub enum Poll<T> {
     /// Nothing new.
     Unchanged,
-    /// A new book.
-    Changed(Arc<CallerBook>),
-    /// A new file that cannot be used; the old book stays. Said once for each broken version.
-    Broken(CallersFileError),
+    /// New content.
+    Changed(Arc<T>),
+    /// A new file that cannot be used; the old content stays. Said once for each broken version.
+    Broken(KeptFileError),
 }
 
-impl CallersFile {
-    /// Reads the file; without one there are no callers yet.
+impl<T: Kept> KeptFile<T> {
+    /// Reads the file; without one it holds the default.
     ///
     /// # Errors
     /// The file is there and cannot be used.
-    pub fn open(path: impl Into<PathBuf>) -> Result<Self, CallersFileError> {
+    pub fn open(path: impl Into<PathBuf>) -> Result<Self, KeptFileError> {
         let path = path.into();
-        let (stamp, book) = read(&path)?;
+        let (stamp, content) = read(&path)?;
         Ok(Self {
             path,
             stamp,
             unreachable: false,
-            book: Arc::new(book),
+            content: Arc::new(content),
         })
     }
 
-    /// The book as it was read last.
-    pub fn book(&self) -> &Arc<CallerBook> {
-        &self.book
+    /// The content as it was read last.
+    pub fn content(&self) -> &Arc<T> {
+        &self.content
     }
 
     /// Looks whether the file changed and reads it again. Blocks on the file system; cheap (one
     /// `stat`) when nothing changed.
-    pub fn poll(&mut self) -> Poll {
+    pub fn poll(&mut self) -> Poll<T> {
         let stamp = match std::fs::metadata(&self.path) {
             Ok(metadata) => Some(Stamp::of(&metadata)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
@@ -119,13 +159,13 @@ impl CallersFile {
         }
         if stamp.is_none() {
             self.stamp = None;
-            return Poll::Broken(CallersFileError::Gone(self.path.clone()));
+            return Poll::Broken(KeptFileError::Gone(self.path.clone()));
         }
         match read(&self.path) {
-            Ok((stamp, book)) => {
+            Ok((stamp, content)) => {
                 self.stamp = stamp;
-                self.book = Arc::new(book);
-                Poll::Changed(Arc::clone(&self.book))
+                self.content = Arc::new(content);
+                Poll::Changed(Arc::clone(&self.content))
             }
             Err(error) => {
                 self.stamp = stamp;
@@ -146,23 +186,23 @@ impl Stamp {
     }
 }
 
-/// Reads the book; without a file it is empty.
+/// Reads the content; without a file it is the default.
 ///
 /// # Errors
 /// The file is there and cannot be used.
-pub fn load(path: &Path) -> Result<CallerBook, CallersFileError> {
-    read(path).map(|(_, book)| book)
+pub fn load<T: Kept>(path: &Path) -> Result<T, KeptFileError> {
+    read(path).map(|(_, content)| content)
 }
 
-/// Changes the book under the lock. `change` gets the book as it is in the file now and gives
-/// the new one and whatever its caller wants to know.
+/// Changes the content under the lock. `change` gets what is in the file now and gives what shall
+/// be in it and whatever its caller wants to know.
 ///
 /// # Errors
 /// The file cannot be read or written, or `change` refused; then the file is as it was.
-pub fn update<T, E>(
+pub fn update<T: Kept, A, E>(
     path: &Path,
-    change: impl FnOnce(&CallerBook) -> Result<(CallerBook, T), E>,
-) -> Result<T, UpdateError<E>> {
+    change: impl FnOnce(&T) -> Result<(T, A), E>,
+) -> Result<A, UpdateError<E>> {
     if let Some(directory) = path.parent() {
         std::fs::create_dir_all(directory).map_err(failed(directory, "make the directory"))?;
     }
@@ -176,35 +216,33 @@ pub fn update<T, E>(
         .map_err(failed(&lock_path, "open the lock"))?;
     // Held until `lock` is dropped; the system gives it back if the process dies.
     lock.lock().map_err(failed(&lock_path, "take the lock"))?;
-    let book = load(path)?;
-    let (book, answer) = change(&book).map_err(UpdateError::Refused)?;
-    save(path, &book)?;
+    let (content, answer) = change(&load(path)?).map_err(UpdateError::Refused)?;
+    save(path, &content.write())?;
     Ok(answer)
 }
 
-fn read(path: &Path) -> Result<(Option<Stamp>, CallerBook), CallersFileError> {
+fn read<T: Kept>(path: &Path) -> Result<(Option<Stamp>, T), KeptFileError> {
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Ok((None, CallerBook::default()));
+            return Ok((None, T::default()));
         }
         Err(error) => return Err(failed(path, "read it")(error)),
     };
     // The stamp is of the open file: of the one that is read, not of one renamed over it since.
     let metadata = file.metadata().map_err(failed(path, "look at it"))?;
     if metadata.permissions().mode() & 0o002 != 0 {
-        return Err(CallersFileError::WritableByAll(path.to_owned()));
+        return Err(KeptFileError::WritableByAll(path.to_owned()));
     }
     let mut text = String::new();
     file.take(MAX_TEXT as u64 + 1)
         .read_to_string(&mut text)
         .map_err(failed(path, "read it"))?;
-    let book =
-        parse_callers(&path.display().to_string(), &text).map_err(CallersFileError::Faults)?;
-    Ok((Some(Stamp::of(&metadata)), book))
+    let content = T::parse(&path.display().to_string(), &text).map_err(KeptFileError::Faults)?;
+    Ok((Some(Stamp::of(&metadata)), content))
 }
 
-fn save(path: &Path, book: &CallerBook) -> Result<(), CallersFileError> {
+fn save(path: &Path, text: &str) -> Result<(), KeptFileError> {
     let new_path = beside(path, ".new");
     let write = || {
         // A file that a killed command left behind; nobody else writes it while we hold the lock.
@@ -222,7 +260,7 @@ fn save(path: &Path, book: &CallerBook) -> Result<(), CallersFileError> {
             let mode = old.permissions().mode() & 0o640;
             file.set_permissions(Permissions::from_mode(0o600 | mode))?;
         }
-        file.write_all(write_callers(book).as_bytes())?;
+        file.write_all(text.as_bytes())?;
         file.sync_all()?;
         std::fs::rename(&new_path, path)?;
         // The rename itself is durable once the directory is.
@@ -240,9 +278,9 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-fn failed(path: &Path, action: &'static str) -> impl FnOnce(io::Error) -> CallersFileError {
+fn failed(path: &Path, action: &'static str) -> impl FnOnce(io::Error) -> KeptFileError {
     let path = path.to_owned();
-    move |source| CallersFileError::Io {
+    move |source| KeptFileError::Io {
         path,
         action,
         source,
@@ -256,7 +294,7 @@ mod tests {
     use crate::types::Micros;
 
     fn add(path: &Path, name: &str, seed: u8) {
-        update(path, |book| {
+        update(path, |book: &CallerBook| {
             book.add(name, None, Micros(0), &[seed; RANDOM_BYTES])
         })
         .unwrap();
@@ -270,7 +308,7 @@ mod tests {
     fn a_running_reader_sees_changes_and_survives_broken_files() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("data/callers.toml");
-        let mut file = CallersFile::open(&path).unwrap();
+        let mut file = KeptFile::<CallerBook>::open(&path).unwrap();
         assert!(matches!(file.poll(), Poll::Unchanged));
 
         add(&path, "a", 1);
@@ -291,21 +329,18 @@ mod tests {
             "{error}"
         );
         assert!(matches!(file.poll(), Poll::Unchanged));
-        assert_eq!(names(file.book()), ["a"]);
+        assert_eq!(names(file.content()), ["a"]);
 
         std::fs::set_permissions(&path, Permissions::from_mode(0o606)).unwrap();
         assert!(matches!(
             file.poll(),
-            Poll::Broken(CallersFileError::WritableByAll(_))
+            Poll::Broken(KeptFileError::WritableByAll(_))
         ));
 
         std::fs::remove_file(&path).unwrap();
-        assert!(matches!(
-            file.poll(),
-            Poll::Broken(CallersFileError::Gone(_))
-        ));
+        assert!(matches!(file.poll(), Poll::Broken(KeptFileError::Gone(_))));
         assert!(matches!(file.poll(), Poll::Unchanged));
-        assert_eq!(names(file.book()), ["a"]);
+        assert_eq!(names(file.content()), ["a"]);
 
         add(&path, "b", 2);
         assert!(matches!(file.poll(), Poll::Changed(book) if names(&book) == ["b"]));
@@ -315,7 +350,7 @@ mod tests {
     fn the_file_is_private_and_no_key_is_in_it() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("callers.toml");
-        let new = update(&path, |book| {
+        let new = update(&path, |book: &CallerBook| {
             book.add("a", None, Micros(0), &[1; RANDOM_BYTES])
         })
         .unwrap();
@@ -328,8 +363,8 @@ mod tests {
         }
         std::fs::set_permissions(&path, Permissions::from_mode(0o666)).unwrap();
         assert!(matches!(
-            load(&path),
-            Err(CallersFileError::WritableByAll(_))
+            load::<CallerBook>(&path),
+            Err(KeptFileError::WritableByAll(_))
         ));
         std::fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
         add(&path, "b", 2);
@@ -343,7 +378,7 @@ mod tests {
         let path = directory.path().join("callers.toml");
         add(&path, "a", 1);
         let before = std::fs::read(&path).unwrap();
-        let refused = update(&path, |book| {
+        let refused = update(&path, |book: &CallerBook| {
             book.add("a", None, Micros(0), &[2; RANDOM_BYTES])
         });
         assert!(matches!(
@@ -353,7 +388,7 @@ mod tests {
         assert_eq!(std::fs::read(&path).unwrap(), before);
         std::fs::write(beside(&path, ".new"), "half a fi").unwrap();
         add(&path, "b", 2);
-        assert_eq!(names(&load(&path).unwrap()), ["a", "b"]);
+        assert_eq!(names(&load::<CallerBook>(&path).unwrap()), ["a", "b"]);
     }
 
     #[test]
@@ -366,6 +401,6 @@ mod tests {
                 scope.spawn(move || add(path, &format!("caller-{seed}"), seed));
             }
         });
-        assert_eq!(load(&path).unwrap().callers().len(), 8);
+        assert_eq!(load::<CallerBook>(&path).unwrap().callers().len(), 8);
     }
 }

@@ -1,0 +1,16 @@
+//! Lockdown: calls that an operator, or a detector on the operator's behalf, has forbidden for a
+//! time.
+//!
+//! A lock names what is locked: a caller, a token, an operation, a provider, or everything. It
+//! holds until its time is over or somebody lifts it. Lifting removes it from the book; who placed
+//! and who lifted it stays on record in the ledger.
+
+mod book;
+mod file;
+mod in_force;
+mod target;
+
+pub use book::{Attempt, Lock, LockBook, LockError, MAX_LOCKS, MAX_REASON};
+pub use file::{parse_locks, write_locks};
+pub use in_force::{Forbidden, InForce};
+pub use target::{LockTarget, TargetError};
