@@ -28,6 +28,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use crate::adapters::{clock, entropy};
 use crate::app::own_calls::{CommandError, OwnCallError, OwnCalls};
 use crate::app::{self, Setup};
+use crate::domain::config::LedgerPlace;
 use crate::domain::identity::RANDOM_BYTES;
 use crate::domain::keyring::MASTER_KEY_LEN;
 use crate::types;
@@ -104,6 +105,13 @@ enum Command {
     Doctor(doctor::DoctorArgs),
     /// Ask a running gateway how it is.
     Health(health::HealthArgs),
+    /// Gather everything about a token, a caller or a customer.
+    Investigate {
+        #[command(flatten)]
+        config: ConfigArgs,
+        #[command(flatten)]
+        args: audit::investigate::InvestigateArgs,
+    },
     /// Forbid calls for a time: of a caller, with a token, of an operation, to a provider, or all.
     Lockdown(lockdown::LockdownArgs),
     /// Remove secrets and personal values from anything that is piped through.
@@ -195,6 +203,7 @@ pub fn run() -> ExitCode {
         Command::Demo(args) => run_demo(&args, &mut out),
         Command::Doctor(args) => doctor::run(&args, &mut out),
         Command::Health(args) => health::run(&args, &mut out),
+        Command::Investigate { config, args } => run_investigate(&config, &args, &mut out),
         Command::Lockdown(args) => lockdown::run(&args, &mut out),
         Command::Redact(args) => redact_args::run(&args, io::stdin().lock(), &mut out),
         Command::Sim(args) => sim::run(&args, &mut out),
@@ -226,6 +235,29 @@ fn run_audit(config: &ConfigArgs, args: &audit::AuditArgs, out: &mut impl Write)
         // By anybody, anywhere: no configuration.
         return audit::run_verify_proof(args, out).map_err(Failure::new);
     }
+    let stop = async {
+        let _ = tokio::signal::ctrl_c().await;
+    };
+    on_ledger(config, async |ledger, context| {
+        audit::run(ledger, args, context, out, stop).await
+    })
+}
+
+fn run_investigate(
+    config: &ConfigArgs,
+    args: &audit::investigate::InvestigateArgs,
+    out: &mut impl Write,
+) -> Outcome {
+    on_ledger(config, async |ledger, context| {
+        audit::investigate::run(ledger, args, context, out).await
+    })
+}
+
+/// Does something with the ledger of a configuration.
+fn on_ledger(
+    config: &ConfigArgs,
+    work: impl AsyncFnOnce(&LedgerPlace, &audit::Context<'_>) -> Result<(), audit::AuditError>,
+) -> Outcome {
     let setup = Setup::read(&config.config).map_err(Failure::new)?;
     let own_calls = OwnCalls::new(&setup.config);
     let context = audit::Context {
@@ -244,12 +276,9 @@ fn run_audit(config: &ConfigArgs, args: &audit::AuditArgs, out: &mut impl Write)
             Ok(app::keyring(&setup.config, false)?.pseudonym(kind, value.as_bytes()))
         },
     };
-    let stop = async {
-        let _ = tokio::signal::ctrl_c().await;
-    };
     let ledger = &setup.config.ledger.place;
     runtime()?
-        .block_on(audit::run(ledger, args, &context, out, stop))
+        .block_on(work(ledger, &context))
         .map_err(Failure::new)
 }
 

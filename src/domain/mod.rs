@@ -9,6 +9,7 @@ pub mod field_rules;
 pub mod health;
 pub mod http;
 pub mod identity;
+pub mod investigation;
 pub mod journal;
 pub mod keyring;
 pub mod lockdown;

@@ -46,6 +46,8 @@ pub enum OwnOperation {
     AuditReport,
     /// Copies calls into a file.
     AuditExport,
+    /// Gathers everything about a token, a caller or a customer.
+    AuditInvestigate,
     /// Checks the evidence.
     AuditVerify,
     /// Writes the proof of a record.
@@ -79,6 +81,7 @@ impl OwnOperation {
         Self::AuditStats,
         Self::AuditReport,
         Self::AuditExport,
+        Self::AuditInvestigate,
         Self::AuditVerify,
         Self::AuditProve,
         Self::AuditRebuild,
@@ -101,6 +104,7 @@ impl OwnOperation {
             Self::AuditStats => "audit.stats",
             Self::AuditReport => "audit.report",
             Self::AuditExport => "audit.export",
+            Self::AuditInvestigate => "audit.investigate",
             Self::AuditVerify => "audit.verify",
             Self::AuditProve => "audit.prove",
             Self::AuditRebuild => "audit.rebuild",
@@ -124,6 +128,7 @@ impl OwnOperation {
             | Self::AuditStats
             | Self::AuditReport
             | Self::AuditExport
+            | Self::AuditInvestigate
             | Self::AuditVerify
             | Self::AuditProve
             | Self::CaptureList

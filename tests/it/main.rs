@@ -20,6 +20,7 @@ mod faults;
 mod harness;
 mod headers;
 mod house;
+mod investigate;
 mod known_tokens;
 mod lifecycle;
 mod lockdown;

@@ -7,6 +7,7 @@ pub(super) mod args;
 pub(super) mod erase;
 mod export;
 mod hold;
+pub(super) mod investigate;
 mod moment;
 mod proof;
 mod prune;

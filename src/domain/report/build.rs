@@ -188,7 +188,7 @@ impl Builder {
             );
         }
         Document {
-            kind: self.kind,
+            heading: self.kind.into(),
             asked: self.asked,
             source,
             totals,

@@ -9,8 +9,8 @@ pub(super) const DAY: i64 = 86_400_000_000;
 /// A whole report.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Document {
-    /// Which report.
-    pub kind: ReportKind,
+    /// What it is called.
+    pub heading: Heading,
     /// What was asked, when and by whom.
     pub asked: Asked,
     /// Where the numbers come from: name and value.
@@ -27,6 +27,27 @@ pub struct Document {
     pub terms: Vec<Term>,
     /// How the reader can check it.
     pub verify: Vec<String>,
+}
+
+/// What a document is called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heading {
+    /// Name for programs.
+    pub name: &'static str,
+    /// Name for people.
+    pub title: String,
+    /// Which calls it is about, in a sentence.
+    pub scope: String,
+}
+
+impl From<ReportKind> for Heading {
+    fn from(kind: ReportKind) -> Self {
+        Self {
+            name: kind.as_str(),
+            title: kind.title().to_owned(),
+            scope: kind.scope().to_owned(),
+        }
+    }
 }
 
 /// What was asked.

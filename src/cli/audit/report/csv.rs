@@ -12,7 +12,7 @@ pub(super) fn write(out: &mut impl Write, document: &Document) -> io::Result<()>
     let mut add = |fields: &[&str]| {
         records.push(fields.iter().map(|field| (*field).to_owned()).collect());
     };
-    add(&["report", document.kind.as_str(), document.kind.title()]);
+    add(&["report", document.heading.name, &document.heading.title]);
     add(&["from", &asked.from.to_string()]);
     add(&["to", &asked.to.to_string()]);
     for (name, value) in &asked.filters {

@@ -47,7 +47,7 @@ impl<T: AsRef<str>> Display for Text<T> {
 }
 
 pub(super) fn write(out: &mut impl Write, document: &Document) -> io::Result<()> {
-    let title = document.kind.title();
+    let title = &document.heading.title;
     let asked = &document.asked;
     let (from, to) = (time(asked.from), time(asked.to));
     write!(
@@ -62,7 +62,7 @@ pub(super) fn write(out: &mut impl Write, document: &Document) -> io::Result<()>
         Text(POLICY),
         Text(title),
         Text(title),
-        Text(document.kind.scope()),
+        Text(&document.heading.scope),
     )?;
     let mut meta =
         |name: &str, value: &str| writeln!(out, "<dt>{}</dt><dd>{}</dd>", Text(name), Text(value));

@@ -8,7 +8,7 @@ use crate::domain::report::{Cell, Document, Table};
 
 pub(super) fn write(out: &mut impl Write, document: &Document) -> io::Result<()> {
     let Document {
-        kind,
+        heading,
         asked,
         source,
         totals,
@@ -43,9 +43,9 @@ pub(super) fn write(out: &mut impl Write, document: &Document) -> io::Result<()>
         .map(|term| (term.word.to_owned(), term.meaning.into()))
         .collect();
     let whole = json!({
-        "report": kind.as_str(),
-        "title": kind.title(),
-        "scope": kind.scope(),
+        "report": heading.name,
+        "title": heading.title,
+        "scope": heading.scope,
         "from": asked.from.to_string(),
         "to": asked.to.to_string(),
         "filters": filters,

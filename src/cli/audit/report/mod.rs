@@ -140,18 +140,28 @@ pub(super) async fn run(
         let mut reader = Reader::open(ledger).await?;
         let document = make(&mut reader, ledger, args.report, &filter, asked).await?;
         tally.add(document.tables.iter().map(|table| table.rows.len()).sum());
-        match &args.output {
-            None => write(out, args.format, context.colour, &document)?,
-            Some(path) => {
-                write_file(path, args.format, &document).map_err(|source| ReportError::Output {
-                    path: path.clone(),
-                    source,
-                })?;
-            }
-        }
+        let to = args.output.as_deref();
+        deliver(out, to, args.format, context.colour, &document)?;
         Ok(out.flush()?)
     };
     context.record(call, work).await
+}
+
+/// Writes a document to a file, which gets it as a whole or not at all, or to `out`.
+pub(super) fn deliver(
+    out: &mut impl Write,
+    to: Option<&Path>,
+    format: ReportFormat,
+    colour: bool,
+    document: &Document,
+) -> Result<(), AuditError> {
+    match to {
+        None => Ok(write(out, format, colour, document)?),
+        Some(path) => write_file(path, format, document).map_err(|source| {
+            let path = path.to_owned();
+            ReportError::Output { path, source }.into()
+        }),
+    }
 }
 
 fn write(
@@ -359,7 +369,7 @@ fn subjects(json: &str) -> String {
     shown.join(", ")
 }
 
-fn facts(json: &str) -> String {
+pub(super) fn facts(json: &str) -> String {
     let Ok(Json::Object(facts)) = serde_json::from_str(json) else {
         return String::new();
     };

@@ -25,8 +25,8 @@ pub(super) fn write(out: &mut impl Write, colour: bool, document: &Document) -> 
     };
     let asked = &document.asked;
     let heading = |out: &mut dyn Write, text: &str| writeln!(out, "{bold}{text}{plain}");
-    heading(out, document.kind.title())?;
-    writeln!(out, "{}", document.kind.scope())?;
+    heading(out, &document.heading.title)?;
+    writeln!(out, "{}", document.heading.scope)?;
     writeln!(out)?;
     writeln!(
         out,
