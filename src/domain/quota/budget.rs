@@ -267,11 +267,9 @@ impl Budget {
     fn pace(&mut self, now: Micros) -> Duration {
         let allowed = self.allowed(Priority::Money, now);
         let average = self.settings.span / allowed.max(1);
-        let free = allowed.saturating_sub(self.window.used(now));
-        let until_back = self
-            .window
-            .free_at(1, self.window.used(now), now)
-            .since(now);
+        let used = self.window.used(now);
+        let free = allowed.saturating_sub(used);
+        let until_back = self.window.free_at(1, used, now).since(now);
         until_back
             .checked_div(free)
             .map_or(average, |spread| spread.max(average))
