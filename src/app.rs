@@ -25,6 +25,7 @@ use crate::adapters::ledger::{
     LedgerError, LedgerFeed, LedgerPlace, RecordStore, Store, Undrained,
 };
 use crate::adapters::machine::{self, Machine};
+use crate::adapters::priority;
 use crate::domain::catalog::{self, BaseUrl, Catalog, Provider};
 use crate::domain::config::{self, Config, Faults};
 use crate::domain::identity::CallerBook;
@@ -278,7 +279,11 @@ impl Running {
         let routes = Routes::new(catalog, &config)?;
         let servers = routes.servers();
         let runtime = runtime()?;
-        let (store, cursors) = runtime.block_on(open_ledger(&config))?;
+        let (store, cursors) = behind(|| {
+            runtime
+                .block_on(open_ledger(&config))
+                .map_err(StartError::from)
+        })?;
         let identity = Arc::new(record::Gateway {
             node: config.node.as_ref().into(),
             version: VERSION.into(),
@@ -387,6 +392,21 @@ async fn open_ledger(config: &Config) -> Result<(Store, Option<Vec<Cursor>>), Le
     let cursors = store.cursors().await?;
     store.rest().await;
     Ok((store, Some(cursors)))
+}
+
+/// Does something in a thread that goes behind those of calls, and so do the threads that it leaves
+/// behind: a connection to SQLite is one.
+fn behind<T: Send>(work: impl FnOnce() -> Result<T, StartError> + Send) -> Result<T, StartError> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().spawn_scoped(scope, || {
+            priority::go_behind();
+            work()
+        });
+        let thread = thread.map_err(StartError::Thread)?;
+        thread
+            .join()
+            .unwrap_or_else(|cause| std::panic::resume_unwind(cause))
+    })
 }
 
 /// Opens the ledger; says whether it can be reached.

@@ -106,8 +106,12 @@ impl Tally {
     }
 }
 
-/// How often it is looked whether a process has come to rest.
-const LOOK: Duration = Duration::from_millis(50);
+/// How often it is looked whether a process has come to rest. Longer than anything that it does now
+/// and then, such as feeding a ledger.
+const LOOK: Duration = Duration::from_millis(600);
+
+/// CPU time within that of a process at rest; it is told to 10 ms only.
+const AT_REST: Duration = Duration::from_millis(10);
 
 /// How long is waited for that at most.
 const REST_TIME: Duration = Duration::from_secs(10);
@@ -141,8 +145,7 @@ impl Watch {
         loop {
             std::thread::sleep(LOOK);
             let before = std::mem::replace(&mut now, target.cpu());
-            // CPU time is told to 10 ms only.
-            let rests = now.saturating_sub(before) <= LOOK / 5;
+            let rests = now.saturating_sub(before) <= AT_REST;
             if rests || asked.elapsed() > REST_TIME {
                 return Some(now.saturating_sub(self.begun));
             }

@@ -22,6 +22,7 @@ use pingora_timeout::timeout;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 
 use super::proxy::Gateway;
+use super::write_buffer::WriteBuffer;
 use crate::domain::http::{HeadScanner, Progress, Refusal};
 
 /// First bytes of HTTP/2 with prior knowledge (RFC 9113, section 3.4).
@@ -96,12 +97,8 @@ impl Front {
 
     /// Serves HTTP/1 requests one after another. `first` is the outcome of a read that has
     /// already happened.
-    async fn serve_h1(
-        &self,
-        mut stream: Stream,
-        mut first: Option<Head>,
-        peer: Option<SocketAddr>,
-    ) {
+    async fn serve_h1(&self, stream: Stream, mut first: Option<Head>, peer: Option<SocketAddr>) {
+        let mut stream: Stream = Box::new(WriteBuffer::new(stream));
         let mut settings: Option<HttpPersistentSettings> = None;
         loop {
             let head = match first.take() {

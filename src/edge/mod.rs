@@ -7,6 +7,7 @@ mod server;
 mod tls;
 mod upstreams;
 pub mod witness;
+mod write_buffer;
 
 pub use admin::AdminServer;
 pub use server::{ServeError, Server, ServerWatch, StopReport};

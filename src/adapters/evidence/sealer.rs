@@ -24,9 +24,9 @@ use super::FileError;
 use super::checkpoints::{self, CheckpointWriter, Signed};
 use super::keys::{KeyPlaces, LogKeys};
 use super::leaves::{LeafStore, LeafWriter};
-use crate::adapters::clock;
 use crate::adapters::journal::{Journal, ReadError, Reader};
 use crate::adapters::signing_key::SigningKeyError;
+use crate::adapters::{clock, priority};
 use crate::domain::evidence::merkle::{NodeHash, Tree, leaf_hash, root_at, tree_at};
 use crate::domain::evidence::{
     Checkpoint, CheckpointError, KeyHistory, KeyRotation, Note, RotationError, SignerKey,
@@ -269,6 +269,7 @@ impl Sealer {
             .spawn(move || {
                 // Dropped last, also when the worker panics.
                 let _end: mpsc::Sender<()> = end;
+                priority::go_behind();
                 worker.run(broken, work);
             })
             .map_err(SealerError::Thread)?;

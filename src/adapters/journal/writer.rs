@@ -9,7 +9,7 @@ use super::files::Files;
 use super::log::{Group, Log};
 use super::wait::STRAGGLER;
 use super::{Queue, Shared};
-use crate::adapters::clock;
+use crate::adapters::{clock, priority};
 use crate::domain::journal::{Kind, encode_gap, push_frame};
 use crate::domain::record::Wait;
 
@@ -17,10 +17,11 @@ use crate::domain::record::Wait;
 const MAX_UNSYNCED: usize = 4 << 20;
 
 /// How long the next group is left to gather for each event of the last one that somebody waited
-/// for, and at most. A commit costs the same for one event as for a hundred. Callers that come one
-/// by one do not wait for others; when many come, they wait for a core longer than for this.
-const GATHER_EACH: Duration = Duration::from_micros(20);
-const MAX_GATHER: Duration = Duration::from_micros(500);
+/// for, and at most. A commit costs about as much for one event as for a hundred, so it is worth
+/// waiting for an event that comes within this time. Callers that come one by one do not wait for
+/// others; when many come, they wait for a core longer than for this.
+const GATHER_EACH: Duration = Duration::from_micros(40);
+const MAX_GATHER: Duration = Duration::from_millis(1);
 
 /// The first pause after a failure, doubled each time up to the last.
 const FIRST_RETRY: Duration = Duration::from_millis(20);
@@ -108,14 +109,11 @@ impl<F: Files> Writer<F> {
     /// Goes before other threads for a core, as far as was asked for. Not being allowed to is no
     /// reason not to write.
     fn raise_priority(&self) {
-        let steps = i32::from(self.shared.settings.writer_priority);
+        let steps = self.shared.settings.writer_priority;
         if steps == 0 {
             return;
         }
-        // Of this thread: Linux keeps niceness by thread.
-        let raised = rustix::process::getpriority_process(None)
-            .and_then(|nice| rustix::process::setpriority_process(None, nice - steps));
-        if let Err(error) = raised {
+        if let Err(error) = priority::go_before(steps) {
             tracing::warn!(
                 %error,
                 steps,

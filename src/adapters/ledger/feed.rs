@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
+use crate::adapters::priority;
 use crate::domain::journal::{Batch, Cursor, JournalId, Source};
 use crate::domain::record::CallRecord;
 
@@ -30,7 +31,7 @@ const BATCH: usize = 8_192;
 
 /// How long events gather before they are drained together. The more calls share a transaction, the
 /// less each costs: the pages of the indexes are written once for all of them.
-const GATHER: Duration = Duration::from_millis(100);
+const GATHER: Duration = Duration::from_millis(250);
 
 /// The first pause after a failure, doubled each time up to the last.
 const FIRST_RETRY: Duration = Duration::from_millis(50);
@@ -157,6 +158,7 @@ impl LedgerFeed {
             .spawn(move || {
                 // Dropped last, also when the feeder panics.
                 let _end: mpsc::Sender<()> = end;
+                priority::go_behind();
                 runtime.block_on(feeder.run());
             })?;
         Ok(Self {

@@ -7,6 +7,9 @@
 //! anything later that an auditor who knows the announcement would accept.
 
 use std::fmt;
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 
 use super::note::{KeyError, KeyId, Note, NoteError, SignatureType, SignerKey, VerifierKey};
 use super::text::{parse_decimal, take_line};
@@ -174,7 +177,9 @@ impl KeyRotation {
 /// The note in a leaf, behind at most [`MAX_PREFIX`] bytes of something else.
 fn locate(leaf: &[u8]) -> Option<&[u8]> {
     let head = leaf.get(..leaf.len().min(MAX_PREFIX + HEADER.len()))?;
-    let at = memchr::memmem::find(head, HEADER.as_bytes())?;
+    // Made once: every leaf is asked.
+    static FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(HEADER));
+    let at = FINDER.find(head)?;
     leaf.get(at..)
 }
 

@@ -1,5 +1,6 @@
 //! From the steps of calls to rows: one per call, in the order in which calls end.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
@@ -50,12 +51,21 @@ pub struct Finished {
     pub leaves: Leaves,
 }
 
+/// An open call, by its first event.
+#[derive(Debug)]
+struct First {
+    call: CallId,
+    received_at: Micros,
+    /// What a person follows may go on for days, and the next command sees when it is over.
+    has_no_end: bool,
+}
+
 /// Puts calls together out of their steps.
 #[derive(Debug, Default)]
 pub struct Assembler {
     open: HashMap<CallId, Finished>,
     /// First events of the open calls.
-    firsts: BTreeMap<u64, CallId>,
+    firsts: BTreeMap<u64, First>,
     /// The latest reception so far: the journal's own clock.
     newest: Option<Micros>,
     /// Rows of calls that ended before this are in the ledger already.
@@ -77,8 +87,8 @@ impl Assembler {
     pub fn push(&mut self, seq: u64, event: Event) -> bool {
         match event {
             Event::Start(_) => {
-                while let Some((_, id)) = self.firsts.pop_first() {
-                    self.cut_off(seq, id);
+                while let Some((_, first)) = self.firsts.pop_first() {
+                    self.cut_off(seq, first.call);
                 }
                 true
             }
@@ -89,7 +99,7 @@ impl Assembler {
                 true
             }
             Event::Rotation(_) => true,
-            Event::Call(event) => self.step(seq, *event),
+            Event::Call(event) => self.step(seq, event),
         }
     }
 
@@ -101,55 +111,52 @@ impl Assembler {
             record,
         } = event;
         let id = record.call_id;
-        let mut call = match self.open.remove(&id) {
-            Some(mut open) => {
-                let record = if whole {
-                    record
+        match self.open.entry(id) {
+            Entry::Occupied(mut open) => {
+                let call = open.get_mut();
+                if whole {
+                    call.record = record;
                 } else {
-                    merge(*open.record, record, told)
-                };
-                open.record = Box::new(record);
-                open
-            }
-            // Its first step was before the place where reading began: then its row is there.
-            None if !whole => return seq < self.done_to,
-            None => {
-                self.newest = self.newest.max(Some(record.times.received_at));
-                Finished {
-                    record: Box::new(record),
-                    leaves: Leaves::default(),
+                    merge(&mut call.record, *record, told);
+                }
+                call.leaves.set(step, seq);
+                if step == Step::Completion {
+                    let call = open.remove();
+                    self.firsts.remove(&call.leaves.first());
+                    self.finish(seq, call);
                 }
             }
-        };
-        let fresh = call.leaves == Leaves::default();
-        call.leaves.set(step, seq);
-        if step == Step::Completion {
-            self.firsts.remove(&call.leaves.first());
-            self.finish(seq, call);
-        } else {
-            if fresh {
-                self.firsts.insert(seq, id);
+            // Its first step was before the place where reading began: then its row is there.
+            Entry::Vacant(_) if !whole => return seq < self.done_to,
+            Entry::Vacant(place) => {
+                self.newest = self.newest.max(Some(record.times.received_at));
+                let first = First {
+                    call: id,
+                    received_at: record.times.received_at,
+                    has_no_end: record.caller.via == CallerVia::User,
+                };
+                let mut leaves = Leaves::default();
+                leaves.set(step, seq);
+                let call = Finished { record, leaves };
+                if step == Step::Completion {
+                    self.finish(seq, call);
+                } else {
+                    place.insert(call);
+                    self.firsts.insert(seq, first);
+                }
             }
-            self.open.insert(id, call);
         }
         self.cut_off_old(seq);
         true
     }
 
     fn cut_off_old(&mut self, seq: u64) {
-        while let Some((first, id)) = self.firsts.first_key_value() {
-            let first_call = self.open.get(id).map(|call| &call.record);
-            // What a person follows may go on for days, and the next command sees when it is over.
-            if first_call.is_some_and(|record| record.caller.via == CallerVia::User) {
+        while let Some(first) = self.firsts.first_entry() {
+            let age = self.newest.map(|now| now.since(first.get().received_at));
+            if first.get().has_no_end || age.is_some_and(|age| age < MAX_OPEN) {
                 return;
             }
-            let received = first_call.map(|record| record.times.received_at);
-            let age = received.zip(self.newest).map(|(at, now)| now.since(at));
-            if age.is_some_and(|age| age < MAX_OPEN) {
-                return;
-            }
-            let (first, id) = (*first, *id);
-            self.firsts.remove(&first);
+            let id = first.remove().call;
             self.cut_off(seq, id);
         }
     }
@@ -186,7 +193,7 @@ impl Assembler {
     pub fn open_records(&self) -> impl Iterator<Item = &CallRecord> {
         self.firsts
             .values()
-            .filter_map(|id| self.open.get(id))
+            .filter_map(|first| self.open.get(&first.call))
             .map(|call| &*call.record)
     }
 

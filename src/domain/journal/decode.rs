@@ -5,15 +5,15 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::str::FromStr;
 use std::sync::Arc;
 
-use super::encode::{
-    Commitments, encode_gap, encode_rotation, encode_start, encode_step, role_code, tag,
-};
+use super::encode::{Commitments, role_code, tag};
 use super::event::{CallEvent, Event, Gap, Start};
-use super::fields::{Reader, number, signed};
+use super::fields::{Reader, Unreadable, number, signed};
+use super::form::Form;
 use super::frame::{Kind, OPENING, PAYLOAD_PREFIX, VERSION, read_opening};
+use super::texts::Texts;
 use crate::domain::evidence::Commitment;
 use crate::domain::record::{
-    CallRecord, CallerVia, Fact, Fingerprint, Gateway, Mint, Step, Subject, SubjectRole,
+    CallRecord, CallerVia, Fact, Fingerprint, Gateway, Mint, Step, Subject, SubjectRole, Times,
 };
 use crate::types::{CallId, Micros, TraceId};
 
@@ -54,7 +54,7 @@ pub enum DecodeError {
 #[derive(Debug, Default)]
 pub struct Decoder {
     gateway: Option<Arc<Gateway>>,
-    again: Vec<u8>,
+    texts: Texts,
     commitments: Commitments,
 }
 
@@ -91,38 +91,13 @@ impl Decoder {
             return Err(DecodeError::Newer(version));
         }
         let seq = u64::from_be_bytes(seq);
-        let mut again = std::mem::take(&mut self.again);
-        again.clear();
         self.commitments.clear();
         let mut event = match Kind::from_code(kind).ok_or(DecodeError::Kind(kind))? {
-            Kind::Start => {
-                let start = decode_start(fields)?;
-                encode_start(&mut again, &start);
-                Event::Start(start)
-            }
-            Kind::Gap => {
-                let gap = decode_gap(fields)?;
-                encode_gap(&mut again, &gap);
-                Event::Gap(gap)
-            }
-            Kind::Rotation => {
-                let note = decode_rotation(fields)?;
-                encode_rotation(&mut again, &note);
-                Event::Rotation(note)
-            }
-            Kind::Call(step) => {
-                let event = self.decode_call(step, fields)?;
-                let subjects = event.record.subjects.iter().zip(&self.commitments);
-                let told = (!event.whole).then_some(event.told);
-                encode_step(&mut again, told, &event.record, subjects);
-                Event::Call(Box::new(event))
-            }
+            Kind::Start => Event::Start(decode_start(fields)?),
+            Kind::Gap => Event::Gap(decode_gap(fields)?),
+            Kind::Rotation => Event::Rotation(decode_rotation(fields)?),
+            Kind::Call(step) => Event::Call(self.decode_call(step, fields)?),
         };
-        let canonical = again == fields;
-        self.again = again;
-        if !canonical {
-            return Err(DecodeError::NotCanonical);
-        }
         if let Some(openings) = openings {
             if self.commitments.len() * OPENING != openings.len() {
                 return Err(DecodeError::OpeningCount {
@@ -156,29 +131,35 @@ impl Decoder {
         let mut version = "";
         let mut config_hash = "";
         let mut told = 0;
+        let mut form = Form::default();
+        let texts = &mut self.texts;
         let gateway = self.gateway.get_or_insert_with(no_gateway);
-        let mut record = CallRecord::new(CallId::from_bytes(*id), Micros(0), Arc::clone(gateway));
+        let record = CallRecord::new(CallId::from_bytes(*id), Micros(0), Arc::clone(gateway));
+        let mut record = Box::new(record);
         let mut reader = Reader(fields);
-        while let Some((tag, value)) = reader.next().map_err(|()| DecodeError::Short)? {
+        while let Some((tag, value)) = reader.next()? {
+            let unreadable = DecodeError::Field(tag);
             match tag {
-                tag::NODE => node = text(value),
-                tag::VERSION => version = text(value).unwrap_or_default(),
-                tag::CONFIG_HASH => config_hash = text(value).unwrap_or_default(),
+                tag::NODE => node = Some(text(value).ok_or(unreadable)?),
+                tag::VERSION => version = text(value).ok_or(unreadable)?,
+                tag::CONFIG_HASH => config_hash = text(value).ok_or(unreadable)?,
                 tag if tag < tag::FORWARDED_AT => {
-                    read_request(&mut record, tag, value).ok_or(DecodeError::Field(tag))?
+                    read_request(&mut record, texts, tag, value).ok_or(unreadable)?;
                 }
                 tag::SUBJECT => {
-                    let (subject, commitment) = subject(value).ok_or(DecodeError::Field(tag))?;
+                    let (subject, commitment) = subject(texts, value).ok_or(unreadable)?;
                     record.subjects.push(subject);
                     self.commitments.push(commitment);
                 }
                 tag::SUBJECTS_TOLD => {
                     let count = number(value).and_then(|count| usize::try_from(count).ok());
-                    told = count.ok_or(DecodeError::Field(tag))?;
+                    told = count.ok_or(unreadable)?;
                 }
-                _ => read_state(&mut record, tag, value).ok_or(DecodeError::Field(tag))?,
+                _ => read_state(&mut record, texts, tag, value).ok_or(unreadable)?,
             }
+            form.take(tag, value)?;
         }
+        form.end_call(node.is_some())?;
         let event = |whole, record| CallEvent {
             step,
             whole,
@@ -201,6 +182,25 @@ impl Decoder {
         record.gateway = Arc::clone(gateway);
         Ok(event(true, record))
     }
+
+    /// The fields of an event that was just read, written again.
+    #[cfg(test)]
+    pub(super) fn encode_again(&self, event: &Event) -> Vec<u8> {
+        use super::encode::{encode_gap, encode_rotation, encode_start, encode_step};
+
+        let mut again = Vec::new();
+        match event {
+            Event::Start(start) => encode_start(&mut again, start),
+            Event::Gap(gap) => encode_gap(&mut again, gap),
+            Event::Rotation(note) => encode_rotation(&mut again, note),
+            Event::Call(event) => {
+                let subjects = event.record.subjects.iter().zip(&self.commitments);
+                let told = (!event.whole).then_some(event.told);
+                encode_step(&mut again, told, &event.record, subjects);
+            }
+        }
+        again
+    }
 }
 
 fn no_gateway() -> Arc<Gateway> {
@@ -213,10 +213,6 @@ fn no_gateway() -> Arc<Gateway> {
 
 fn text(value: &[u8]) -> Option<&str> {
     std::str::from_utf8(value).ok()
-}
-
-fn shared(value: &[u8]) -> Option<Option<Arc<str>>> {
-    Some(Some(text(value)?.into()))
 }
 
 fn owned(value: &[u8]) -> Option<Option<Box<str>>> {
@@ -235,7 +231,7 @@ fn time(value: &[u8]) -> Option<Micros> {
     signed(value).map(Micros)
 }
 
-fn read_request(record: &mut CallRecord, tag: u8, value: &[u8]) -> Option<()> {
+fn read_request(record: &mut CallRecord, texts: &mut Texts, tag: u8, value: &[u8]) -> Option<()> {
     let CallRecord {
         times,
         caller,
@@ -245,35 +241,35 @@ fn read_request(record: &mut CallRecord, tag: u8, value: &[u8]) -> Option<()> {
     } = record;
     match tag {
         tag::RECEIVED_AT => times.received_at = time(value)?,
-        tag::CALLER => caller.name = shared(value)?,
+        tag::CALLER => caller.name = Some(texts.get(value)?),
         tag::CALLER_VIA => caller.via = via(text(value)?)?,
-        tag::CALLER_KEY => caller.key_id = shared(value)?,
+        tag::CALLER_KEY => caller.key_id = Some(texts.get(value)?),
         tag::CALLER_ADDRESS => caller.address = Some(address(value)?),
-        tag::PROVIDER => target.provider = shared(value)?,
-        tag::SERVICE => target.service = shared(value)?,
+        tag::PROVIDER => target.provider = Some(texts.get(value)?),
+        tag::SERVICE => target.service = Some(texts.get(value)?),
         tag::ENVIRONMENT => target.environment = Some(word(value)?),
-        tag::OPERATION => target.operation = shared(value)?,
+        tag::OPERATION => target.operation = Some(texts.get(value)?),
         tag::EFFECT => target.effect = Some(word(value)?),
         tag::METHOD => target.method = method(text(value)?)?,
-        tag::PATH_TEMPLATE => target.path_template = shared(value)?,
+        tag::PATH_TEMPLATE => target.path_template = Some(texts.get(value)?),
         tag::QUERY => target.query = owned(value)?,
         tag::ACCEPT_VERSION => target.accept_version = owned(value)?,
         tag::TOKEN_TYPE => credential.token_type = word(value)?,
         tag::TOKEN_PRESENT => credential.present.push(word(value)?),
-        tag::TOKEN_SCOPE => credential.scopes.push(text(value)?.into()),
+        tag::TOKEN_SCOPE => credential.scopes.push(texts.get(value)?),
         tag::TOKEN_SCOPES_UNLISTED => {
             credential.unlisted_scopes = number(value)?.try_into().ok()?
         }
         tag::TOKEN_JTI => credential.jti = owned(value)?,
         tag::TOKEN_EXPIRES_AT => credential.expires_at = Some(time(value)?),
-        tag::TOKEN_ISSUER => credential.issuer = shared(value)?,
+        tag::TOKEN_ISSUER => credential.issuer = Some(texts.get(value)?),
         tag::TOKEN_FAULT => credential.fault = code(value)?,
         _ => return None,
     }
     Some(())
 }
 
-fn read_state(record: &mut CallRecord, tag: u8, value: &[u8]) -> Option<()> {
+fn read_state(record: &mut CallRecord, texts: &mut Texts, tag: u8, value: &[u8]) -> Option<()> {
     let traffic = &mut record.traffic;
     match tag {
         tag::FORWARDED_AT => record.times.forwarded_at = Some(time(value)?),
@@ -282,11 +278,11 @@ fn read_state(record: &mut CallRecord, tag: u8, value: &[u8]) -> Option<()> {
         tag::TOKEN_FINGERPRINT => {
             record.credential.fingerprint = Some(Fingerprint::from_bytes(value.try_into().ok()?));
         }
-        tag::FACT => record.facts.push(fact(value)?),
+        tag::FACT => record.facts.push(fact(texts, value)?),
         tag::PII => record.pii.insert(word(value)?),
         tag::MINT_KIND => {
             record.mint = Some(Mint {
-                kind: text(value)?.into(),
+                kind: texts.get(value)?,
                 fingerprint: None,
                 expires_at: None,
             });
@@ -329,7 +325,7 @@ fn method(text: &str) -> Option<&'static str> {
     METHODS.into_iter().find(|method| *method == text)
 }
 
-fn subject(value: &[u8]) -> Option<(Subject, Commitment)> {
+fn subject(texts: &mut Texts, value: &[u8]) -> Option<(Subject, Commitment)> {
     let (commitment, rest) = value.split_first_chunk::<32>()?;
     let (code, kind) = rest.split_first()?;
     let role = [
@@ -341,19 +337,19 @@ fn subject(value: &[u8]) -> Option<(Subject, Commitment)> {
     .into_iter()
     .find(|role| role_code(*role) == *code)?;
     let subject = Subject {
-        kind: text(kind)?.into(),
+        kind: texts.get(kind)?,
         role,
         pseudonym: None,
     };
     Some((subject, Commitment::from_bytes(*commitment)))
 }
 
-fn fact(value: &[u8]) -> Option<Fact> {
+fn fact(texts: &mut Texts, value: &[u8]) -> Option<Fact> {
     let mut reader = Reader(value);
     let length = reader.length().ok()?;
     let name = reader.take(length).ok()?;
     Some(Fact {
-        name: text(name)?.into(),
+        name: texts.get(name)?,
         value: text(reader.0)?.into(),
     })
 }
@@ -388,7 +384,7 @@ fn decode_start(fields: &[u8]) -> Result<Start, DecodeError> {
         config_hash: Box::default(),
         cut_bytes: 0,
     };
-    each(fields, |tag, value| {
+    let form = each(fields, |tag, value| {
         match tag {
             tag::NODE => start.node = text(value)?.into(),
             tag::VERSION => start.version = text(value)?.into(),
@@ -399,12 +395,13 @@ fn decode_start(fields: &[u8]) -> Result<Start, DecodeError> {
         }
         Some(())
     })?;
+    form.end(&[tag::NODE, tag::VERSION, tag::CONFIG_HASH, tag::AT])?;
     Ok(start)
 }
 
 fn decode_gap(fields: &[u8]) -> Result<Gap, DecodeError> {
     let mut gap = Gap::default();
-    each(fields, |tag, value| {
+    let form = each(fields, |tag, value| {
         match tag {
             tag::AT => gap.from = time(value)?,
             tag::TO => gap.to = time(value)?,
@@ -415,45 +412,83 @@ fn decode_gap(fields: &[u8]) -> Result<Gap, DecodeError> {
         }
         Some(())
     })?;
+    form.end(&[tag::AT, tag::TO])?;
     Ok(gap)
 }
 
 fn decode_rotation(fields: &[u8]) -> Result<Box<[u8]>, DecodeError> {
     let mut note = Box::default();
-    each(fields, |tag, value| {
+    let form = each(fields, |tag, value| {
         note = (tag == tag::NOTE).then(|| Box::from(value))?;
         Some(())
     })?;
+    form.end(&[tag::NOTE])?;
     Ok(note)
 }
 
-fn each(fields: &[u8], mut read: impl FnMut(u8, &[u8]) -> Option<()>) -> Result<(), DecodeError> {
+fn each(
+    fields: &[u8],
+    mut read: impl FnMut(u8, &[u8]) -> Option<()>,
+) -> Result<Form<'_>, DecodeError> {
+    let mut form = Form::default();
     let mut reader = Reader(fields);
-    while let Some((tag, value)) = reader.next().map_err(|()| DecodeError::Short)? {
+    while let Some((tag, value)) = reader.next()? {
         read(tag, value).ok_or(DecodeError::Field(tag))?;
+        form.take(tag, value)?;
     }
-    Ok(())
+    Ok(form)
 }
 
-/// A later step on top of what earlier ones have said: its subjects come after `told` of theirs.
-pub(super) fn merge(earlier: CallRecord, later: CallRecord, told: usize) -> CallRecord {
-    let fingerprint = later.credential.fingerprint;
-    let mut subjects = earlier.subjects;
-    if !later.subjects.is_empty() {
-        subjects.truncate(told);
-        subjects.extend(later.subjects);
+impl From<Unreadable> for DecodeError {
+    fn from(why: Unreadable) -> Self {
+        match why {
+            Unreadable::Short => Self::Short,
+            Unreadable::Padded => Self::NotCanonical,
+        }
     }
-    let mut record = CallRecord {
-        gateway: earlier.gateway,
-        caller: earlier.caller,
-        target: earlier.target,
-        credential: earlier.credential,
+}
+
+/// Puts a later step on top of what earlier ones have said: its subjects come after `told` of theirs.
+pub(super) fn merge(record: &mut CallRecord, later: CallRecord, told: usize) {
+    let CallRecord {
+        times,
+        credential,
         subjects,
-        ..later
+        facts,
+        pii,
+        mint,
+        decision,
+        reason,
+        outcome,
+        status,
+        error_code,
+        traffic,
+        trace_id,
+        // What later steps do not say.
+        call_id: _,
+        gateway: _,
+        caller: _,
+        target: _,
+    } = later;
+    record.times = Times {
+        received_at: record.times.received_at,
+        ..times
     };
-    record.times.received_at = earlier.times.received_at;
-    record.credential.fingerprint = fingerprint;
-    record
+    record.credential.fingerprint = credential.fingerprint;
+    if !subjects.is_empty() {
+        record.subjects.truncate(told);
+        record.subjects.extend(subjects);
+    }
+    record.facts = facts;
+    record.pii = pii;
+    record.mint = mint;
+    record.decision = decision;
+    record.reason = reason;
+    record.outcome = outcome;
+    record.status = status;
+    record.error_code = error_code;
+    record.traffic = traffic;
+    record.trace_id = trace_id;
 }
 
 /// Which event a step is.

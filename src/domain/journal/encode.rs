@@ -233,10 +233,8 @@ fn encode_state<'a>(
         fields.bytes(tag::FACT, &inner);
     }
     // By name: the order in which the program declares the classes is not part of the format.
-    let mut classes: SmallVec<[&str; 24]> = record.pii.iter().map(|class| class.as_str()).collect();
-    classes.sort_unstable();
-    for class in classes {
-        fields.text(tag::PII, class);
+    for class in record.pii.by_name() {
+        fields.text(tag::PII, class.as_str());
     }
     if let Some(mint) = &record.mint {
         fields.text(tag::MINT_KIND, &mint.kind);

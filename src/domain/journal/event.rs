@@ -9,7 +9,7 @@ pub enum Event {
     /// A process has opened the journal. Calls that are open here were cut off.
     Start(Start),
     /// A step of a call.
-    Call(Box<CallEvent>),
+    Call(CallEvent),
     /// Something could not be recorded.
     Gap(Gap),
     /// The key that signs for the log changes: the announcement, a signed note with the number of
@@ -61,7 +61,7 @@ pub struct CallEvent {
     /// have told so many that hold. Later steps say only what came since.
     pub told: usize,
     /// What is known.
-    pub record: CallRecord,
+    pub record: Box<CallRecord>,
 }
 
 /// Something could not be recorded, and this much.

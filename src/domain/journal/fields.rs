@@ -48,12 +48,21 @@ pub(super) fn push_length(out: &mut Vec<u8>, mut length: usize) {
     out.push(length as u8);
 }
 
+/// There is no field that can be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unreadable {
+    /// It is cut off.
+    Short,
+    /// Its length is not in the shortest form.
+    Padded,
+}
+
 /// Reads fields one after another.
 pub(super) struct Reader<'a>(pub(super) &'a [u8]);
 
 impl<'a> Reader<'a> {
-    /// The next field; `None` at the end, an error if it is cut off.
-    pub(super) fn next(&mut self) -> Result<Option<(u8, &'a [u8])>, ()> {
+    /// The next field; `None` at the end.
+    pub(super) fn next(&mut self) -> Result<Option<(u8, &'a [u8])>, Unreadable> {
         let Some((&tag, rest)) = self.0.split_first() else {
             return Ok(None);
         };
@@ -62,24 +71,27 @@ impl<'a> Reader<'a> {
         self.take(length).map(|value| Some((tag, value)))
     }
 
-    pub(super) fn take(&mut self, length: usize) -> Result<&'a [u8], ()> {
-        let (value, rest) = self.0.split_at_checked(length).ok_or(())?;
+    pub(super) fn take(&mut self, length: usize) -> Result<&'a [u8], Unreadable> {
+        let split = self.0.split_at_checked(length);
+        let (value, rest) = split.ok_or(Unreadable::Short)?;
         self.0 = rest;
         Ok(value)
     }
 
-    pub(super) fn length(&mut self) -> Result<usize, ()> {
+    pub(super) fn length(&mut self) -> Result<usize, Unreadable> {
         let mut length = 0_usize;
         // Five groups of seven bits: more than any payload.
         for shift in [0, 7, 14, 21, 28] {
-            let (&byte, rest) = self.0.split_first().ok_or(())?;
+            let (&byte, rest) = self.0.split_first().ok_or(Unreadable::Short)?;
             self.0 = rest;
             length |= usize::from(byte & 0x7f) << shift;
-            if byte & 0x80 == 0 {
-                return Ok(length);
+            match byte {
+                0 if shift > 0 => return Err(Unreadable::Padded),
+                0x80.. => {}
+                _ => return Ok(length),
             }
         }
-        Err(())
+        Err(Unreadable::Short)
     }
 }
 

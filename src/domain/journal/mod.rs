@@ -15,10 +15,12 @@ mod encode;
 mod erase;
 mod event;
 mod fields;
+mod form;
 mod frame;
 mod pruned;
 mod scan;
 mod source;
+mod texts;
 mod trail;
 
 #[cfg(test)]

@@ -38,7 +38,7 @@ proptest! {
         let Event::Call(event) = event else { panic!("a call") };
         prop_assert!(event.whole);
         prop_assert_eq!(event.step, Step::Intent);
-        prop_assert_eq!(event.record, record);
+        prop_assert_eq!(*event.record, record);
     }
 
     /// A payload has commitments in place of pseudonyms, and stays as it is when one is erased.
@@ -54,7 +54,7 @@ proptest! {
         let Event::Call(event) = event else { panic!("a call") };
         let mut expected = record;
         expected.subjects[at].pseudonym = None;
-        prop_assert_eq!(event.record, expected);
+        prop_assert_eq!(*event.record, expected);
     }
 
     #[test]
@@ -138,7 +138,7 @@ fn the_first_format_stays_readable() {
     let Event::Call(event) = event else {
         panic!("a call")
     };
-    assert_eq!(event.record, sample());
+    assert_eq!(*event.record, sample());
     // And it is still what is written.
     let (payload, openings) = encode(Step::Completion, 42, None, &sample());
     assert_eq!(payload, frame.payload);
@@ -224,12 +224,12 @@ fn step(id: i64, step: Step, whole: bool, outcome: Outcome) -> Event {
     record.call_id = CallId::floor(id);
     record.outcome = outcome;
     record.reason = None;
-    Event::Call(Box::new(CallEvent {
+    Event::Call(CallEvent {
         step,
         whole,
         told: 0,
-        record,
-    }))
+        record: Box::new(record),
+    })
 }
 
 fn start() -> Event {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use smallvec::SmallVec;
 
@@ -265,9 +265,28 @@ impl PiiSet {
         PiiClass::ALL
             .iter()
             .copied()
-            .filter(move |class| self.0 & (1 << *class as u32) != 0)
+            .filter(move |class| self.has(*class))
+    }
+
+    /// The classes, in the order of their names: that of their declaration may change.
+    pub fn by_name(self) -> impl Iterator<Item = PiiClass> {
+        BY_NAME
+            .iter()
+            .copied()
+            .filter(move |class| self.has(*class))
+    }
+
+    const fn has(self, class: PiiClass) -> bool {
+        self.0 & (1 << class as u32) != 0
     }
 }
+
+/// The classes in the order of their names.
+static BY_NAME: LazyLock<Vec<PiiClass>> = LazyLock::new(|| {
+    let mut classes = PiiClass::ALL.to_vec();
+    classes.sort_unstable_by_key(|class| class.as_str());
+    classes
+});
 
 impl FromIterator<PiiClass> for PiiSet {
     fn from_iter<I: IntoIterator<Item = PiiClass>>(classes: I) -> Self {
