@@ -295,9 +295,11 @@ impl Word {
 pub(crate) struct Lexicon {
     entries: Vec<Entry>,
     slots: Vec<u16>,
-    /// One bit for each hash of a word that is more than a known word: 8 KiB, so that ordinary
-    /// words are passed over without leaving the first cache.
+    /// One bit for each hash of a word that announces something: 8 KiB, so that ordinary words are
+    /// passed over without leaving the first cache.
     special: Vec<u64>,
+    /// The same for words of recovery phrases, many of which are ordinary too.
+    phrase: Vec<u64>,
 }
 
 const SLOTS: usize = 1 << 15;
@@ -385,6 +387,7 @@ impl Lexicon {
             entries: Vec::with_capacity(12_000),
             slots: vec![0; SLOTS],
             special: vec![0; 1 << 10],
+            phrase: vec![0; 1 << 10],
         };
         let lists: [(&'static str, u8); 8] = [
             (include_str!("data/api_words.txt"), API),
@@ -405,15 +408,14 @@ impl Lexicon {
             lexicon.add(word, LABEL, u8::try_from(at + 1).unwrap_or(0));
         }
         // `code` and `name` are judged by the word before them.
-        for word in lexicon
-            .entries
-            .iter()
-            .filter(|entry| entry.flags & !KNOWN != 0)
-            .map(|entry| entry.word)
-            .chain(["code", "name"])
-        {
-            let bit = bit(hash_of(word.as_bytes()));
-            lexicon.special[bit / 64] |= 1 << (bit % 64);
+        for entry in &lexicon.entries {
+            let bit = bit(hash_of(entry.word.as_bytes()));
+            if entry.flags & (LABEL | NOUN | PERSON) != 0 || matches!(entry.word, "code" | "name") {
+                lexicon.special[bit / 64] |= 1 << (bit % 64);
+            }
+            if entry.flags & BIP39 != 0 {
+                lexicon.phrase[bit / 64] |= 1 << (bit % 64);
+            }
         }
         lexicon
     }
@@ -441,7 +443,14 @@ impl Lexicon {
         self.slots[at] = number;
     }
 
-    /// Whether a word with this hash may be more than a known word.
+    /// Whether a word with this hash may stand in a recovery phrase.
+    #[inline]
+    pub(crate) fn is_phrase(&self, hash: u64) -> bool {
+        let bit = bit(hash);
+        self.phrase[bit / 64] >> (bit % 64) & 1 == 1
+    }
+
+    /// Whether a word with this hash may announce something: a value, an id, a person.
     #[inline]
     pub(crate) fn is_special(&self, hash: u64) -> bool {
         let bit = bit(hash);

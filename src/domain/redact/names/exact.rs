@@ -11,6 +11,8 @@ pub(super) fn exact(joined: &str) -> Option<Class> {
         "fieldid" | "fieldname" | "attributename" | "headername" | "paramname"
         | "parametername" | "propertyname" | "key" | "field" | "attribute" | "param"
         | "parameter" | "property" | "header" => PairName,
+        // The kind of a transaction request (Open Bank Project), not a TAN.
+        "sandboxtan" => Unknown,
         "value" | "values" | "data" | "details" | "fields" | "payload" | "body" | "content" => {
             Unknown
         }

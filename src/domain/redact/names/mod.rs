@@ -452,6 +452,12 @@ fn by_last_word(split: &Split) -> Class {
     }
 }
 
+/// More digits than letters, or an id: no name, and there are too many of them to be remembered.
+fn is_reference(value: &[u8]) -> bool {
+    let digits = value.iter().filter(|b| b.is_ascii_digit()).count();
+    digits * 2 > value.len() || super::shape::is_hex32(value) || super::shape::is_uuid(value)
+}
+
 /// Whether a *value* is itself a field name ("individualSsn"), and what it announces.
 pub(crate) fn as_pair_name(value: &[u8]) -> Option<Class> {
     if value.is_empty()
@@ -459,6 +465,7 @@ pub(crate) fn as_pair_name(value: &[u8]) -> Option<Class> {
         || !value
             .iter()
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b' ' | b'/'))
+        || is_reference(value)
     {
         return None;
     }

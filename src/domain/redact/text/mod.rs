@@ -13,6 +13,7 @@ mod keys;
 mod labels;
 mod phrases;
 mod plain;
+mod quiet;
 mod spans;
 mod tokens;
 
@@ -24,7 +25,7 @@ use super::Core;
 use super::kind::Kind;
 use super::recognise::{national, vendor};
 use super::sink::{Sink, Why};
-use super::words::{self, BIP39, KNOWN, LABEL, NOUN, PERSON, Word};
+use super::words::{self, BIP39, FIRST_NAME, KNOWN, LABEL, NOUN, PERSON, Word};
 
 /// How far a label reaches, in bytes.
 const LABEL_REACH: usize = 56;
@@ -146,6 +147,15 @@ impl<'r> Scan<'_, '_, 'r> {
         while at < text.len() {
             let b = text[at];
             let is = CLASS[usize::from(b)];
+            if plain
+                && self.noun > at
+                && self.label.is_none()
+                && b.is_ascii_hexdigit()
+                && let Some(next) = self.quiet_id(at)
+            {
+                at = next;
+                continue;
+            }
             if is & LETTER != 0 {
                 if plain && self.label.is_none() && b.is_ascii_lowercase() {
                     let next = self.plain_words(lexicon, at);
@@ -161,9 +171,13 @@ impl<'r> Scan<'_, '_, 'r> {
                     if plain
                         && self.label.is_none()
                         && end - at <= 12
-                        && b.is_ascii_lowercase()
                         && !lexicon.is_special(hash)
+                        && !lexicon.is_phrase(hash)
                         && self.goes_on(at, end)
+                        && (b.is_ascii_lowercase() || {
+                            let word = lexicon.get_hashed(&text[at..end], hash);
+                            end - at > 2 && word.is(KNOWN) && !word.is(FIRST_NAME)
+                        })
                     {
                         // A verb parts a noun from what is no longer its id.
                         if end - at > 4 {
@@ -180,7 +194,12 @@ impl<'r> Scan<'_, '_, 'r> {
                     at = self.word(at, end, word);
                     continue;
                 }
-                at = self.other(at);
+                let quiet = if plain && self.label.is_none() && self.person <= at {
+                    self.quiet_token(lexicon, at)
+                } else {
+                    None
+                };
+                at = quiet.unwrap_or_else(|| self.other(at));
                 continue;
             }
             if is & SPACE != 0 {
@@ -233,45 +252,6 @@ impl<'r> Scan<'_, '_, 'r> {
         }
         self.flush(text.len());
         pem
-    }
-
-    /// Passes over ordinary words of a sentence, eight bytes at a time; answers where it stopped.
-    #[inline]
-    fn plain_words(&mut self, lexicon: &words::Lexicon, start: usize) -> usize {
-        let mut at = start;
-        while let Some(piece) = self.text.get(at..at + 17) {
-            let (Some(first), Some(second)) = (piece.first_chunk(), piece[8..].first_chunk())
-            else {
-                break;
-            };
-            let letters = u64::from_le_bytes(*first);
-            let mut len = words::small_letters(letters);
-            let mut hash = words::mix(0, letters, len);
-            if len == 8 {
-                let letters = u64::from_le_bytes(*second);
-                let more = words::small_letters(letters);
-                if more > 4 {
-                    break;
-                }
-                if more > 0 {
-                    hash = words::mix(hash, letters, more);
-                    len += more;
-                }
-            }
-            if len == 0
-                || piece[len] != b' '
-                || matches!(piece[len + 1], b'=' | b':' | b'-' | 0xe2)
-                || lexicon.is_special(hash)
-            {
-                break;
-            }
-            // A verb parts a noun from what is no longer its id.
-            if len > 4 {
-                self.noun = 0;
-            }
-            at += len + 1;
-        }
-        at
     }
 
     /// Writes what stands between the last mask and `to`.

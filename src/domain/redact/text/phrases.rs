@@ -113,7 +113,7 @@ impl Scan<'_, '_, '_> {
         let stop = words::run(self.text, end + 1, |b| CLASS[usize::from(b)] & LETTER != 0);
         match stop - end - 1 {
             0 => true,
-            1..=8 => words::lexicon().is_special(words::hash_in(self.text, end + 1, stop)),
+            1..=8 => words::lexicon().is_phrase(words::hash_in(self.text, end + 1, stop)),
             _ => false,
         }
     }
