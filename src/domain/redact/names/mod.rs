@@ -342,18 +342,21 @@ fn sensitive(split: &Split) -> Option<Kind> {
                 _,
             ) => Some((4, Kind::Personal)),
             ("birth" | "dob" | "birthday" | "birthdate", _) => Some((6, Kind::DateOfBirth)),
-            _ => words::word(word.as_bytes()).label().map(|kind| {
-                let rank = match kind {
-                    Kind::Authorization | Kind::Session | Kind::ApiKey | Kind::Consent => 2,
-                    Kind::Address
-                    | Kind::Username
-                    | Kind::Bitcoin
-                    | Kind::Ethereum
-                    | Kind::Chain => 1,
-                    _ => 3,
-                };
-                (rank, kind)
-            }),
+            _ => words::word(word.as_bytes())
+                .label()
+                .or_else(|| ends_sensitive(word))
+                .map(|kind| {
+                    let rank = match kind {
+                        Kind::Authorization | Kind::Session | Kind::ApiKey | Kind::Consent => 2,
+                        Kind::Address
+                        | Kind::Username
+                        | Kind::Bitcoin
+                        | Kind::Ethereum
+                        | Kind::Chain => 1,
+                        _ => 3,
+                    };
+                    (rank, kind)
+                }),
         };
         if let Some((rank, kind)) = hit
             && found.is_none_or(|(best, _)| rank > best)
@@ -362,6 +365,25 @@ fn sensitive(split: &Split) -> Option<Kind> {
         }
     }
     found.map(|(_, kind)| kind)
+}
+
+/// `storepass`, `dbpassword`, `clientsecret`: small letters only, and no word of the lexicon.
+fn ends_sensitive(word: &str) -> Option<Kind> {
+    const ENDS: [(&str, Kind); 8] = [
+        ("password", Kind::Password),
+        ("passwd", Kind::Password),
+        ("passphrase", Kind::Password),
+        ("pass", Kind::Password),
+        ("pwd", Kind::Password),
+        ("secret", Kind::Secret),
+        ("apikey", Kind::ApiKey),
+        ("token", Kind::Token),
+    ];
+    let known = words::word(word.as_bytes()).is(KNOWN) || word.ends_with("compass");
+    ENDS.iter()
+        .filter(|_| !known)
+        .find(|(end, _)| word.len() > end.len() + 1 && word.ends_with(end))
+        .map(|(_, kind)| *kind)
 }
 
 /// Whose numbers can be those of an account, a card or a person.

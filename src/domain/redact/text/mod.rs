@@ -11,11 +11,14 @@ mod hidden;
 mod island;
 mod keys;
 mod labels;
+mod options;
 mod phrases;
 mod plain;
 mod quiet;
 mod spans;
+mod sql;
 mod tokens;
+mod unfold;
 
 pub(crate) use labels::is_secret;
 
@@ -35,10 +38,14 @@ const NOUN_REACH: usize = 28;
 const PHRASE_MIN: usize = 9;
 const PHRASE_LABELLED: usize = 3;
 
+/// A span that no text has.
+const NOWHERE: (usize, usize) = (usize::MAX, usize::MAX);
+
 /// What is remembered from one piece of text to the next.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TextState {
     label: Option<(Kind, usize)>,
+    pair: Option<(Kind, usize)>,
     /// Inside a PEM block.
     pem: bool,
     /// The line before ended in a long encoded token, so this one may go on with it.
@@ -55,6 +62,8 @@ pub(crate) struct Scan<'t, 's, 'r> {
     strict: bool,
     depth: u8,
     label: Option<(Kind, usize)>,
+    /// What the value of a key said that its sibling holds: `- name: DB_PASSWORD`, then `value: ...`.
+    pair: Option<(Kind, usize)>,
     noun: usize,
     person: usize,
     /// Everything before is written.
@@ -81,6 +90,27 @@ pub(crate) fn redact<'r>(
     if text.is_empty() {
         return;
     }
+    // What looks harmless and reads otherwise is shown as it reads.
+    if let Some(plain) = unfold::unfold(text) {
+        let mut inner = sink.nested();
+        let mut after = state.clone();
+        redact_plain(core, &plain, &mut inner, strict, depth, &mut after);
+        if inner.counts.total() > 0 {
+            *state = after;
+            return sink.absorb(inner, |text, out| out.extend_from_slice(text));
+        }
+    }
+    redact_plain(core, text, sink, strict, depth, state);
+}
+
+fn redact_plain<'r>(
+    core: &'r Core,
+    text: &[u8],
+    sink: &mut Sink<'r>,
+    strict: bool,
+    depth: u8,
+    state: &mut TextState,
+) {
     if core.user.has_patterns() {
         core.user.split(text, sink, |part, sink| {
             scan(core, part, sink, strict, depth, state)
@@ -105,6 +135,7 @@ fn scan<'r>(
         strict,
         depth,
         label: state.label,
+        pair: state.pair,
         noun: 0,
         person: 0,
         done: 0,
@@ -128,10 +159,12 @@ fn scan<'r>(
         0
     };
     state.pem |= scan.run(start);
+    let reaches_on = |(kind, until): (Kind, usize)| Some((kind, until.checked_sub(text.len())?));
     state.label = scan
         .label
-        .filter(|(_, until)| *until > text.len())
-        .map(|(kind, until)| (kind, until - text.len()));
+        .and_then(reaches_on)
+        .filter(|(_, until)| *until > 0);
+    state.pair = scan.pair.and_then(reaches_on);
     state.blob = scan.blob;
     state.block = scan.block;
 }
@@ -142,11 +175,20 @@ impl<'r> Scan<'_, '_, 'r> {
         let text = self.text;
         let lexicon = words::lexicon();
         let plain = !self.strict;
+        let user = if plain && start == 0 {
+            self.access_log_user()
+        } else {
+            NOWHERE
+        };
         let mut at = start;
         let mut pem = false;
         while at < text.len() {
             let b = text[at];
             let is = CLASS[usize::from(b)];
+            if at == user.0 {
+                at = self.mask(user.0, user.1, Kind::Username, Why::Recogniser);
+                continue;
+            }
             if plain
                 && self.noun > at
                 && self.label.is_none()
@@ -157,6 +199,10 @@ impl<'r> Scan<'_, '_, 'r> {
                 continue;
             }
             if is & LETTER != 0 {
+                if matches!(b, 0xe0 | 0xe3..=0xed) {
+                    at = self.foreign(at);
+                    continue;
+                }
                 if plain && self.label.is_none() && b.is_ascii_lowercase() {
                     let next = self.plain_words(lexicon, at);
                     if next > at {
@@ -305,6 +351,11 @@ impl<'r> Scan<'_, '_, 'r> {
 
     /// A word of letters only.
     fn word(&mut self, at: usize, end: usize, word: Word) -> usize {
+        if matches!(end - at, 6 | 10)
+            && let Some(next) = self.sql(at, end)
+        {
+            return next;
+        }
         if word.is(BIP39)
             && at >= self.phrase_seen
             && self.may_be_phrase(end)
