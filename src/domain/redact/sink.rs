@@ -119,7 +119,8 @@ impl Masks {
     /// Length of the mask at the start of `bytes`. Idempotence rests on this: a mask is accepted
     /// only with a known kind, and a pseudonym only with its keyed check.
     pub(crate) fn mask_len(&self, bytes: &[u8]) -> Option<usize> {
-        if bytes.first() != Some(&b'[') {
+        if bytes.first() != Some(&b'[') || (self.key.is_none() && !bytes.starts_with(b"[redacted:"))
+        {
             return None;
         }
         let end = bytes.iter().take(MASK_MAX).position(|b| *b == b']')?;

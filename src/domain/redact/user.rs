@@ -168,6 +168,11 @@ impl UserRules {
         }
     }
 
+    /// Whether there is no rule at all.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.patterns.is_empty() && self.fields.is_empty()
+    }
+
     pub(crate) fn has_patterns(&self) -> bool {
         !self.patterns.is_empty()
     }

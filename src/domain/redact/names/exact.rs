@@ -11,6 +11,8 @@ pub(super) fn exact(joined: &str) -> Option<Class> {
         "fieldid" | "fieldname" | "attributename" | "headername" | "paramname"
         | "parametername" | "propertyname" | "key" | "field" | "attribute" | "param"
         | "parameter" | "property" | "header" => PairName,
+        // The kind of a transaction request (Open Bank Project), not a TAN.
+        "sandboxtan" => Unknown,
         "value" | "values" | "data" | "details" | "fields" | "payload" | "body" | "content" => {
             Unknown
         }
@@ -51,9 +53,9 @@ pub(super) fn exact(joined: &str) -> Option<Class> {
         | "sellprice" | "debitamount" | "units" | "decimals" => Safe(AMOUNT | ASSET | WORD),
         "version" | "apiversion" | "acceptversion" | "schemaversion" | "appversion"
         | "sdkversion" | "release" | "ver" | "servedunder" => Safe(VERSION | DATE | SMALL | WORD),
-        "timestamp" | "ts" | "time" | "date" | "datetime" | "at" | "iat" | "exp" | "nbf"
-        | "since" | "until" | "from" | "to" | "fromdate" | "todate" | "now" | "timestampms"
-        | "epoch" => Safe(TIME | DATE | SMALL),
+        "timestamp" | "ts" | "time" | "date" | "datetime" | "at" | "expires" | "iat" | "exp"
+        | "nbf" | "since" | "until" | "from" | "to" | "fromdate" | "todate" | "now"
+        | "timestampms" | "epoch" => Safe(TIME | DATE | SMALL),
         "page" | "perpage" | "limit" | "offset" | "index" | "line" | "column" | "port"
         | "attempt" | "attempts" | "retries" | "priority" | "weight" | "depth" | "width"
         | "pid" | "year" | "month" | "day" | "hour" | "obplimit" | "obpoffset" | "resendcount"
@@ -67,9 +69,8 @@ pub(super) fn exact(joined: &str) -> Option<Class> {
         | "entitlement" | "entitlements" => Safe(SCOPE | WORDY),
         "message" | "msg" | "errormessage" | "errordescription" | "description" | "detail"
         | "title" | "reason" | "summary" | "hint" | "text" | "errors" | "warnings" | "warning"
-        | "log" | "useragent" | "failurereason" | "userstory" | "longmessage" | "failedreason" => {
-            Text
-        }
+        | "log" | "useragent" | "failurereason" | "userstory" | "caller" | "longmessage"
+        | "failedreason" => Text,
         "url" | "uri" | "href" | "link" | "redirecturi" | "redirecturl" | "callbackurl"
         | "notifytarget" | "path" | "iss" | "aud" | "issuer" | "audience" | "origin"
         | "referer" | "referrer" | "location" | "instance" | "endpoint" | "request" | "baseurl"

@@ -342,18 +342,21 @@ fn sensitive(split: &Split) -> Option<Kind> {
                 _,
             ) => Some((4, Kind::Personal)),
             ("birth" | "dob" | "birthday" | "birthdate", _) => Some((6, Kind::DateOfBirth)),
-            _ => words::word(word.as_bytes()).label().map(|kind| {
-                let rank = match kind {
-                    Kind::Authorization | Kind::Session | Kind::ApiKey | Kind::Consent => 2,
-                    Kind::Address
-                    | Kind::Username
-                    | Kind::Bitcoin
-                    | Kind::Ethereum
-                    | Kind::Chain => 1,
-                    _ => 3,
-                };
-                (rank, kind)
-            }),
+            _ => words::word(word.as_bytes())
+                .label()
+                .or_else(|| ends_sensitive(word))
+                .map(|kind| {
+                    let rank = match kind {
+                        Kind::Authorization | Kind::Session | Kind::ApiKey | Kind::Consent => 2,
+                        Kind::Address
+                        | Kind::Username
+                        | Kind::Bitcoin
+                        | Kind::Ethereum
+                        | Kind::Chain => 1,
+                        _ => 3,
+                    };
+                    (rank, kind)
+                }),
         };
         if let Some((rank, kind)) = hit
             && found.is_none_or(|(best, _)| rank > best)
@@ -362,6 +365,25 @@ fn sensitive(split: &Split) -> Option<Kind> {
         }
     }
     found.map(|(_, kind)| kind)
+}
+
+/// `storepass`, `dbpassword`, `clientsecret`: small letters only, and no word of the lexicon.
+fn ends_sensitive(word: &str) -> Option<Kind> {
+    const ENDS: [(&str, Kind); 8] = [
+        ("password", Kind::Password),
+        ("passwd", Kind::Password),
+        ("passphrase", Kind::Password),
+        ("pass", Kind::Password),
+        ("pwd", Kind::Password),
+        ("secret", Kind::Secret),
+        ("apikey", Kind::ApiKey),
+        ("token", Kind::Token),
+    ];
+    let known = words::word(word.as_bytes()).is(KNOWN) || word.ends_with("compass");
+    ENDS.iter()
+        .filter(|_| !known)
+        .find(|(end, _)| word.len() > end.len() + 1 && word.ends_with(end))
+        .map(|(_, kind)| *kind)
 }
 
 /// Whose numbers can be those of an account, a card or a person.
@@ -452,6 +474,12 @@ fn by_last_word(split: &Split) -> Class {
     }
 }
 
+/// More digits than letters, or an id: no name, and there are too many of them to be remembered.
+fn is_reference(value: &[u8]) -> bool {
+    let digits = value.iter().filter(|b| b.is_ascii_digit()).count();
+    digits * 2 > value.len() || super::shape::is_hex32(value) || super::shape::is_uuid(value)
+}
+
 /// Whether a *value* is itself a field name ("individualSsn"), and what it announces.
 pub(crate) fn as_pair_name(value: &[u8]) -> Option<Class> {
     if value.is_empty()
@@ -459,6 +487,7 @@ pub(crate) fn as_pair_name(value: &[u8]) -> Option<Class> {
         || !value
             .iter()
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b' ' | b'/'))
+        || is_reference(value)
     {
         return None;
     }

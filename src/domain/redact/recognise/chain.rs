@@ -7,6 +7,17 @@ use super::super::kind::Kind;
 const BITCOIN: &[u8; 58] = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
 const RIPPLE: &[u8; 58] = b"rpshnaf39wBUDNEGHJKLM4PQRST7VWXYZ2bcdeCg65jkm8oFqi1tuvAxyz";
 
+/// Which bytes stand in both alphabets.
+static BASE58: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut at = 0;
+    while at < 58 {
+        table[BITCOIN[at] as usize] = true;
+        at += 1;
+    }
+    table
+};
+
 /// Longest Base58Check text: an extended key has 111 characters. Decoding is quadratic in it.
 const BASE58_MAX: usize = 112;
 
@@ -39,7 +50,11 @@ pub(crate) fn address(token: &[u8]) -> Option<Kind> {
             Kind::Chain
         });
     }
-    if (25..=BASE58_MAX).contains(&token.len()) {
+    // No text of this length without a capital is Base58Check but by a chance of one in a million.
+    if (25..=BASE58_MAX).contains(&token.len())
+        && token.iter().any(u8::is_ascii_uppercase)
+        && token.iter().all(|b| BASE58[usize::from(*b)])
+    {
         if let Some((version, length)) = base58check(token, BITCOIN) {
             return match (version, length) {
                 (0x00 | 0x05 | 0x6f | 0xc4, 21) => Some(Kind::Bitcoin),

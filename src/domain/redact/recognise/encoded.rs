@@ -141,6 +141,35 @@ fn unit(text: &[u8], at: usize) -> Option<u16> {
         .try_fold(0, |v, b| Some(v << 4 | u16::from(hex(*b)?)))
 }
 
+/// Undoes quoted-printable; `None` if nothing in the text is encoded so.
+pub(crate) fn quoted_printable(text: &[u8]) -> Option<Vec<u8>> {
+    let pair = |at: usize| match text.get(at + 1..at + 3)? {
+        [
+            h @ (b'0'..=b'9' | b'A'..=b'F'),
+            l @ (b'0'..=b'9' | b'A'..=b'F'),
+        ] => Some(hex(*h)? << 4 | hex(*l)?),
+        _ => None,
+    };
+    let first = memchr::memchr_iter(b'=', text).find(|at| pair(*at).is_some())?;
+    let mut out = text[..first].to_vec();
+    let mut at = first;
+    while let Some(b) = text.get(at) {
+        match pair(at).filter(|_| *b == b'=') {
+            // It hides printable text, and no one writes signs of control so.
+            Some(plain) if plain < b' ' || plain == 0x7f => return None,
+            Some(plain) => {
+                out.push(plain);
+                at += 3;
+            }
+            None => {
+                out.push(*b);
+                at += 1;
+            }
+        }
+    }
+    Some(out)
+}
+
 /// Escapes bytes for the inside of a JSON string. Bytes that are not UTF-8 stay as they are.
 pub(crate) fn escape(text: &[u8], out: &mut Vec<u8>) {
     for b in text {

@@ -95,6 +95,15 @@ const COUNTRIES: &[(&[u8; 2], u8)] = &[
     (b"YE", 30),
 ];
 
+/// A BIC (ISO 9362): six capitals, two or five capitals or digits.
+pub(crate) fn is_bic(token: &[u8]) -> bool {
+    matches!(token.len(), 8 | 11)
+        && token[..6].iter().all(u8::is_ascii_uppercase)
+        && token[6..]
+            .iter()
+            .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
+}
+
 /// An IBAN at `at`: its end. Groups may be separated by single blanks, hyphens or points.
 pub(crate) fn find(text: &[u8], at: usize) -> Option<(usize, Kind)> {
     let head = text.get(at..at + 4)?;

@@ -229,7 +229,7 @@ pub(crate) fn is_nordic(text: &[u8]) -> bool {
 
 /// Numbers that contain letters.
 pub(crate) fn lettered(token: &[u8]) -> Option<Kind> {
-    if !(8..=19).contains(&token.len()) {
+    if !(8..=19).contains(&token.len()) || !token.iter().any(u8::is_ascii_digit) {
         return None;
     }
     let mut upper = [0_u8; 20];

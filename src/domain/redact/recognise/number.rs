@@ -79,6 +79,7 @@ fn separator(text: &[u8], at: usize) -> Option<(usize, u8)> {
     let digit = |at: usize| text.get(at).is_some_and(u8::is_ascii_digit);
     match text.get(at)? {
         b @ (b' ' | b'-' | b'.' | b'/' | b'_' | b'+') if digit(at + 1) => Some((at + 1, *b)),
+        b'\t' if digit(at + 1) => Some((at + 1, b' ')),
         b')' | b'-' | b' ' | b'(' => {
             let next = *text.get(at + 1)?;
             if matches!(next, b' ' | b'-' | b'(' | b')') && digit(at + 2) {
@@ -146,13 +147,18 @@ pub(crate) fn find(text: &[u8], at: usize, label: Option<Kind>) -> Option<(usize
     if first == b'+' {
         return phone(&groups);
     }
+    // `4 1 1 1 ...`: spelled digit by digit.
+    if groups.len == GROUPS_MAX && groups.lens.iter().all(|len| *len == 1) {
+        return spelled(text, start);
+    }
     let edge = |n: usize| {
         !text
             .get(groups.end(n))
             .is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_')
     };
-    // The label comes first: it names what the digits are.
-    if let Some(kind) = label
+    // The label comes first: it names what the digits are, unless they have the form of an SSN.
+    let formed = groups.has(&[3, 2, 4], b"-") && edge(3);
+    if let Some(kind) = label.filter(|_| !formed)
         && let Some(end) = labelled(&groups, kind)
     {
         return Some((end, named(&groups, kind)));
@@ -230,6 +236,25 @@ pub(crate) fn find(text: &[u8], at: usize, label: Option<Kind>) -> Option<(usize
         return Some((groups.end(4), Kind::Phone));
     }
     None
+}
+
+/// A number whose digits stand apart, as long as one blank or hyphen is between them.
+fn spelled(text: &[u8], start: usize) -> Option<(usize, Kind)> {
+    let mut digits = [0_u8; 19];
+    let (mut count, mut at) = (0, start);
+    while let (Some(slot), Some(b @ b'0'..=b'9')) = (digits.get_mut(count), text.get(at)) {
+        *slot = *b;
+        count += 1;
+        at += 1;
+        match (text.get(at), text.get(at + 1)) {
+            (Some(b' ' | b'-'), Some(b'0'..=b'9')) => at += 1,
+            _ => break,
+        }
+    }
+    (12..=count)
+        .rev()
+        .find(|n| card::is_card(&digits[..*n]))
+        .map(|n| (start + 2 * n - 1, Kind::Card))
 }
 
 /// Cards are grouped in fours, 4-6-5, or not at all; a date before a number is not one.

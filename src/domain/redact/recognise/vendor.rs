@@ -97,16 +97,37 @@ const PREFIXES: &[(&str, Tail, Kind)] = &[
     ("persona_", AtLeast(16), Kind::SaasKey),
 ];
 
+/// The prefixes by their first byte: where those of byte `b` begin in the second list, which holds
+/// their places in [`PREFIXES`].
+const BY_FIRST: ([u8; 257], [u8; PREFIXES.len()]) = {
+    let mut starts = [0_u8; 257];
+    let mut order = [0_u8; PREFIXES.len()];
+    let (mut byte, mut used) = (0, 0);
+    while byte < 256 {
+        starts[byte] = used as u8;
+        let mut at = 0;
+        while at < PREFIXES.len() {
+            if PREFIXES[at].0.as_bytes()[0] as usize == byte {
+                order[used] = at as u8;
+                used += 1;
+            }
+            at += 1;
+        }
+        byte += 1;
+    }
+    starts[256] = used as u8;
+    (starts, order)
+};
+
 /// A key with the prefix of its vendor. Also when it has been cut short, down to half its length.
 pub(crate) fn key(token: &[u8]) -> Option<Kind> {
     if is_jwt(token) {
         return Some(Kind::Jwt);
     }
-    let first = *token.first()?;
-    for (prefix, tail, kind) in PREFIXES {
-        if prefix.as_bytes()[0] != first {
-            continue;
-        }
+    let first = usize::from(*token.first()?);
+    let (starts, order) = &BY_FIRST;
+    for at in &order[usize::from(starts[first])..usize::from(starts[first + 1])] {
+        let (prefix, tail, kind) = &PREFIXES[usize::from(*at)];
         let Some(rest) = token.strip_prefix(prefix.as_bytes()) else {
             continue;
         };

@@ -19,7 +19,7 @@ pub(crate) fn is_uuid(value: &[u8]) -> bool {
 
 /// 32 hexadecimal digits: the ids of Cybrid and W3C trace ids.
 pub(crate) fn is_hex32(value: &[u8]) -> bool {
-    value.len() == 32 && is_hex(value)
+    value.len() == 32 && is_hex(value) && has_letter(value)
 }
 
 /// Crockford base 32 of 128 bits.

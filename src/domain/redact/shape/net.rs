@@ -57,7 +57,7 @@ pub(crate) fn is_host(value: &[u8]) -> bool {
 
 /// The name of a machine: `ip-10-0-3-17`, or a word and the suffixes that Kubernetes gives
 /// (`payments-7d9f8b6c5-x2x4z`, `ledger-0`).
-fn is_machine(name: &[u8]) -> bool {
+pub(crate) fn is_machine(name: &[u8]) -> bool {
     let mut parts = name.split(|b| *b == b'-').rev();
     if let Some(numbers) = name.strip_prefix(b"ip-") {
         return numbers

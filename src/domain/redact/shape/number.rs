@@ -69,7 +69,7 @@ pub(crate) fn is_amount(value: &[u8]) -> bool {
         && (count == 1 || digits[0] != b'0')
         && part.is_none_or(|part| part.len() <= 20 && part.iter().all(u8::is_ascii_digit))
         && exponent.is_none_or(|e| is_digits(&e[unsigned(e)..]) && e.len() <= 4)
-        && (part.is_some() || !card::is_card(digits))
+        && !card::is_card(digits)
 }
 
 /// A decimal fraction with a short whole part, as amounts and rates have it.
@@ -98,7 +98,8 @@ pub(crate) fn is_version(value: &[u8]) -> bool {
     let end = words::run(value, 0, |b| b.is_ascii_digit() || matches!(b, b'.' | b'_'));
     let numbers = &value[..end];
     let parts = numbers.split(|b| matches!(b, b'.' | b'_'));
-    let short = parts.clone().all(|part| part.len() <= 5);
+    let short =
+        parts.clone().all(|part| part.len() <= 5) && !parts.clone().map(<[u8]>::len).eq([3, 2, 4]);
     // Build metadata (Semantic Versioning, 10) is words and short numbers.
     let tail = &value[end..];
     let tail = match tail.iter().position(|b| *b == b'+') {

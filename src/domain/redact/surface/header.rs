@@ -200,7 +200,10 @@ pub(crate) fn redact_line<'r>(
     let name = &line[..colon];
     let (class, printable) = match known_header(name) {
         Some(class) if !core.user.knows_field(name) => (class, true),
-        _ => memo::field(core, name),
+        _ => {
+            let says = memo::field(core, name);
+            (says.class, says.printable)
+        }
     };
     if printable || core.masks.is_mask(name) {
         sink.keep(name);

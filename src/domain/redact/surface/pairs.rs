@@ -101,15 +101,16 @@ fn one<'r>(
     };
     let (key, raw) = (&text[..eq], &text[eq + 1..]);
     let name = encoded::percent(key, true);
-    let (mut class, printable) = match &name {
-        Some(name) => memo::field(core, name),
-        None => (Class::Unknown, false),
-    };
+    let says = name.as_ref().map(|name| memo::field(core, name));
+    let (mut class, printable) =
+        says.map_or((Class::Unknown, false), |says| (says.class, says.printable));
     let node = name
         .as_ref()
         .and_then(|name| node.map(|node| node.child(name)));
     let ruled = node.is_some_and(Node::is_known);
-    if let (Class::Unknown, Some(pair)) = (class, *named) {
+    if let (Class::Unknown, Some(pair)) = (class, *named)
+        && says.is_none_or(|says| says.holds)
+    {
         class = pair;
     }
     if node.and_then(Node::action) == Some(Action::Drop) {

@@ -142,6 +142,8 @@ fn redact_target<'r>(
 /// Redacts the segments of a path. A segment stands if it is a known word, or an id behind a
 /// known word.
 fn redact_path<'r>(core: &'r Core, path: &[u8], node: Option<Node<'_>>, sink: &mut Sink<'r>) {
+    // What follows is a key: `/services/T0/B0/...`, `/webhook/<id>/IncomingWebhook/<id>/<id>`.
+    let mut hook = false;
     let rules = node.and_then(|node| {
         let segments: Vec<&[u8]> = path.split(|b| *b == b'/').take(SEGMENTS_MAX + 1).collect();
         (segments.len() <= SEGMENTS_MAX).then(|| node.segments(&segments))?
@@ -166,8 +168,12 @@ fn redact_path<'r>(core: &'r Core, path: &[u8], node: Option<Node<'_>>, sink: &m
             {
                 Some((personal_kind(before, name), Why::FieldRule))
             }
+            _ if hook && !core.masks.is_mask(name) && !shape::is_wordy(name, KNOWN) => {
+                Some((Kind::Url, Why::Name))
+            }
             _ => judge_segment(core, before, before_that, name),
         };
+        hook |= name.eq_ignore_ascii_case(b"webhook") || name.eq_ignore_ascii_case(b"hook");
         match verdict {
             None => sink.keep(name),
             Some((kind, why)) => sink.mask(kind, why, name),

@@ -30,6 +30,15 @@ pub(crate) enum Verdict {
     Nested,
 }
 
+/// Whether a decoded value may stand under its name by its form alone.
+pub(crate) fn stands(class: Class, value: &[u8]) -> bool {
+    match class {
+        Class::Sensitive(_) | Class::Text => false,
+        Class::Safe(shapes) => shape::matches(shapes, value) || shape::is_harmless(value),
+        Class::Url | Class::PairName | Class::Unknown => shape::is_harmless(value),
+    }
+}
+
 /// Judges a decoded value.
 pub(crate) fn judge(core: &Core, class: Class, value: &[u8]) -> Verdict {
     let trimmed = value.trim_ascii();
@@ -57,8 +66,10 @@ pub(crate) fn judge(core: &Core, class: Class, value: &[u8]) -> Verdict {
             unknown()
         }
     };
+    if stands(class, trimmed) {
+        return Verdict::Keep;
+    }
     match class {
-        Class::Safe(shapes) if shape::matches(shapes, trimmed) => Verdict::Keep,
         Class::Text => {
             if json::looks_nested(trimmed) {
                 Verdict::Nested
@@ -66,7 +77,6 @@ pub(crate) fn judge(core: &Core, class: Class, value: &[u8]) -> Verdict {
                 Verdict::Text
             }
         }
-        _ if shape::is_harmless(trimmed) => Verdict::Keep,
         Class::Url => {
             if trimmed.starts_with(b"/") || target::looks_like_url(trimmed) {
                 Verdict::Url

@@ -34,9 +34,18 @@ impl Scan<'_, '_, '_> {
 
     /// Masks what follows the end of such a tag, up to the next one; answers where to go on.
     pub(super) fn element_text(&mut self, at: usize) -> usize {
-        let Some((_, kind)) = self.element.take_if(|(close, _)| *close == at) else {
+        // `<entry name="token">value</entry>`: the attribute named it.
+        let before = &self.text[at.saturating_sub(TAG_MAX)..at];
+        let in_tag = || memchr::memrchr2(b'<', b'>', before).is_some_and(|n| before[n] == b'<');
+        let named = self.pair.filter(|(_, until)| *until >= at && in_tag());
+        let element = self.element.take_if(|(close, _)| *close == at);
+        let Some(kind) = element
+            .map(|(_, kind)| kind)
+            .or(named.map(|(kind, _)| kind))
+        else {
             return at + 1;
         };
+        self.pair = None;
         let rest = &self.text[at + 1..];
         let value = memchr::memchr2(b'<', b'\n', rest).map_or(rest, |n| &rest[..n]);
         let start = at + 1 + (value.len() - value.trim_ascii_start().len());

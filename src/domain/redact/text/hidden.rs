@@ -8,6 +8,9 @@ use super::super::words::{self, KNOWN};
 use super::spans::{self, DIGIT, class};
 use super::{Scan, TextState};
 
+/// Longest token that is read as quoted-printable: its lines have 76 characters.
+const QUOTED_PRINTABLE_MAX: usize = 128;
+
 /// Longest URL that is read: filters of guids have 4,096 characters each.
 const URL_MAX: usize = 16_384;
 
@@ -28,6 +31,8 @@ impl Scan<'_, '_, '_> {
                 b']' if square == 0 => break,
                 b']' => square -= 1,
                 b',' if class(text, end + 1) & spans::SPACE != 0 => break,
+                // `jdbc:sqlserver://host;user=sa;password={...}`
+                b';' if spans::is_key(text, end + 1) => break,
                 _ => {}
             }
             end += 1;
@@ -97,6 +102,32 @@ impl Scan<'_, '_, '_> {
             Some(kind) => self.mask(at, end, kind, Why::Decoded),
             None => end,
         }
+    }
+
+    /// A token in quoted-printable encoding (RFC 2045, 6.7): masked as a whole if it hides anything.
+    pub(super) fn quoted_printable(&mut self, at: usize, end: usize) -> Option<usize> {
+        let token = &self.text[at..end];
+        if token.len() > QUOTED_PRINTABLE_MAX
+            || self.depth >= json::NESTING_MAX
+            || token.iter().any(|b| matches!(b, b'%' | b'&' | b'\\'))
+        {
+            return None;
+        }
+        let plain = encoded::quoted_printable(token)?;
+        // `expires=1795305338` looks encoded too: only what shows more than the token itself counts.
+        let hits = |text: &[u8], depth: u8| {
+            let mut inner = self.sink.nested();
+            let mut state = TextState {
+                label: self.label_at(at).map(|kind| (kind, super::LABEL_REACH)),
+                ..TextState::default()
+            };
+            super::redact(self.core, text, &mut inner, false, depth, &mut state);
+            inner.counts
+        };
+        let found = hits(&plain, self.depth + 1);
+        let (kind, _) = found.iter().next()?;
+        (found.total() > hits(token, json::NESTING_MAX).total())
+            .then(|| self.mask(at, end, kind, Why::Decoded))
     }
 
     /// A line that goes on with the encoded block of the line before.

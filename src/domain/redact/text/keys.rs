@@ -10,6 +10,12 @@ use super::super::words::{self, KNOWN, LABEL, NOUN, PERSON};
 use super::spans::{self, CLASS, IDENT};
 use super::{LABEL_REACH, Scan};
 
+/// Longest value in braces.
+const BRACES_MAX: usize = 256;
+
+/// How far the name of a pair reaches, in bytes: to the next lines of a list.
+const PAIR_REACH: usize = 160;
+
 /// Shortest number that is masked under a name that promises something else.
 const NUMBER_MIN: usize = 8;
 
@@ -18,13 +24,18 @@ impl Scan<'_, '_, '_> {
     pub(super) fn key(&mut self, at: usize, end: usize) -> Option<usize> {
         let after = spans::value_after(self.text, end)?;
         let key = &self.text[at..end];
-        let class = self
-            .core
-            .user
-            .class_of(key)
-            .unwrap_or_else(|| memo::read_name(key).0);
-        if class == Class::Unknown && !memo::read_name(key).1 {
+        if is_source_line(key, self.text, end) {
             return None;
+        }
+        let says = memo::read_name_in(self.text, at, end);
+        let class = self.core.user.class_of(key).unwrap_or(says.class);
+        if class == Class::Unknown && !says.printable {
+            return None;
+        }
+        if says.pairs
+            && let Some(next) = self.pair_name(after)
+        {
+            return Some(next);
         }
         if after.start >= self.text.len() || matches!(self.text[after.start], b'\n' | b'\r') {
             if let Class::Sensitive(kind) = class {
@@ -45,6 +56,11 @@ impl Scan<'_, '_, '_> {
             let closed = after.quote != 0 && self.text.get(next) == Some(&after.quote);
             return Some(next + usize::from(closed));
         }
+        if says.holds
+            && let Some((kind, _)) = self.pair.take_if(|(_, until)| *until >= at)
+        {
+            return self.sensitive_value(after, kind, false, None);
+        }
         match class {
             Class::Sensitive(kind) => {
                 // A phrase has blanks; a key inside quotes ends with them.
@@ -58,7 +74,22 @@ impl Scan<'_, '_, '_> {
                     .filter(|_| after.quote == 0 && !matches!(self.text[end], b'"' | b'\'' | b'`'));
                 self.sensitive_value(after, kind, phrase, within)
             }
+            Class::Safe(_)
+                if key.len() <= 5
+                    && key[..key.len().min(4)].eq_ignore_ascii_case(b"code")
+                    && self.code_kind(at).is_some() =>
+            {
+                // `one-time code: 482913`
+                let kind = self.code_kind(at)?;
+                self.sensitive_value(after, kind, false, None)
+            }
             Class::Safe(shapes) => {
+                // `x-request-id:[...]`: a bracket is no part of it.
+                let open = usize::from(matches!(self.text[after.start], b'[' | b'(' | b'<'));
+                let after = spans::After {
+                    start: after.start + open,
+                    ..after
+                };
                 let stop = spans::token_end(self.text, after.start);
                 let stop = if after.quote == 0 {
                     memchr::memchr(b'&', &self.text[after.start..stop])
@@ -72,12 +103,6 @@ impl Scan<'_, '_, '_> {
                     self.label = None;
                     return Some(stop);
                 }
-                // `one-time code: 482913`
-                if key.eq_ignore_ascii_case(b"code")
-                    && let Some(kind) = self.code_kind(at)
-                {
-                    self.label = Some((kind, after.start + LABEL_REACH));
-                }
                 // A long number that is not what the name promises is some other number.
                 if value.len() >= NUMBER_MIN && shape::is_digits(value) {
                     return Some(self.mask(after.start, stop, Kind::Unknown, Why::Shape));
@@ -85,20 +110,15 @@ impl Scan<'_, '_, '_> {
                 self.noun = 0;
                 Some(after.start)
             }
-            Class::PairName => {
-                let stop = spans::token_end(self.text, after.start);
-                if let Some(Class::Sensitive(kind)) =
-                    names::as_pair_name(&self.text[after.start..stop])
-                {
-                    self.label = Some((kind, stop + LABEL_REACH));
-                    return Some(stop);
-                }
-                Some(after.start)
-            }
-            Class::Unknown | Class::Text | Class::Url => {
+            Class::Unknown | Class::Text | Class::Url | Class::PairName => {
                 // `acct: 87654321`
                 if let Some(kind) = words::word(key).label() {
                     self.label = Some((kind, after.start + LABEL_REACH));
+                }
+                // `new=Winter#2025`
+                let stop = spans::token_end(self.text, after.start);
+                if !after.prose && is_password(&self.text[after.start..stop]) {
+                    return Some(self.mask(after.start, stop, Kind::Password, Why::Shape));
                 }
                 if words::word(key).is(PERSON) {
                     self.person = after.start + 4;
@@ -117,6 +137,26 @@ impl Scan<'_, '_, '_> {
         }
     }
 
+    /// A key whose value names what its sibling holds (`name: DB_PASSWORD`, `name="pw"`), if that is
+    /// sensitive and the whole of the value.
+    fn pair_name(&mut self, after: spans::After) -> Option<usize> {
+        let stop = spans::token_end(self.text, after.start);
+        let value = self.text.get(after.start..stop)?;
+        let whole = matches!(
+            self.text.get(stop),
+            None | Some(b'"' | b'\'' | b'\n' | b'\r' | b',' | b'>' | b'}')
+        );
+        if value.is_empty() || !whole {
+            return None;
+        }
+        let Some(Class::Sensitive(kind)) = names::as_pair_name(value) else {
+            return None;
+        };
+        self.pair = Some((kind, stop + PAIR_REACH));
+        self.label = None;
+        names::is_printable(value).then_some(stop)
+    }
+
     pub(super) fn sensitive_value(
         &mut self,
         after: spans::After,
@@ -129,6 +169,17 @@ impl Scan<'_, '_, '_> {
             None => self.text,
         };
         self.label = Some((kind, after.start + LABEL_REACH));
+        // `password={a;b}` of connection strings.
+        if after.quote == 0 && text.get(after.start) == Some(&b'{') {
+            let window = &text[after.start..text.len().min(after.start + BRACES_MAX)];
+            if let Some(len) = memchr::memchr2(b'}', b'\n', window).filter(|n| window[*n] == b'}') {
+                return Some(self.mask(after.start + 1, after.start + len, kind, Why::Name));
+            }
+        }
+        if after.quote == 0 && phrase && after.prose && spans::is_phrase(text, after.start) {
+            let end = spans::value_end(text, after, Kind::Mnemonic);
+            return Some(self.mask(after.start, end, kind, Why::Name));
+        }
         if after.quote == 0
             && kind == Kind::Iban
             && let Some((end, _)) = iban::find(text, after.start)
@@ -191,4 +242,31 @@ impl Scan<'_, '_, '_> {
         }
         Some(self.mask(after.start, end, kind, Why::Name))
     }
+}
+
+/// `auth.go:77`: a file and a line, not a key.
+fn is_source_line(key: &[u8], text: &[u8], end: usize) -> bool {
+    let Some(point) = memchr::memrchr(b'.', key) else {
+        return false;
+    };
+    matches!(key.len() - point, 2..=5)
+        && key[point + 1..].iter().all(u8::is_ascii_lowercase)
+        && text.get(end) == Some(&b':')
+        && {
+            let stop = words::run(text, end + 1, |b| b.is_ascii_digit());
+            (1..=6).contains(&(stop - end - 1))
+                && !text.get(stop).is_some_and(u8::is_ascii_alphabetic)
+        }
+}
+
+/// Letters of both cases, a digit and a sign that words and ids do not have: a password as rules for
+/// passwords want it.
+fn is_password(value: &[u8]) -> bool {
+    let has = |is: fn(&u8) -> bool| value.iter().any(is);
+    (8..=32).contains(&value.len())
+        && has(u8::is_ascii_lowercase)
+        && has(u8::is_ascii_uppercase)
+        && has(u8::is_ascii_digit)
+        && has(|b| matches!(b, b'!' | b'#' | b'$' | b'^' | b'*' | b'~' | b'?'))
+        && !has(|b| matches!(b, b'/' | b':' | b'.' | b'=' | b'@' | b'%' | b'&' | b'\\'))
 }

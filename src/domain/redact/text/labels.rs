@@ -2,6 +2,7 @@
 
 use super::super::kind::Kind;
 use super::super::names::Class;
+use super::super::recognise::iban;
 use super::super::sink::Why;
 use super::super::surface::memo;
 use super::super::words::{self, KNOWN, LABEL, NOUN, PERSON, Word};
@@ -58,8 +59,8 @@ impl Scan<'_, '_, '_> {
 
     /// A known word: it ends the reach of a label for secrets unless it only connects.
     pub(super) fn plain_word(&mut self, at: usize, end: usize) -> usize {
-        if end - at == 4
-            && self.text[at..end].eq_ignore_ascii_case(b"code")
+        let word = &self.text[at..end];
+        if (word.eq_ignore_ascii_case(b"code") || word.eq_ignore_ascii_case(b"codes"))
             && let Some(kind) = self.code_kind(at)
         {
             self.label = Some((kind, end + LABEL_REACH));
@@ -93,9 +94,7 @@ impl Scan<'_, '_, '_> {
     /// A word outside the lexicon.
     pub(super) fn unknown_word(&mut self, at: usize, end: usize) -> usize {
         if let Some(kind) = self.label_at(at) {
-            let bic = kind == Kind::Bic
-                && matches!(end - at, 8 | 11)
-                && self.text[at..end].iter().all(u8::is_ascii_uppercase);
+            let bic = kind == Kind::Bic && iban::is_bic(&self.text[at..end]);
             if bic || (is_secret(kind) && end - at >= 3) {
                 return self.mask(at, end, kind, Why::Label);
             }
@@ -215,7 +214,15 @@ pub(crate) fn is_secret(kind: Kind) -> bool {
 
 /// Words between a label and its value.
 fn connects(word: &[u8]) -> bool {
-    const WORDS: [&str; 60] = [
+    const WORDS: [&str; 68] = [
+        "failed",
+        "attempt",
+        "attempts",
+        "attempted",
+        "denied",
+        "rejected",
+        "locked",
+        "succeeded",
         "est",
         "es",
         "ist",

@@ -11,10 +11,14 @@ mod hidden;
 mod island;
 mod keys;
 mod labels;
+mod options;
 mod phrases;
 mod plain;
+mod quiet;
 mod spans;
+mod sql;
 mod tokens;
+mod unfold;
 
 pub(crate) use labels::is_secret;
 
@@ -24,7 +28,7 @@ use super::Core;
 use super::kind::Kind;
 use super::recognise::{national, vendor};
 use super::sink::{Sink, Why};
-use super::words::{self, BIP39, KNOWN, LABEL, NOUN, PERSON, Word};
+use super::words::{self, BIP39, FIRST_NAME, KNOWN, LABEL, NOUN, PERSON, Word};
 
 /// How far a label reaches, in bytes.
 const LABEL_REACH: usize = 56;
@@ -34,10 +38,14 @@ const NOUN_REACH: usize = 28;
 const PHRASE_MIN: usize = 9;
 const PHRASE_LABELLED: usize = 3;
 
+/// A span that no text has.
+const NOWHERE: (usize, usize) = (usize::MAX, usize::MAX);
+
 /// What is remembered from one piece of text to the next.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TextState {
     label: Option<(Kind, usize)>,
+    pair: Option<(Kind, usize)>,
     /// Inside a PEM block.
     pem: bool,
     /// The line before ended in a long encoded token, so this one may go on with it.
@@ -54,6 +62,8 @@ pub(crate) struct Scan<'t, 's, 'r> {
     strict: bool,
     depth: u8,
     label: Option<(Kind, usize)>,
+    /// What the value of a key said that its sibling holds: `- name: DB_PASSWORD`, then `value: ...`.
+    pair: Option<(Kind, usize)>,
     noun: usize,
     person: usize,
     /// Everything before is written.
@@ -80,6 +90,27 @@ pub(crate) fn redact<'r>(
     if text.is_empty() {
         return;
     }
+    // What looks harmless and reads otherwise is shown as it reads.
+    if let Some(plain) = unfold::unfold(text) {
+        let mut inner = sink.nested();
+        let mut after = state.clone();
+        redact_plain(core, &plain, &mut inner, strict, depth, &mut after);
+        if inner.counts.total() > 0 {
+            *state = after;
+            return sink.absorb(inner, |text, out| out.extend_from_slice(text));
+        }
+    }
+    redact_plain(core, text, sink, strict, depth, state);
+}
+
+fn redact_plain<'r>(
+    core: &'r Core,
+    text: &[u8],
+    sink: &mut Sink<'r>,
+    strict: bool,
+    depth: u8,
+    state: &mut TextState,
+) {
     if core.user.has_patterns() {
         core.user.split(text, sink, |part, sink| {
             scan(core, part, sink, strict, depth, state)
@@ -104,6 +135,7 @@ fn scan<'r>(
         strict,
         depth,
         label: state.label,
+        pair: state.pair,
         noun: 0,
         person: 0,
         done: 0,
@@ -127,10 +159,12 @@ fn scan<'r>(
         0
     };
     state.pem |= scan.run(start);
+    let reaches_on = |(kind, until): (Kind, usize)| Some((kind, until.checked_sub(text.len())?));
     state.label = scan
         .label
-        .filter(|(_, until)| *until > text.len())
-        .map(|(kind, until)| (kind, until - text.len()));
+        .and_then(reaches_on)
+        .filter(|(_, until)| *until > 0);
+    state.pair = scan.pair.and_then(reaches_on);
     state.blob = scan.blob;
     state.block = scan.block;
 }
@@ -141,12 +175,34 @@ impl<'r> Scan<'_, '_, 'r> {
         let text = self.text;
         let lexicon = words::lexicon();
         let plain = !self.strict;
+        let user = if plain && start == 0 {
+            self.access_log_user()
+        } else {
+            NOWHERE
+        };
         let mut at = start;
         let mut pem = false;
         while at < text.len() {
             let b = text[at];
             let is = CLASS[usize::from(b)];
+            if at == user.0 {
+                at = self.mask(user.0, user.1, Kind::Username, Why::Recogniser);
+                continue;
+            }
+            if plain
+                && self.noun > at
+                && self.label.is_none()
+                && b.is_ascii_hexdigit()
+                && let Some(next) = self.quiet_id(at)
+            {
+                at = next;
+                continue;
+            }
             if is & LETTER != 0 {
+                if matches!(b, 0xe0 | 0xe3..=0xed) {
+                    at = self.foreign(at);
+                    continue;
+                }
                 if plain && self.label.is_none() && b.is_ascii_lowercase() {
                     let next = self.plain_words(lexicon, at);
                     if next > at {
@@ -161,9 +217,13 @@ impl<'r> Scan<'_, '_, 'r> {
                     if plain
                         && self.label.is_none()
                         && end - at <= 12
-                        && b.is_ascii_lowercase()
                         && !lexicon.is_special(hash)
+                        && !lexicon.is_phrase(hash)
                         && self.goes_on(at, end)
+                        && (b.is_ascii_lowercase() || {
+                            let word = lexicon.get_hashed(&text[at..end], hash);
+                            end - at > 2 && word.is(KNOWN) && !word.is(FIRST_NAME)
+                        })
                     {
                         // A verb parts a noun from what is no longer its id.
                         if end - at > 4 {
@@ -180,7 +240,12 @@ impl<'r> Scan<'_, '_, 'r> {
                     at = self.word(at, end, word);
                     continue;
                 }
-                at = self.other(at);
+                let quiet = if plain && self.label.is_none() && self.person <= at {
+                    self.quiet_token(lexicon, at)
+                } else {
+                    None
+                };
+                at = quiet.unwrap_or_else(|| self.other(at));
                 continue;
             }
             if is & SPACE != 0 {
@@ -235,45 +300,6 @@ impl<'r> Scan<'_, '_, 'r> {
         pem
     }
 
-    /// Passes over ordinary words of a sentence, eight bytes at a time; answers where it stopped.
-    #[inline]
-    fn plain_words(&mut self, lexicon: &words::Lexicon, start: usize) -> usize {
-        let mut at = start;
-        while let Some(piece) = self.text.get(at..at + 17) {
-            let (Some(first), Some(second)) = (piece.first_chunk(), piece[8..].first_chunk())
-            else {
-                break;
-            };
-            let letters = u64::from_le_bytes(*first);
-            let mut len = words::small_letters(letters);
-            let mut hash = words::mix(0, letters, len);
-            if len == 8 {
-                let letters = u64::from_le_bytes(*second);
-                let more = words::small_letters(letters);
-                if more > 4 {
-                    break;
-                }
-                if more > 0 {
-                    hash = words::mix(hash, letters, more);
-                    len += more;
-                }
-            }
-            if len == 0
-                || piece[len] != b' '
-                || matches!(piece[len + 1], b'=' | b':' | b'-' | 0xe2)
-                || lexicon.is_special(hash)
-            {
-                break;
-            }
-            // A verb parts a noun from what is no longer its id.
-            if len > 4 {
-                self.noun = 0;
-            }
-            at += len + 1;
-        }
-        at
-    }
-
     /// Writes what stands between the last mask and `to`.
     fn flush(&mut self, to: usize) {
         if to > self.done {
@@ -325,6 +351,11 @@ impl<'r> Scan<'_, '_, 'r> {
 
     /// A word of letters only.
     fn word(&mut self, at: usize, end: usize, word: Word) -> usize {
+        if matches!(end - at, 6 | 10)
+            && let Some(next) = self.sql(at, end)
+        {
+            return next;
+        }
         if word.is(BIP39)
             && at >= self.phrase_seen
             && self.may_be_phrase(end)

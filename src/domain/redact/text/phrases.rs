@@ -57,7 +57,11 @@ impl Scan<'_, '_, '_> {
         let labelled = self.person > at || matches!(self.label_at(at), Some(Kind::Name));
         let first = word.is(FIRST_NAME);
         let unknown = !word.is(KNOWN | LABEL | NOUN | PERSON);
-        if !(first || unknown) || !is_capitalised(&text[at..end]) {
+        let loud = labelled && is_loud(&text[at..end]);
+        if !(first || unknown)
+            || !(is_capitalised(&text[at..end]) || loud)
+            || !(labelled || has_case(&text[at..end]))
+        {
             return None;
         }
         let (mut stop, mut words_in, mut odd) = (end, 1, usize::from(unknown));
@@ -75,7 +79,10 @@ impl Scan<'_, '_, '_> {
             }
             let to = name_end(text, next);
             let piece = text.get(next..to)?;
-            if piece.len() < 2 || !is_capitalised(piece) {
+            if piece.len() < 2
+                || !(is_capitalised(piece) && (labelled || has_case(piece))
+                    || loud && is_loud(piece))
+            {
                 break;
             }
             let known = words::word(piece);
@@ -86,7 +93,7 @@ impl Scan<'_, '_, '_> {
             words_in += 1;
             stop = to;
         }
-        let hit = labelled || (words_in >= 2 && (first || odd >= 2));
+        let hit = (labelled && (!loud || words_in >= 2)) || (words_in >= 2 && (first || odd >= 2));
         if hit {
             let (from, to) = (at, stop);
             return Some(self.mask(
@@ -103,6 +110,94 @@ impl Scan<'_, '_, '_> {
         None
     }
 
+    /// A name of two parts with a hyphen behind a word for a person: `Mrs. Weiss-Brandt`.
+    pub(super) fn double_name(&mut self, at: usize) -> Option<usize> {
+        let end = name_end(self.text, at);
+        let name = &self.text[at..end];
+        let known = self.person > at || self.label_at(at) == Some(Kind::Name);
+        let hit = known
+            && name.contains(&b'-')
+            && name
+                .split(|b| *b == b'-')
+                .all(|part| is_capitalised(part) && !words::word(part).is(KNOWN | LABEL | NOUN));
+        hit.then(|| self.mask(at, end, Kind::Name, Why::Label))
+    }
+
+    /// A one-time code in the sentences that carry them: `482913 is your code`, `use 482913 to`.
+    pub(super) fn one_time(&mut self, at: usize) -> Option<usize> {
+        let text = self.text;
+        let window = &text[..text.len().min(at + 12)];
+        let end = words::run(window, at, |b| b.is_ascii_digit() || b == b'-');
+        let digits = text[at..end].iter().filter(|b| b.is_ascii_digit()).count();
+        if !(4..=8).contains(&digits) || text.get(end) != Some(&b' ') {
+            return None;
+        }
+        let rest = &text[end..text.len().min(end + 48)];
+        let before = &text[at.saturating_sub(8)..at];
+        let said = rest.starts_with(b" is your ")
+            && [b"code".as_slice(), b"pin", b"PIN", b"OTP", b"password"]
+                .iter()
+                .any(|word| memchr::memmem::find(rest, word).is_some());
+        let asked = [b"use ".as_slice(), b"Use ", b"enter ", b"Enter "]
+            .iter()
+            .any(|word| before.ends_with(word))
+            && [
+                b" to verify".as_slice(),
+                b" to confirm",
+                b" to log",
+                b" to sign",
+                b" as your",
+            ]
+            .iter()
+            .any(|word| rest.starts_with(word));
+        (said || asked).then(|| self.mask(at, end, Kind::Pin, Why::Label))
+    }
+
+    /// A run of letters of a script without capitals: what it says, whatever is written to it without
+    /// a blank. Answers where it ends.
+    pub(super) fn foreign(&mut self, at: usize) -> usize {
+        let text = self.text;
+        let end = words::run(text, at, |b| b >= 0x80 && b != 0xe2);
+        let run = &text[at..end];
+        let label = words::word(run).label().or_else(|| {
+            let window = &run[..run.len().min(FOREIGN_MAX)];
+            words::LABELS
+                .iter()
+                .filter(|(word, _)| word.as_bytes().first().is_some_and(|b| *b >= 0xe0))
+                .find(|(word, _)| memchr::memmem::find(window, word.as_bytes()).is_some())
+                .map(|(_, kind)| *kind)
+        });
+        if let Some(kind) = label {
+            self.label = Some((kind, end + super::LABEL_REACH));
+            return end;
+        }
+        match self.label_at(at) {
+            Some(kind @ (Kind::Name | Kind::Address)) => self.mask(at, end, kind, Why::Label),
+            _ if self.strict => self.mask(at, end, Kind::Text, Why::Shape),
+            _ => end,
+        }
+    }
+
+    /// The user in a line of an access log (Common Log Format: host, identity, user, time).
+    pub(super) fn access_log_user(&self) -> (usize, usize) {
+        let text = self.text;
+        let user = || {
+            let host = words::run(&text[..text.len().min(64)], 0, |b| b > b' ');
+            let rest = text.get(host..)?.strip_prefix(b" - ")?;
+            let from = text.len() - rest.len();
+            let to = words::run(&text[..text.len().min(from + 64)], from, |b| b > b' ');
+            let time = text.get(to..)?.strip_prefix(b" [")?;
+            let is_time = matches!(time, [b'0'..=b'9', b'0'..=b'9', b'/', ..]);
+            let name = &text[from..to];
+            (is_time && name != b"-" && !self.sink.masks.is_mask(name)).then_some((from, to))
+        };
+        if text.first().is_some_and(|b| *b > b' ') {
+            user().unwrap_or(super::NOWHERE)
+        } else {
+            super::NOWHERE
+        }
+    }
+
     /// Whether the word behind a recovery word can be one too: most are not, and one look at its
     /// hash tells.
     #[inline]
@@ -113,7 +208,7 @@ impl Scan<'_, '_, '_> {
         let stop = words::run(self.text, end + 1, |b| CLASS[usize::from(b)] & LETTER != 0);
         match stop - end - 1 {
             0 => true,
-            1..=8 => words::lexicon().is_special(words::hash_in(self.text, end + 1, stop)),
+            1..=8 => words::lexicon().is_phrase(words::hash_in(self.text, end + 1, stop)),
             _ => false,
         }
     }
@@ -133,7 +228,17 @@ impl Scan<'_, '_, '_> {
             let next = words::run(text, stop, |b| {
                 matches!(
                     b,
-                    b' ' | b',' | b'.' | b')' | b'\n' | b'\r' | b'\t' | b'-' | b'_' | b'+'
+                    b' ' | b','
+                        | b'.'
+                        | b')'
+                        | b'\n'
+                        | b'\r'
+                        | b'\t'
+                        | b'-'
+                        | b'_'
+                        | b'+'
+                        | b'"'
+                        | b'\''
                 ) || b.is_ascii_digit()
             });
             if next == stop || next > stop + 8 {
@@ -162,6 +267,17 @@ impl Scan<'_, '_, '_> {
     }
 }
 
+/// Capitals only, as on cards.
+fn is_loud(word: &[u8]) -> bool {
+    word.len() >= 3 && word.iter().all(u8::is_ascii_uppercase)
+}
+
+/// Whether the first letter is a capital: scripts without capitals do not show names by themselves.
+fn has_case(word: &[u8]) -> bool {
+    let head = word.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+    head.chars().next().is_some_and(char::is_uppercase)
+}
+
 /// End of a part of a name: letters, hyphens, apostrophes of both kinds.
 fn name_end(text: &[u8], at: usize) -> usize {
     let mut end = at;
@@ -173,11 +289,18 @@ fn name_end(text: &[u8], at: usize) -> usize {
             .get(end..)
             .is_some_and(|rest| rest.starts_with("\u{2019}".as_bytes()))
         {
+            // A mark behind it closes a quotation.
+            while end > at && matches!(text[end - 1], b'\'' | b'-') {
+                end -= 1;
+            }
             return end;
         }
         end += 3;
     }
 }
+
+/// Bytes of a run of another script in which a label is looked for.
+const FOREIGN_MAX: usize = 96;
 
 /// First letter large, the rest small; also `McAdam` and `O'Neil`.
 fn is_capitalised(word: &[u8]) -> bool {

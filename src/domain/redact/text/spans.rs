@@ -229,7 +229,7 @@ fn typographic_end(text: &[u8], start: usize) -> usize {
 const WORDS_MAX: usize = 160;
 
 /// Whether a key stands at `at`: an identifier and `=` or `:` directly behind it.
-fn is_key(text: &[u8], at: usize) -> bool {
+pub(super) fn is_key(text: &[u8], at: usize) -> bool {
     let end = text.len().min(at + 40);
     let stop = words::run(&text[..end], at, |b| CLASS[usize::from(b)] & IDENT != 0);
     stop > at
@@ -324,6 +324,94 @@ pub(super) fn value_end(text: &[u8], after: After, kind: Kind) -> usize {
     at
 }
 
+/// Whether the line goes on with three words at least and none of those that make a sentence.
+pub(super) fn is_phrase(text: &[u8], at: usize) -> bool {
+    const SENTENCE: [&[u8]; 20] = [
+        b"is",
+        b"was",
+        b"are",
+        b"must",
+        b"not",
+        b"the",
+        b"a",
+        b"an",
+        b"be",
+        b"has",
+        b"required",
+        b"missing",
+        b"invalid",
+        b"expired",
+        b"for",
+        b"of",
+        b"to",
+        b"and",
+        b"or",
+        b"in",
+    ];
+    let window = &text[at..text.len().min(at + WORDS_MAX)];
+    let line = memchr::memchr(b'\n', window).map_or(window, |n| &window[..n]);
+    let mut words = line.trim_ascii().split(|b| *b == b' ');
+    words.clone().count() >= 3
+        && words.all(|word| {
+            word.iter().all(u8::is_ascii_alphabetic)
+                && !SENTENCE
+                    .iter()
+                    .any(|other| word.eq_ignore_ascii_case(other))
+        })
+}
+
+/// The months in other languages, as far as they differ from the English ones.
+const MONTHS_ABROAD: [&str; 48] = [
+    "enero",
+    "febrero",
+    "marzo",
+    "abril",
+    "mayo",
+    "junio",
+    "julio",
+    "agosto",
+    "septiembre",
+    "octubre",
+    "noviembre",
+    "diciembre",
+    "janvier",
+    "février",
+    "mars",
+    "avril",
+    "mai",
+    "juin",
+    "juillet",
+    "août",
+    "septembre",
+    "octobre",
+    "novembre",
+    "décembre",
+    "januar",
+    "februar",
+    "märz",
+    "juni",
+    "juli",
+    "oktober",
+    "dezember",
+    "gennaio",
+    "febbraio",
+    "aprile",
+    "maggio",
+    "giugno",
+    "luglio",
+    "settembre",
+    "ottobre",
+    "dicembre",
+    "janeiro",
+    "fevereiro",
+    "março",
+    "maio",
+    "junho",
+    "julho",
+    "outubro",
+    "dezembro",
+];
+
 fn is_month(word: &[u8]) -> bool {
     const MONTHS: [&str; 12] = [
         "january",
@@ -345,13 +433,16 @@ fn is_month(word: &[u8]) -> bool {
                 && m.as_bytes()[..word.len()].eq_ignore_ascii_case(word)
                 && (word.len() == 3 || word.len() == m.len() || word.len() == 4)
         })
+        || MONTHS_ABROAD
+            .iter()
+            .any(|month| word.eq_ignore_ascii_case(month.as_bytes()))
 }
 
 /// A date in words: `21 March 1987`, `March 21st, 1987`. At most five words, a month among them.
 pub(super) fn date_phrase(text: &[u8], at: usize) -> Option<usize> {
     let (mut here, mut month, mut end) = (at, false, None);
-    for _ in 0..5 {
-        let stop = words::run(text, here, |b| b.is_ascii_alphanumeric());
+    for _ in 0..6 {
+        let stop = words::run(text, here, |b| b.is_ascii_alphanumeric() || b >= 0x80);
         let word = text.get(here..stop)?;
         if word.is_empty() {
             break;
@@ -364,7 +455,7 @@ pub(super) fn date_phrase(text: &[u8], at: usize) -> Option<usize> {
             end = Some(stop);
         } else if is_month(word) {
             month = true;
-        } else if word != b"of" {
+        } else if !matches!(word, b"of" | b"de" | b"del") {
             break;
         }
         here = words::run(text, stop, |b| {
@@ -376,6 +467,11 @@ pub(super) fn date_phrase(text: &[u8], at: usize) -> Option<usize> {
     }
     end.filter(|_| month)
 }
+
+/// Small words inside the name of a street that begins with its kind: `Rue de la Paix`.
+const JOINING: [&[u8]; 9] = [
+    b"de", b"la", b"du", b"des", b"del", b"di", b"da", b"los", b"las",
+];
 
 /// A postal address: house number, words with capitals, a street word, then the parts that may
 /// follow (flat, place, state, code).
@@ -394,13 +490,18 @@ pub(super) fn street_address(text: &[u8], at: usize) -> Option<usize> {
             b.is_ascii_alphanumeric() || b == b'\'' || b >= 0x80
         });
         let word = &text[here + 1..stop];
-        if !word
-            .first()
-            .is_some_and(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || *b >= 0x80)
+        let joins = street.is_some() && JOINING.contains(&word);
+        if !joins
+            && !word
+                .first()
+                .is_some_and(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || *b >= 0x80)
         {
             break;
         }
         here = stop;
+        if let Some(street) = street.as_mut().filter(|_| !joins) {
+            *street = stop;
+        }
         if words::word(word).is(STREET) {
             street = Some(stop);
         }

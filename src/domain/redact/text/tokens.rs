@@ -34,6 +34,9 @@ impl Scan<'_, '_, '_> {
     pub(super) fn other_within(&mut self, at: usize, end: usize) -> usize {
         let text = self.text;
         let first = CLASS[usize::from(text[at])];
+        if let Some(next) = self.quoted_printable(at, end) {
+            return next;
+        }
         if matches!(
             text[at],
             b'&' | b'?' | b'=' | b'#' | b'*' | b'^' | b'@' | b':' | b'!'
@@ -44,10 +47,10 @@ impl Scan<'_, '_, '_> {
         if text[at..end].starts_with(b"$env:") {
             return at + 5;
         }
-        // `curl -u user:password`.
-        if matches!(&text[at..end], b"-u" | b"--user" | b"-U" | b"--proxy-user") {
-            self.label = Some((Kind::Password, end + super::LABEL_REACH));
-            return end;
+        if text[at] == b'$'
+            && let Some(next) = self.bound_value(at, end)
+        {
+            return next;
         }
         if text[at] == b'-'
             && let Some(next) = self.option(at, end)
@@ -57,6 +60,14 @@ impl Scan<'_, '_, '_> {
         if matches!(&text[at..end], b"a/c" | b"A/C" | b"A/c" | b"a/c#" | b"A/C#") {
             self.label = Some((Kind::Account, end + super::LABEL_REACH));
             return end;
+        }
+        // `G-482913 is your code`.
+        if first & LETTER != 0
+            && text.get(at + 1) == Some(&b'-')
+            && class(text, at + 2) & DIGIT != 0
+            && let Some(next) = self.one_time(at + 2)
+        {
+            return next;
         }
         if first & LETTER != 0 || text[at] == b'_' || text[at] == b'$' {
             let ident = words::run(&text[..end], at, |b| {
@@ -82,6 +93,9 @@ impl Scan<'_, '_, '_> {
             if let Some((stop, kind)) = iban::find(text, at) {
                 return self.mask(at, stop, kind, Why::Recogniser);
             }
+            if let Some(next) = self.double_name(at) {
+                return next;
+            }
             // `client_secret is ...`: the name announces a value, and may be one itself.
             if ident == end || trimmed_names(&text[ident..end]) {
                 let next = self.token(at, end);
@@ -92,72 +106,6 @@ impl Scan<'_, '_, '_> {
             return self.numeric(at);
         }
         self.token(at, end)
-    }
-
-    /// `--password x`, `--password=x`, `-Dsecret=x`, and `-px` of the MySQL tools.
-    fn option(&mut self, at: usize, end: usize) -> Option<usize> {
-        let text = self.text;
-        let name = words::run(&text[..end], at, |b| b == b'-');
-        if name - at == 1 && text.get(name) == Some(&b'p') && end - name > 4 {
-            const TOOLS: [&[u8]; 3] = [b"mysql", b"mariadb", b"sshpass"];
-            let line = &text[at.saturating_sub(128)..at];
-            if TOOLS
-                .iter()
-                .any(|tool| memchr::memmem::find(line, tool).is_some())
-            {
-                return Some(self.mask(name + 1, end, Kind::Password, Why::Label));
-            }
-        }
-        if &text[at..end] == b"-p"
-            && let Some(next) = self.short_password(at, end)
-        {
-            return Some(next);
-        }
-        let name = if name - at == 1 && text.get(name) == Some(&b'D') {
-            name + 1
-        } else {
-            name
-        };
-        let ident = words::run(&text[..end], name, |b| CLASS[usize::from(b)] & IDENT != 0);
-        if ident == name || name == at {
-            return None;
-        }
-        if text.get(ident) == Some(&b'=') {
-            return self.key(name, ident).map(|next| next.max(at + 1));
-        }
-        if ident == end && matches!(text.get(end), None | Some(b' ' | b'"' | b'\'' | b',')) {
-            self.announce(name, end);
-            return Some(end);
-        }
-        None
-    }
-
-    /// `-p <value>`: a password where the line names a user as well. Elsewhere it may be a port, a
-    /// path, a package or a project, and only what looks like nothing of these is masked.
-    fn short_password(&mut self, at: usize, end: usize) -> Option<usize> {
-        let text = self.text;
-        let start = words::run(text, end, |b| b == b' ');
-        let line = &text[at.saturating_sub(128)..text.len().min(end + 128)];
-        let user = [b" -u".as_slice(), b" -U ", b"--user", b"login", b"sshpass"]
-            .iter()
-            .any(|option| memchr::memmem::find(line, option).is_some());
-        if user && spans::opening_quote(text, start).is_some() {
-            self.label = Some((Kind::Password, start + super::LABEL_REACH));
-            return Some(start);
-        }
-        let stop = spans::token_end(text, start);
-        let value = &text[start..stop];
-        let has = |is: fn(&u8) -> bool| value.iter().any(is);
-        let signs = has(|b| matches!(b, b'!' | b'@' | b'#' | b'$' | b'%' | b'^' | b'&' | b'*'));
-        let mixed =
-            has(u8::is_ascii_digit) && has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase);
-        let other = value.len() < 3
-            || value[0] == b'-'
-            || value.contains(&b'/')
-            || value.iter().all(|b| b.is_ascii_digit() || *b == b':')
-            || self.sink.masks.mask_len(value).is_some();
-        (start > end && !other && (user || signs || mixed))
-            .then(|| self.mask(start, stop, Kind::Password, Why::Label))
     }
 
     /// A token that starts with a digit, `+` or `(`.
@@ -174,6 +122,9 @@ impl Scan<'_, '_, '_> {
                 }),
                 Some(_) => false,
             };
+            if let Some(next) = self.one_time(at) {
+                return next;
+            }
             if alone && end - at < 6 && end > at {
                 return end;
             }
@@ -429,10 +380,13 @@ impl Scan<'_, '_, '_> {
         let digits = token.iter().filter(|b| b.is_ascii_digit()).count();
         let hit = match kind {
             Kind::Ip => is_ip(token),
+            Kind::Bic if iban::is_bic(token) => true,
+            Kind::Username if is_ip(token) => false,
             Kind::Passport
             | Kind::Licence
             | Kind::NationalId
             | Kind::Account
+            | Kind::Routing
             | Kind::Iban
             | Kind::Bic
             | Kind::Ssn => {

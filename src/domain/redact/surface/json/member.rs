@@ -8,7 +8,7 @@ use super::super::super::recognise::{self, encoded};
 use super::super::super::shape;
 use super::super::super::sink::{Sink, Why};
 use super::super::super::text::{self, TextState, is_secret};
-use super::super::memo::field;
+use super::super::memo::{Name, field};
 use super::super::value::{self, VALUE_MAX, Verdict};
 use super::tokens::{Sign, is_bare_key, is_literal, is_number, next_sign, string_end};
 use super::{BARE_MAX, Frame, GAP_MAX, Json};
@@ -69,38 +69,15 @@ impl<'f> Json<'f> {
 
     fn key<'r>(&mut self, core: &'r Core, inner: &[u8], raw: &[u8], sink: &mut Sink<'r>) {
         let name = encoded::unescape(inner);
-        let (class, printable) = field(core, &name);
-        let frame = self.frame();
-        frame.next_node = frame.node.map(|node| node.child(&name));
-        let drops = is_dropped(frame.next_node);
-        frame.expects_key = false;
-        let ruled = frame.next_node.is_some_and(Node::is_known);
-        frame.next = class;
-        frame.names_pair = matches!(class, Class::PairName)
-            || matches!(
-                &*name,
-                b"name"
-                    | b"type"
-                    | b"label"
-                    | b"id"
-                    | b"code"
-                    | b"kind"
-                    | b"n"
-                    | b"k"
-                    | b"displayName"
-                    | b"title"
-            );
-        if matches!(class, Class::Unknown)
-            && let Some(pair) = frame.pair
-        {
-            frame.next = pair;
-        }
+        let says = field(core, &name);
+        let drops = self.take_name(&name, says);
+        let ruled = self.frame().next_node.is_some_and(Node::is_known);
         if drops && self.beyond == 0 && self.dropping.is_none() {
-            sink.count(kind_of(class), Why::FieldRule);
+            sink.count(kind_of(says.class), Why::FieldRule);
             return self.drop_member();
         }
         self.separate(sink);
-        if printable || ruled || core.masks.is_mask(&name) || shape::is_harmless(&name) {
+        if says.printable || ruled || core.masks.is_mask(&name) || shape::is_harmless(&name) {
             sink.keep(raw);
         } else {
             sink.mask_quoted(
@@ -109,6 +86,16 @@ impl<'f> Json<'f> {
                 inner,
             );
         }
+    }
+
+    /// Sets what the value behind a key will be; answers whether a rule leaves the member out.
+    fn take_name(&mut self, name: &[u8], says: Name) -> bool {
+        let frame = self.frame();
+        frame.expects_key = false;
+        frame.names_pair = says.pairs;
+        frame.next = frame.class_of(says);
+        frame.next_node = frame.node.map(|node| node.child(name));
+        is_dropped(frame.next_node)
     }
 
     /// The kind that the whole subtree has, if it has one.
@@ -120,7 +107,7 @@ impl<'f> Json<'f> {
     }
 
     /// The class of the value that comes now.
-    fn class(&self, frame: Frame<'f>) -> Class {
+    pub(super) fn class(&self, frame: &Frame<'f>) -> Class {
         match (frame.forced, frame.next) {
             (None, next) => next,
             (Some(_), Class::Sensitive(kind)) => Class::Sensitive(kind),
@@ -148,7 +135,7 @@ impl<'f> Json<'f> {
         self.separate(sink);
         let frame = *self.frame();
         let value = encoded::unescape(inner);
-        let mut class = self.class(frame);
+        let mut class = self.class(&frame);
         if !frame.object
             && !self.stack.is_empty()
             && frame.forced.is_none()
@@ -234,7 +221,7 @@ impl<'f> Json<'f> {
             return Some(end);
         }
         self.separate(sink);
-        let class = self.class(frame);
+        let class = self.class(&frame);
         let class = match (frame.pair, class) {
             (Some(pair), Class::Unknown | Class::Safe(_))
                 if !frame.object && !self.stack.is_empty() =>
@@ -297,21 +284,14 @@ impl<'f> Json<'f> {
 
     /// A key without quotes.
     fn bare_key<'r>(&mut self, core: &'r Core, token: &[u8], sink: &mut Sink<'r>) {
-        let (class, printable) = field(core, token);
-        let frame = self.frame();
-        frame.next = class;
-        frame.next_node = frame.node.map(|node| node.child(token));
-        let drops = is_dropped(frame.next_node);
-        frame.names_pair = matches!(class, Class::PairName);
-        if let (Class::Unknown, Some(pair)) = (class, frame.pair) {
-            frame.next = pair;
-        }
+        let says = field(core, token);
+        let drops = self.take_name(token, says);
         if drops && self.beyond == 0 && self.dropping.is_none() {
-            sink.count(kind_of(class), Why::FieldRule);
+            sink.count(kind_of(says.class), Why::FieldRule);
             return self.drop_member();
         }
         self.separate(sink);
-        if printable {
+        if says.printable {
             sink.keep(token);
         } else {
             sink.mask(Kind::Key, Why::Shape, token);

@@ -5,6 +5,7 @@
 //! output, because only whole values are replaced, by strings.
 
 mod member;
+mod pass;
 mod tokens;
 
 use super::super::Core;
@@ -13,6 +14,7 @@ use super::super::kind::Kind;
 use super::super::names::Class;
 use super::super::sink::Sink;
 use super::super::words;
+use super::memo::Name;
 
 pub(crate) use tokens::looks_nested;
 
@@ -47,6 +49,16 @@ struct Frame<'f> {
     comma: bool,
     /// A member or element has been written.
     filled: bool,
+}
+
+impl Frame<'_> {
+    /// The class of the value under a name: that of the pair, where it is only called a value.
+    fn class_of(&self, name: Name) -> Class {
+        match (name.class, self.pair) {
+            (Class::Unknown, Some(pair)) if name.holds => pair,
+            (class, _) => class,
+        }
+    }
 }
 
 /// The state between two pieces of one input.
@@ -141,6 +153,12 @@ impl<'f> Json<'f> {
     ) -> usize {
         let mut at = 0;
         while at < text.len() && !(self.island && self.complete) {
+            let stands = self.pass(core, text, at, eof);
+            if stands > at {
+                sink.keep(&text[at..stands]);
+                at = stands;
+                continue;
+            }
             let next = if self.dropping.is_some() {
                 // Read as usual, so that its end is found, and written nowhere.
                 self.step(core, text, at, eof, &mut sink.nested())
@@ -273,12 +291,10 @@ impl<'f> Json<'f> {
         }
         let parent = self.frame();
         let class = parent.next;
-        let mut forced = parent.forced;
-        if let (Class::Sensitive(kind), None) = (class, forced) {
-            forced = Some(kind);
-        } else if let (Class::Sensitive(kind), Some(_)) = (class, forced) {
-            forced = Some(kind);
-        }
+        let forced = match class {
+            Class::Sensitive(kind) => Some(kind),
+            _ => parent.forced,
+        };
         let node = parent
             .next_node
             .map(|node| if object { node } else { node.element() });

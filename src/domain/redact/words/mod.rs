@@ -5,9 +5,14 @@
 //! uses. *BIP-39* words form recovery phrases. A secret is rarely made of interface words only,
 //! so a value made of them may stand; text words may stand where free text is wanted.
 
+mod lists;
+
 use std::sync::LazyLock;
 
 use super::kind::Kind;
+use lists::{MORE_TEXT, NOUNS, PERSONS, STREETS};
+
+pub(crate) use lists::LABELS;
 
 /// Word of an API: may stand as a value.
 pub(crate) const API: u8 = 1;
@@ -29,252 +34,17 @@ pub(crate) const PERSON: u8 = 128;
 /// Either list of known words.
 pub(crate) const KNOWN: u8 = API | TEXT;
 
-/// Words that announce a secret or a personal value, in field names and in sentences.
-pub(crate) const LABELS: &[(&str, Kind)] = &[
-    ("password", Kind::Password),
-    ("passwords", Kind::Password),
-    ("passwd", Kind::Password),
-    ("pwd", Kind::Password),
-    ("passphrase", Kind::Password),
-    ("passcode", Kind::Password),
-    ("pass", Kind::Password),
-    ("pw", Kind::Password),
-    ("contrasena", Kind::Password),
-    ("passwort", Kind::Password),
-    ("kennwort", Kind::Password),
-    ("wachtwoord", Kind::Password),
-    ("senha", Kind::Password),
-    ("passe", Kind::Password),
-    ("contraseña", Kind::Password),
-    ("Contraseña", Kind::Password),
-    ("hasło", Kind::Password),
-    ("Hasło", Kind::Password),
-    ("heslo", Kind::Password),
-    ("jelszó", Kind::Password),
-    ("Jelszó", Kind::Password),
-    ("şifre", Kind::Password),
-    ("Şifre", Kind::Password),
-    ("lösenord", Kind::Password),
-    ("Lösenord", Kind::Password),
-    ("adgangskode", Kind::Password),
-    ("salasana", Kind::Password),
-    ("sandi", Kind::Password),
-    ("пароль", Kind::Password),
-    ("Пароль", Kind::Password),
-    ("סיסמה", Kind::Password),
-    ("khẩu", Kind::Password),
-    ("密码", Kind::Password),
-    ("パスワード", Kind::Password),
-    ("secret", Kind::Secret),
-    ("secrets", Kind::Secret),
-    ("credential", Kind::Secret),
-    ("credentials", Kind::Secret),
-    ("creds", Kind::Secret),
-    ("cred", Kind::Secret),
-    ("token", Kind::Token),
-    ("tokens", Kind::Token),
-    ("tok", Kind::Token),
-    ("authtoken", Kind::Token),
-    ("accesstoken", Kind::Token),
-    ("refreshtoken", Kind::Token),
-    ("idtoken", Kind::Token),
-    ("jwt", Kind::Jwt),
-    ("jws", Kind::Jwt),
-    ("apikey", Kind::ApiKey),
-    ("key", Kind::ApiKey),
-    ("keys", Kind::ApiKey),
-    ("secretkey", Kind::Secret),
-    ("privatekey", Kind::PrivateKey),
-    ("bearer", Kind::Bearer),
-    ("authorization", Kind::Authorization),
-    ("auth", Kind::Authorization),
-    ("directlogin", Kind::DirectLogin),
-    ("gatewaylogin", Kind::GatewayLogin),
-    ("dauth", Kind::DAuth),
-    ("consent", Kind::Consent),
-    ("cookie", Kind::Cookie),
-    ("cookies", Kind::Cookie),
-    ("session", Kind::Session),
-    ("sessionid", Kind::Session),
-    ("jsessionid", Kind::Session),
-    ("phpsessid", Kind::Session),
-    ("sid", Kind::Session),
-    ("csrf", Kind::Token),
-    ("xsrf", Kind::Token),
-    ("signature", Kind::Signature),
-    ("sig", Kind::Signature),
-    ("hmac", Kind::Signature),
-    ("signing", Kind::Signature),
-    ("nonce", Kind::Signature),
-    ("salt", Kind::Secret),
-    ("pin", Kind::Pin),
-    ("otp", Kind::Pin),
-    ("totp", Kind::Pin),
-    ("mfa", Kind::Pin),
-    ("tan", Kind::Pin),
-    ("cvv", Kind::CardCode),
-    ("cvc", Kind::CardCode),
-    ("cvn", Kind::CardCode),
-    ("csc", Kind::CardCode),
-    ("card", Kind::Card),
-    ("pan", Kind::Card),
-    ("cardnumber", Kind::Card),
-    ("ccn", Kind::Card),
-    ("ccnum", Kind::Card),
-    ("visa", Kind::Card),
-    ("mastercard", Kind::Card),
-    ("amex", Kind::Card),
-    ("iban", Kind::Iban),
-    ("bban", Kind::Account),
-    ("bic", Kind::Bic),
-    ("swift", Kind::Bic),
-    ("account", Kind::Account),
-    ("acct", Kind::Account),
-    ("accountnumber", Kind::Account),
-    ("acc", Kind::Account),
-    ("routing", Kind::Routing),
-    ("aba", Kind::Routing),
-    ("rtn", Kind::Routing),
-    ("sortcode", Kind::Routing),
-    ("clabe", Kind::Account),
-    ("konto", Kind::Account),
-    ("kontonummer", Kind::Account),
-    ("cuenta", Kind::Account),
-    ("ifsc", Kind::Routing),
-    ("bsb", Kind::Routing),
-    ("micr", Kind::Account),
-    ("ssn", Kind::Ssn),
-    ("social", Kind::Ssn),
-    ("ssns", Kind::Ssn),
-    ("itin", Kind::Itin),
-    ("ein", Kind::Ein),
-    ("fein", Kind::Ein),
-    ("sin", Kind::NationalId),
-    ("nino", Kind::NationalId),
-    ("nin", Kind::NationalId),
-    ("tin", Kind::NationalId),
-    ("taxpayer", Kind::NationalId),
-    ("tax", Kind::NationalId),
-    ("aadhaar", Kind::NationalId),
-    ("aadhar", Kind::NationalId),
-    ("cpf", Kind::NationalId),
-    ("cnpj", Kind::NationalId),
-    ("dni", Kind::NationalId),
-    ("nie", Kind::NationalId),
-    ("nif", Kind::NationalId),
-    ("curp", Kind::NationalId),
-    ("pesel", Kind::NationalId),
-    ("bsn", Kind::NationalId),
-    ("tfn", Kind::NationalId),
-    ("nric", Kind::NationalId),
-    ("fiscale", Kind::NationalId),
-    ("nhs", Kind::NationalId),
-    ("national", Kind::NationalId),
-    ("medicare", Kind::NationalId),
-    ("vat", Kind::NationalId),
-    ("insee", Kind::NationalId),
-    ("nir", Kind::NationalId),
-    ("steuer", Kind::NationalId),
-    ("hkid", Kind::NationalId),
-    ("personnummer", Kind::NationalId),
-    ("cpr", Kind::NationalId),
-    ("hetu", Kind::NationalId),
-    ("rut", Kind::NationalId),
-    ("cuit", Kind::NationalId),
-    ("siren", Kind::NationalId),
-    ("rrn", Kind::NationalId),
-    ("abn", Kind::NationalId),
-    ("identification", Kind::NationalId),
-    ("govid", Kind::NationalId),
-    ("passport", Kind::Passport),
-    ("reisepass", Kind::Passport),
-    ("pasaporte", Kind::Passport),
-    ("licence", Kind::Licence),
-    ("license", Kind::Licence),
-    ("dl", Kind::Licence),
-    ("dob", Kind::DateOfBirth),
-    ("born", Kind::DateOfBirth),
-    ("birth", Kind::DateOfBirth),
-    ("birthday", Kind::DateOfBirth),
-    ("birthdate", Kind::DateOfBirth),
-    ("dateofbirth", Kind::DateOfBirth),
-    ("geboren", Kind::DateOfBirth),
-    ("geburtsdatum", Kind::DateOfBirth),
-    ("geburtstag", Kind::DateOfBirth),
-    ("nacimiento", Kind::DateOfBirth),
-    ("naissance", Kind::DateOfBirth),
-    ("nascimento", Kind::DateOfBirth),
-    ("nascita", Kind::DateOfBirth),
-    ("geboortedatum", Kind::DateOfBirth),
-    ("email", Kind::Email),
-    ("mail", Kind::Email),
-    ("emails", Kind::Email),
-    ("phone", Kind::Phone),
-    ("telephone", Kind::Phone),
-    ("telefon", Kind::Phone),
-    ("telefono", Kind::Phone),
-    ("handy", Kind::Phone),
-    ("tel", Kind::Phone),
-    ("mobile", Kind::Phone),
-    ("cellphone", Kind::Phone),
-    ("cell", Kind::Phone),
-    ("fax", Kind::Phone),
-    ("msisdn", Kind::Phone),
-    ("whatsapp", Kind::Phone),
-    ("sms", Kind::Phone),
-    ("call", Kind::Phone),
-    ("called", Kind::Phone),
-    ("dial", Kind::Phone),
-    ("dialed", Kind::Phone),
-    ("texted", Kind::Phone),
-    ("landline", Kind::Phone),
-    ("callback", Kind::Phone),
-    ("mnemonic", Kind::Mnemonic),
-    ("seed", Kind::Mnemonic),
-    ("wallet", Kind::Chain),
-    ("bitcoin", Kind::Bitcoin),
-    ("btc", Kind::Bitcoin),
-    ("ethereum", Kind::Ethereum),
-    ("address", Kind::Address),
-    ("street", Kind::Address),
-    ("residence", Kind::Address),
-    ("username", Kind::Username),
-    ("userid", Kind::Username),
-    ("login", Kind::Username),
-    ("ip", Kind::Ip),
-];
-
-/// Words for things that have ids.
-const NOUNS: &str = "customer customers account accounts trade trades transfer transfers quote quotes bank banks \
-organization request correlation trace span transaction txn payment payout order invoice workflow verification \
-identity counterparty counterparties execution plan subscription event webhook delivery guid uuid id ids operation job batch run \
-message resource object user reservation entitlement view charge refund commit revision sha build digest hash \
-block tx etag wallet external deposit file document entity record tenant exchange call external_wallet settlement deployment instance parent child \
-userid viewid accountid bankid customerid consumerid transactionid";
-
-/// Last words of a street line.
-const STREETS: &str = "street avenue ave lane road rd drive boulevard blvd court terrace close crescent square \
-parkway highway hwy strasse platz allee rue calle via ln dr ct way st place pl trail circle gardens grove mews";
-
-/// Words before the name of a person.
-const PERSONS: &str = "mr mrs ms miss dr dear hello hi name named beneficiary cardholder holder customer client \
-user recipient payee payer sender applicant owner signatory director sincerely regards contact employee patient \
-borrower guarantor nominee spouse mother father attn debtor creditor";
-
-/// Words that people write but documentation and catalogs rarely do.
-const MORE_TEXT: &str = "a an i is was were be been the this that of to in on at by or and for from with without not no redacted";
-
 struct Entry {
     word: &'static str,
     flags: u8,
-    label: u8,
+    label: Option<Kind>,
 }
 
 /// What is known of a word.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Word {
     pub flags: u8,
-    label: u8,
+    label: Option<Kind>,
 }
 
 impl Word {
@@ -284,10 +54,8 @@ impl Word {
     }
 
     /// The kind that the word announces.
-    pub(crate) fn label(self) -> Option<Kind> {
-        LABELS
-            .get(usize::from(self.label).wrapping_sub(1))
-            .map(|(_, kind)| *kind)
+    pub(crate) const fn label(self) -> Option<Kind> {
+        self.label
     }
 }
 
@@ -295,9 +63,11 @@ impl Word {
 pub(crate) struct Lexicon {
     entries: Vec<Entry>,
     slots: Vec<u16>,
-    /// One bit for each hash of a word that is more than a known word: 8 KiB, so that ordinary
-    /// words are passed over without leaving the first cache.
+    /// One bit for each hash of a word that announces something: 8 KiB, so that ordinary words are
+    /// passed over without leaving the first cache.
     special: Vec<u64>,
+    /// The same for words of recovery phrases, many of which are ordinary too.
+    phrase: Vec<u64>,
 }
 
 const SLOTS: usize = 1 << 15;
@@ -385,40 +155,45 @@ impl Lexicon {
             entries: Vec::with_capacity(12_000),
             slots: vec![0; SLOTS],
             special: vec![0; 1 << 10],
+            phrase: vec![0; 1 << 10],
         };
         let lists: [(&'static str, u8); 8] = [
-            (include_str!("data/api_words.txt"), API),
-            (include_str!("data/text_words.txt"), TEXT),
+            (include_str!("../data/api_words.txt"), API),
+            (include_str!("../data/text_words.txt"), TEXT),
             (MORE_TEXT, TEXT),
-            (include_str!("data/bip39_english.txt"), BIP39),
-            (include_str!("data/first_names.txt"), FIRST_NAME),
+            (include_str!("../data/bip39_english.txt"), BIP39),
+            (include_str!("../data/first_names.txt"), FIRST_NAME),
             (NOUNS, NOUN),
             (STREETS, STREET),
             (PERSONS, PERSON),
         ];
         for (list, flag) in lists {
             for word in list.split_ascii_whitespace() {
-                lexicon.add(word, flag, 0);
+                lexicon.add(word, flag, None);
             }
         }
-        for (at, (word, _)) in LABELS.iter().enumerate() {
-            lexicon.add(word, LABEL, u8::try_from(at + 1).unwrap_or(0));
+        for (word, kind) in LABELS {
+            lexicon.add(word, LABEL, Some(*kind));
         }
-        // `code` and `name` are judged by the word before them.
-        for word in lexicon
-            .entries
-            .iter()
-            .filter(|entry| entry.flags & !KNOWN != 0)
-            .map(|entry| entry.word)
-            .chain(["code", "name"])
-        {
-            let bit = bit(hash_of(word.as_bytes()));
-            lexicon.special[bit / 64] |= 1 << (bit % 64);
+        // `code` and `name` are judged by the word before them; the others are words of SQL.
+        for entry in &lexicon.entries {
+            let bit = bit(hash_of(entry.word.as_bytes()));
+            if entry.flags & (LABEL | NOUN | PERSON) != 0
+                || matches!(
+                    entry.word,
+                    "code" | "codes" | "name" | "values" | "identified"
+                )
+            {
+                lexicon.special[bit / 64] |= 1 << (bit % 64);
+            }
+            if entry.flags & BIP39 != 0 {
+                lexicon.phrase[bit / 64] |= 1 << (bit % 64);
+            }
         }
         lexicon
     }
 
-    fn add(&mut self, word: &'static str, flags: u8, label: u8) {
+    fn add(&mut self, word: &'static str, flags: u8, label: Option<Kind>) {
         let mut at = slot(hash_of(word.as_bytes()));
         loop {
             match self.slots[at] {
@@ -427,7 +202,7 @@ impl Lexicon {
                     let entry = &mut self.entries[usize::from(n) - 1];
                     if entry.word == word {
                         entry.flags |= flags;
-                        entry.label = entry.label.max(label);
+                        entry.label = label.or(entry.label);
                         return;
                     }
                 }
@@ -441,7 +216,14 @@ impl Lexicon {
         self.slots[at] = number;
     }
 
-    /// Whether a word with this hash may be more than a known word.
+    /// Whether a word with this hash may stand in a recovery phrase.
+    #[inline]
+    pub(crate) fn is_phrase(&self, hash: u64) -> bool {
+        let bit = bit(hash);
+        self.phrase[bit / 64] >> (bit % 64) & 1 == 1
+    }
+
+    /// Whether a word with this hash may announce something: a value, an id, a person.
     #[inline]
     pub(crate) fn is_special(&self, hash: u64) -> bool {
         let bit = bit(hash);
@@ -592,7 +374,7 @@ mod tests {
         assert!(word(b"abandon").is(BIP39));
         assert_eq!(word(b"PASSWORD").label(), Some(Kind::Password));
         assert!(!word(b"zyxanthe").is(KNOWN));
-        let bip = include_str!("data/bip39_english.txt").lines().count();
+        let bip = include_str!("../data/bip39_english.txt").lines().count();
         assert_eq!(bip, 2048);
     }
 }
