@@ -1,6 +1,7 @@
 //! The one place where the concrete parts are chosen and put together.
 
 pub mod capture;
+pub mod commands;
 pub mod evidence;
 pub mod health;
 pub mod own_calls;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::sync::oneshot;
 
+use self::commands::CommandsKeeper;
 use self::own_calls::{GATEWAY_PATIENCE, OwnCalls};
 use crate::adapters::callers_file::{CallersFile, CallersFileError, Poll};
 use crate::adapters::capture::Captures;
@@ -244,6 +246,7 @@ pub struct Running {
     admin: Option<AdminServer>,
     evidence: Option<Arc<evidence::Evidence>>,
     captures: Option<Arc<Captures>>,
+    commands: CommandsKeeper,
     background: Background,
     drain: Duration,
 }
@@ -321,6 +324,7 @@ impl Running {
         let server = Server::start(&config, &gateway)?;
         let follow_health = Arc::clone(&health).follow();
         let background = Background::start(runtime, servers, callers_file, callers, follow_health)?;
+        let commands = CommandsKeeper::start(OwnCalls::new(&config)).map_err(StartError::Thread)?;
         health.serving(server.watch());
         Ok(Self {
             server,
@@ -330,6 +334,7 @@ impl Running {
             admin,
             evidence,
             captures,
+            commands,
             background,
             drain: config.timeouts.drain,
         })
@@ -350,6 +355,7 @@ impl Running {
         self.health.draining();
         let calls = self.server.stop(self.drain);
         self.background.stop();
+        self.commands.stop();
         if let Some(captures) = &self.captures {
             captures.stop();
         }
