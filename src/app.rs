@@ -1,6 +1,7 @@
 //! The one place where the concrete parts are chosen and put together.
 
 pub mod capture;
+pub mod commands;
 pub mod evidence;
 pub mod health;
 pub mod lockdown;
@@ -15,6 +16,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::sync::oneshot;
 
+use self::commands::CommandsKeeper;
 use self::own_calls::{GATEWAY_PATIENCE, OwnCalls};
 use crate::adapters::capture::Captures;
 use crate::adapters::evidence::sealer::SealerError;
@@ -247,6 +249,7 @@ pub struct Running {
     admin: Option<AdminServer>,
     evidence: Option<Arc<evidence::Evidence>>,
     captures: Option<Arc<Captures>>,
+    commands: CommandsKeeper,
     background: Background,
     drain: Duration,
 }
@@ -334,6 +337,7 @@ impl Running {
             tokio::join!(follow_health, lockdown.follow());
         };
         let background = Background::start(runtime, servers, callers_file, callers, followed)?;
+        let commands = CommandsKeeper::start(OwnCalls::new(&config)).map_err(StartError::Thread)?;
         health.serving(server.watch());
         Ok(Self {
             server,
@@ -343,6 +347,7 @@ impl Running {
             admin,
             evidence,
             captures,
+            commands,
             background,
             drain: config.timeouts.drain,
         })
@@ -363,6 +368,7 @@ impl Running {
         self.health.draining();
         let calls = self.server.stop(self.drain);
         self.background.stop();
+        self.commands.stop();
         if let Some(captures) = &self.captures {
             captures.stop();
         }

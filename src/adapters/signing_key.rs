@@ -248,6 +248,20 @@ pub fn create_next(path: &Path, name: &str) -> Result<VerifierKey, SigningKeyErr
     Ok(key.verifier().clone())
 }
 
+/// The key under another name; `path` says where it is from.
+///
+/// # Errors
+/// [`SigningKeyError::Key`]: no key can have that name.
+pub fn named(key: SignerKey, name: &str, path: &Path) -> Result<SignerKey, SigningKeyError> {
+    if key.verifier().name() == name {
+        return Ok(key);
+    }
+    key.renamed(name).map_err(|cause| SigningKeyError::Key {
+        place: place_of(path),
+        cause,
+    })
+}
+
 /// Puts one key file in the place of another, durably. The other key is gone then.
 ///
 /// # Errors

@@ -1,4 +1,4 @@
-//! Putting on record what Egret's own commands do: in a journal beside the gateway's, before
+//! Putting on record what Egret's own commands do: in a journal beside the gateway's, sealed before
 //! anything is shown, and from there into the ledger.
 
 use std::ffi::OsString;
@@ -7,8 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::VERSION;
+use crate::adapters::evidence::commands::{CommandSeal, NotSealed};
+use crate::adapters::evidence::deliver::{Origin, catch_up};
 use crate::adapters::journal::{CommandJournal, DirectoryError, JournalError, Presence};
-use crate::adapters::ledger::{LedgerPlace, Reader, RecordStore, Store, drain_all};
+use crate::adapters::ledger::{LedgerPlace, Reader, ReadingsStore, RecordStore, Store, drain_all};
 use crate::adapters::{clock, entropy, machine};
 use crate::domain::config::Config;
 use crate::domain::journal::{Cursor, JournalId, Source};
@@ -63,13 +65,31 @@ impl Tally {
     }
 }
 
-/// Whether the ledger has what is on record.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Drained {
-    /// It has.
-    Yes,
-    /// The journal keeps it until the next command or the next start of the gateway; why.
-    Later(String),
+/// What is on record and not yet all that it should be. A running gateway sees to it within seconds,
+/// else its next start or the next command does.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pending {
+    /// Why the ledger does not have it.
+    pub ledger: Option<String>,
+    /// Why no checkpoint vouches for it.
+    pub seal: Option<String>,
+}
+
+impl Pending {
+    /// For the person at the terminal.
+    pub fn notices(&self, journal: &Path) -> impl Iterator<Item = String> {
+        let journal = journal.display();
+        let ledger = self
+            .ledger
+            .as_ref()
+            .map(|why| format!("on record in {journal}, and not yet in the ledger: {why}"));
+        let seal = self.seal.as_ref().map(|why| {
+            format!(
+                "on record in {journal}, and not yet sealed, so that nobody could prove it: {why}"
+            )
+        });
+        ledger.into_iter().chain(seal)
+    }
 }
 
 /// Puts commands on record.
@@ -79,6 +99,8 @@ pub struct OwnCalls {
     gateway: Arc<Gateway>,
     user: String,
     login: Option<String>,
+    /// Signs for what is on record; `None` if the configuration does not want it.
+    seal: Option<CommandSeal>,
 }
 
 /// A command that is on record and has not ended.
@@ -104,10 +126,18 @@ impl OwnCalls {
             version: VERSION.into(),
             config_hash: config.config_hash.clone(),
         };
-        Self::at(&journal_of(config), &config.ledger.place, gateway)
+        let seal = config.evidence.enabled.then(|| CommandSeal {
+            node: config.journal.directory.clone(),
+            default_origin: config.evidence.origin(&config.node),
+            key_file: config.evidence.key_file.clone(),
+        });
+        Self {
+            seal,
+            ..Self::at(&journal_of(config), &config.ledger.place, gateway)
+        }
     }
 
-    /// With everything given.
+    /// With everything given; nothing is sealed.
     pub fn at(journal: &Path, ledger: &LedgerPlace, gateway: Gateway) -> Self {
         let user = machine::user_name();
         Self {
@@ -116,6 +146,7 @@ impl OwnCalls {
             gateway: Arc::new(gateway),
             login: machine::login_name().filter(|login| *login != user),
             user,
+            seal: None,
         }
     }
 
@@ -140,6 +171,8 @@ impl OwnCalls {
         let mut journal = self.open(&known, PATIENCE)?;
         let presence = journal.enter(call_id)?;
         journal.append(Step::Intent, None, &record)?;
+        // What fails here fails at the end, too, and is said then.
+        let _ = self.seal(&mut journal);
         Ok(OpenOwnCall {
             calls: self,
             record,
@@ -156,14 +189,75 @@ impl OwnCalls {
         &self,
         call: OwnCall,
         work: impl AsyncFnOnce(&mut Tally) -> Result<(), E>,
-    ) -> Result<Drained, E> {
+    ) -> Result<Pending, E> {
         let open = self.begin(call).await?;
         let mut tally = Tally::default();
         let done = work(&mut tally).await;
         let outcome = done.as_ref().map_or_else(E::outcome, |()| Outcome::Success);
-        let drained = open.finish(outcome, tally).await;
+        let pending = open.finish(outcome, tally).await;
         done?;
-        Ok(drained?)
+        Ok(pending?)
+    }
+
+    /// Signs for what is in the journal of commands.
+    fn seal(&self, journal: &mut CommandJournal) -> Result<(), NotSealed> {
+        self.seal.as_ref().map_or(Ok(()), |seal| seal.seal(journal))
+    }
+
+    /// Does what makes the node's next key, and has the log of commands go on with that key: the
+    /// key in force is read before, since a running gateway puts it away at once.
+    ///
+    /// # Errors
+    /// [`OwnCallError`], or what `make_key` says; in the result, why the log of commands does not
+    /// go on with the next key.
+    pub fn rotate_key<T, E: From<OwnCallError>>(
+        &self,
+        make_key: impl FnOnce() -> Result<T, E>,
+    ) -> Result<(T, Option<String>), E> {
+        let Some(seal) = self.seal.as_ref().filter(|_| self.journal.is_dir()) else {
+            return Ok((make_key()?, None));
+        };
+        let mut journal = self.open(&[], PATIENCE)?;
+        let (made, sealed) = seal.seal_around(&mut journal, make_key)?;
+        Ok((made, sealed.err().map(|why| why.to_string())))
+    }
+
+    /// Sees to what commands have left to be done, unless one has the journal at this moment: what
+    /// the ledger lacks, what is not sealed, and commands that have gone. Gives whether it did.
+    ///
+    /// # Errors
+    /// Why not all of it is done.
+    pub async fn keep(&self) -> Result<bool, Pending> {
+        if !self.journal.is_dir() {
+            return Ok(true);
+        }
+        let known = self.known_events().await;
+        let opened = self.open(&known, Duration::ZERO);
+        let mut journal = match opened {
+            Ok(journal) => journal,
+            Err(OwnCallError::Busy(_)) => return Ok(false),
+            Err(error) => {
+                return Err(Pending {
+                    ledger: Some(error.to_string()),
+                    seal: None,
+                });
+            }
+        };
+        let pending = self.settle(&mut journal).await;
+        if pending == Pending::default() {
+            return Ok(true);
+        }
+        Err(pending)
+    }
+
+    /// Seals what is in the journal and feeds the ledger with it.
+    async fn settle(&self, journal: &mut CommandJournal) -> Pending {
+        let sealed = self.seal(journal);
+        let drained = self.drain_into_ledger(journal).await;
+        Pending {
+            ledger: drained.err(),
+            seal: sealed.err().map(|why| why.to_string()),
+        }
     }
 
     /// How far the ledger has come, as far as it can be asked.
@@ -207,18 +301,31 @@ impl OwnCalls {
         drain(&mut journal, store).await
     }
 
-    async fn drain_into_ledger(&self, journal: &mut CommandJournal) -> Result<u64, String> {
+    async fn drain_into_ledger(&self, journal: &mut CommandJournal) -> Result<(), String> {
         // A reader sees what a writer would change: making a ledger, or bringing one up to date, is
         // the gateway's.
         let reader = Reader::open(&self.ledger).await;
         drop(reader.map_err(|error| error.to_string())?);
+        if let LedgerPlace::Postgres(place) = &self.ledger {
+            let readings = ReadingsStore::open(place).await;
+            if let Some(mut store) = readings.map_err(|error| error.to_string())? {
+                // Checkpoints stay beside the journal: an auditor's machine signs for no node.
+                return drain(journal, &mut store).await.map(|_| ());
+            }
+        }
         let store = Store::open(&self.ledger).await;
         let mut store = store.map_err(|error| error.to_string())?;
-        let drained = drain(journal, &mut store).await;
+        let mut drained = drain(journal, &mut store).await.map(|_| ());
+        if drained.is_ok() && self.seal.is_some() {
+            let origin = Origin {
+                directory: self.journal.clone(),
+                journal: journal.id(),
+            };
+            (store, drained) = catch_up(origin, store).await;
+        }
         let closed = store.close().await;
-        let drained = drained?;
-        closed.map_err(|error| error.to_string())?;
-        Ok(drained)
+        drained?;
+        closed.map_err(|error| error.to_string())
     }
 }
 
@@ -228,11 +335,11 @@ impl OpenOwnCall<'_> {
         self.record.call_id
     }
 
-    /// Puts on record how the command ended, and feeds the ledger.
+    /// Puts on record how the command ended, seals that, and feeds the ledger.
     ///
     /// # Errors
     /// [`OwnCallError`]: on record is that it was done, not how it ended.
-    pub async fn finish(mut self, outcome: Outcome, tally: Tally) -> Result<Drained, OwnCallError> {
+    pub async fn finish(mut self, outcome: Outcome, tally: Tally) -> Result<Pending, OwnCallError> {
         own::complete(&mut self.record, outcome, tally.rows, clock::now());
         let mut journal = self.calls.open(&[], PATIENCE)?;
         // Somebody who has removed the journal meanwhile has removed the first step with it.
@@ -240,10 +347,7 @@ impl OpenOwnCall<'_> {
         let known = is_known.then_some(self.record.subjects.len());
         journal.append(Step::Completion, known, &self.record)?;
         self.presence.leave();
-        Ok(match self.calls.drain_into_ledger(&mut journal).await {
-            Ok(_) => Drained::Yes,
-            Err(why) => Drained::Later(why),
-        })
+        Ok(self.calls.settle(&mut journal).await)
     }
 }
 

@@ -10,7 +10,7 @@ use crate::adapters::capture::{Entry, Shelf};
 use crate::adapters::clock;
 use crate::app::Setup;
 use crate::app::capture::key;
-use crate::app::own_calls::{Drained, OwnCalls, Tally};
+use crate::app::own_calls::{OwnCalls, Tally};
 use crate::domain::config::Config;
 use crate::domain::own::{OwnCall, OwnOperation};
 use crate::types::{CallId, Micros};
@@ -97,12 +97,9 @@ fn record(
     work: impl AsyncFnOnce(&mut Tally) -> Outcome,
 ) -> Outcome {
     let calls = OwnCalls::new(config);
-    match super::runtime()?.block_on(calls.record(call, work))? {
-        Drained::Yes => {}
-        Drained::Later(why) => notice(&format!(
-            "on record in {}, and not yet in the ledger: {why}",
-            calls.journal().display()
-        )),
+    let pending = super::runtime()?.block_on(calls.record(call, work))?;
+    for said in pending.notices(calls.journal()) {
+        notice(&said);
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use super::audit::erase::parse_reason;
 use super::{ConfigArgs, Failure, Outcome, notice, runtime};
 use crate::adapters::{clock, machine};
 use crate::app::lockdown::{LockdownError, Locks, Reach};
-use crate::app::own_calls::{Drained, OpenOwnCall, OwnCalls, Tally};
+use crate::app::own_calls::{OpenOwnCall, OwnCalls, Tally};
 use crate::app::{self, Setup};
 use crate::domain::catalog::{Catalog, Provider};
 use crate::domain::config::{is_caller_name, nearest, parse_duration, show_duration};
@@ -324,13 +324,10 @@ impl Desk<'_> {
             Err(_) => types::Outcome::Failure,
         };
         // What is locked is locked, also if its end cannot be put on record: that comes after.
-        let drained = open.finish(outcome, tally).await;
+        let pending = open.finish(outcome, tally).await;
         let value = done.map_err(Failure::new)?;
-        if let Drained::Later(why) = drained? {
-            notice(&format!(
-                "on record in {}, and not yet in the ledger: {why}",
-                self.calls.journal().display()
-            ));
+        for said in pending?.notices(self.calls.journal()) {
+            notice(&said);
         }
         Ok(value)
     }

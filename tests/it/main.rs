@@ -7,6 +7,7 @@
 )]
 
 mod admin;
+mod auditors;
 mod bad_input;
 mod callers;
 mod canary;
@@ -17,6 +18,7 @@ mod crash;
 mod evidence;
 mod export;
 mod faults;
+mod found_by_subject;
 mod harness;
 mod headers;
 mod house;
@@ -24,8 +26,10 @@ mod investigate;
 mod known_tokens;
 mod lifecycle;
 mod lockdown;
+mod log_of_commands;
 mod outcomes;
 mod postgres;
+mod postgres_retention;
 mod proofs;
 mod protocols;
 mod readings;

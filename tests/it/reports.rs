@@ -115,7 +115,16 @@ fn row<'a>(report: &'a Value, table: &str, column: &str, text: &str) -> &'a Valu
 #[test]
 fn each_report_has_the_right_numbers() {
     let used = used();
-    let everything = ["audit", "query", "--limit", "0", "--format", "json"];
+    // What Egret's own commands have put on record are no calls.
+    let everything = [
+        "audit",
+        "query",
+        "--banks-only",
+        "--limit",
+        "0",
+        "--format",
+        "json",
+    ];
     let all = used.gateway.egret(&everything).ok().lines().count();
     let report = used.json("pii-access", &[]);
     totals(
@@ -127,8 +136,7 @@ fn each_report_has_the_right_numbers() {
             ("identity_papers", 2),
             ("callers", 1),
             ("unidentified", 0),
-            // With the question before, which did not see itself.
-            ("all_calls", all as u64 + 1),
+            ("all_calls", all as u64),
             ("shed_unrecorded", 0),
         ],
     );

@@ -269,6 +269,24 @@ impl<S: CheckpointStore> Ship<S> {
     }
 }
 
+/// Brings checkpoints from a directory into a ledger once, and gives the ledger back.
+///
+/// # Errors
+/// Why not; what is left comes the next time.
+pub async fn catch_up<S: CheckpointStore>(origin: Origin, store: S) -> (S, Result<(), String>) {
+    let mut ship = Ship {
+        origin,
+        store,
+        read_to: BTreeMap::new(),
+        failing: false,
+    };
+    let done = match ship.begin().await {
+        Ok(()) => ship.ship().await,
+        Err(why) => Err(why),
+    };
+    (ship.store, done)
+}
+
 /// A checkpoint as the ledger keeps it.
 pub fn row(signed: &Signed) -> StoredCheckpoint {
     StoredCheckpoint {

@@ -146,6 +146,9 @@ pub struct KeyPlaces {
     pub variable: Option<Secret<String>>,
     /// The key to come from the environment.
     pub next_variable: Option<Secret<String>>,
+    /// The log whose keys these are, if it is another one: then they are used under the name of the
+    /// log at hand, and its files are neither made nor moved.
+    pub lent_by: Option<String>,
 }
 
 impl KeyPlaces {
@@ -156,7 +159,25 @@ impl KeyPlaces {
             file,
             variable: variable(signing_key::ENV),
             next_variable: variable(NEXT_ENV),
+            lent_by: None,
         }
+    }
+
+    /// The same keys, for another log beside the one that has them.
+    #[must_use]
+    pub fn lent_by(self, log: &str) -> Self {
+        Self {
+            lent_by: Some(log.to_owned()),
+            ..self
+        }
+    }
+
+    /// The key in force, by the name of the log at hand.
+    fn load(&self, origin: &str) -> Result<SignerKey, SigningKeyError> {
+        let variable = clone(self.variable.as_ref());
+        let name = self.lent_by.as_deref().unwrap_or(origin);
+        let key = signing_key::load(&self.file, variable, name, SignatureType::Ed25519)?;
+        signing_key::named(key, origin, &self.file)
     }
 
     /// The key that signs for a log that has these public keys; makes a key for a log that has not
@@ -169,11 +190,13 @@ impl KeyPlaces {
         origin: &str,
         history: Option<&KeyHistory>,
     ) -> Result<SignerKey, SigningKeyError> {
-        let variable = || clone(self.variable.as_ref());
         let Some(history) = history else {
+            if self.lent_by.is_some() {
+                return self.load(origin);
+            }
             return signing_key::load_or_create(
                 &self.file,
-                variable(),
+                clone(self.variable.as_ref()),
                 origin,
                 SignatureType::Ed25519,
             );
@@ -192,7 +215,7 @@ impl KeyPlaces {
                 wanted: wanted.to_string(),
             });
         }
-        let key = signing_key::load(&self.file, variable(), origin, SignatureType::Ed25519)?;
+        let key = self.load(origin)?;
         if self.variable.is_some() && key.verifier() != wanted {
             return Err(SigningKeyError::NotInForce {
                 place: format!("the environment variable {}", signing_key::ENV),
@@ -214,7 +237,9 @@ impl KeyPlaces {
         if variable.is_none() && !matches!(path.try_exists(), Ok(true)) {
             return Ok(None);
         }
-        signing_key::load_next(&path, variable, origin).map(Some)
+        let name = self.lent_by.as_deref().unwrap_or(origin);
+        let next = signing_key::load_next(&path, variable, name)?;
+        signing_key::named(next, origin, &path).map(Some)
     }
 
     /// Puts the file of the announced key in the place of the old one.
@@ -223,7 +248,10 @@ impl KeyPlaces {
     /// [`SigningKeyError::Io`].
     pub fn install_next(&self) -> Result<(), SigningKeyError> {
         let next = next_path(&self.file);
-        if self.next_variable.is_some() || !matches!(next.try_exists(), Ok(true)) {
+        if self.lent_by.is_some()
+            || self.next_variable.is_some()
+            || !matches!(next.try_exists(), Ok(true))
+        {
             return Ok(());
         }
         signing_key::replace(&next, &self.file)
@@ -278,6 +306,7 @@ mod tests {
             file: dir.path().join("signing.key"),
             variable: None,
             next_variable: None,
+            lent_by: None,
         };
         let made = places.in_force("egret/node-1", None).unwrap();
         let history = KeyHistory::new(made.verifier().clone());
@@ -306,6 +335,7 @@ mod tests {
             file: dir.path().join("signing.key"),
             variable: None,
             next_variable: None,
+            lent_by: None,
         };
         let old = places.in_force("egret/node-1", None).unwrap();
         assert!(places.next("egret/node-1").unwrap().is_none());

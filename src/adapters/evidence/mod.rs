@@ -1,7 +1,9 @@
 //! Evidence over the journal: what is signed, where it is kept, and who is told.
 //!
 //! - [`sealer`] is a thread that hashes what is durable in the journal into a Merkle tree and signs
-//!   its root as a checkpoint, at least once a second while there are new records.
+//!   its root as a checkpoint, at least once a second while there are new records. The log that it
+//!   works on is [`sealed_log`]; [`commands`] does the same for the journal of commands, without a
+//!   thread.
 //! - [`leaves`] keeps the leaf hashes, [`checkpoints`] the checkpoints and [`keys`] the public keys,
 //!   all as files beside the segments. Each is kept when a segment is pruned.
 //! - [`deliver`] brings checkpoints from these files to the ledger and to witnesses. Neither can
@@ -11,10 +13,12 @@
 
 pub mod checkpoints;
 mod client;
+pub mod commands;
 pub mod deliver;
 pub mod keys;
 pub mod leaves;
 pub mod prove;
+pub mod sealed_log;
 pub mod sealer;
 pub mod verify;
 pub mod witness;

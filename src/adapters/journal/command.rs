@@ -10,20 +10,20 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::JournalError;
 use super::erase;
-use super::files::{Directory, DirectoryError};
+use super::files::{Directory, DirectoryError, list, segment_path};
 use super::log::{Group, Log, recover};
 use super::reader::{ReadError, Reader};
 use crate::adapters::{clock, entropy};
 use crate::domain::evidence::Salt;
 use crate::domain::journal::{
-    Encoded, JournalId, Kind, Start, encode_call, encode_start, push_frame,
+    Encoded, JournalId, Kind, Start, encode_call, encode_rotation, encode_start, push_frame,
 };
 use crate::domain::record::{CallRecord, Gateway, Step};
 use crate::types::CallId;
@@ -117,6 +117,33 @@ impl CommandJournal {
         self.id
     }
 
+    /// Its directory.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Announces a key, as [`super::Journal::announce_key`] does, and brings that to the disk.
+    ///
+    /// # Errors
+    /// [`JournalError::Write`]; also when `sign` gives nothing.
+    pub fn announce_key(
+        &mut self,
+        sign: impl FnOnce(u64) -> Option<Vec<u8>>,
+    ) -> Result<(), JournalError> {
+        let mut encoded = Encoded::default();
+        let announced = match sign(self.next_seq) {
+            Some(note) => {
+                encode_rotation(&mut encoded.fields, &note);
+                self.push(Kind::Rotation, &encoded)
+            }
+            None => Err(io::ErrorKind::InvalidData.into()),
+        };
+        announced.map_err(|source| JournalError::Write {
+            path: self.path.clone(),
+            source,
+        })
+    }
+
     /// Writes a step of a call and brings it to the disk. `known` as in
     /// [`crate::domain::record::Recorder::append`].
     ///
@@ -199,6 +226,24 @@ impl Presence {
     pub fn leave(self) {
         let _ = fs::remove_file(&self.path);
     }
+}
+
+/// When a journal of commands was written to last; `None` if there is none. The length of a segment
+/// says nothing: there is room ahead.
+pub fn last_write(path: &Path) -> Option<LastWrite> {
+    let segment = list(path).ok()?.last().copied()?;
+    let written = fs::metadata(segment_path(path, segment)).ok()?;
+    Some(LastWrite {
+        segment,
+        at: (written.mtime(), written.mtime_nsec()),
+    })
+}
+
+/// Tells one state of a journal from another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LastWrite {
+    segment: u64,
+    at: (i64, i64),
 }
 
 fn presence_path(directory: &Path, call: CallId) -> PathBuf {

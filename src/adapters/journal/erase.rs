@@ -29,6 +29,12 @@ const LOCK_POLL: Duration = Duration::from_millis(20);
 /// Why openings could not be erased. What was erased stays so, and the command can be repeated.
 #[derive(Debug, thiserror::Error)]
 pub enum EraseError {
+    /// What was given up cannot be signed for.
+    #[error("cannot sign that {path} is given up")]
+    Unsigned {
+        /// Which file.
+        path: PathBuf,
+    },
     /// The system refused.
     #[error("cannot {doing} {path}: {source}")]
     Io {

@@ -45,7 +45,7 @@ use crate::domain::journal::{
 use crate::domain::record::{CallRecord, Gateway, NotRecorded, Recorder, Step, Ticket, Wait};
 use crate::types::Micros;
 
-pub use command::{CommandJournal, Presence};
+pub use command::{CommandJournal, LastWrite, Presence, last_write};
 pub use erase::{EraseError, Erased, Maintenance};
 use files::Files;
 pub use files::{Directory, DirectoryError, list, segment_path};

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use super::erase::{EraseError, Maintenance};
 use super::files::{list, segment_path};
 use crate::domain::evidence::merkle::leaf_hash;
+use crate::domain::evidence::{Note, SignerKey};
 use crate::domain::journal::{
     Decoder, Event, JournalId, PruneMark, SEGMENT_HEADER, SegmentHeader, read_frame,
 };
@@ -41,7 +42,12 @@ pub fn mark_path(directory: &Path, segment: u64) -> PathBuf {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Absence {
     /// It was given up, as the mark says; the hashes of its leaves are there.
-    Pruned(PruneMark),
+    Pruned {
+        /// The mark.
+        mark: PruneMark,
+        /// The mark as it was signed, in a journal that has a log; the signature is not checked.
+        signed: Option<Note>,
+    },
     /// Something is missing or does not fit: it was removed otherwise.
     Removed,
 }
@@ -56,13 +62,19 @@ pub fn absence(directory: &Path, journal: JournalId, segment: u64) -> io::Result
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Absence::Removed),
         Err(error) => return Err(error),
     };
-    let text = String::from_utf8(mark).unwrap_or_default();
-    let Some(mark) = PruneMark::read(&text, journal).filter(|mark| mark.first == segment) else {
+    let signed = Note::parse(&mark).ok();
+    let text = match &signed {
+        Some(note) => note.text(),
+        None => std::str::from_utf8(&mark).unwrap_or_default(),
+    };
+    let Some(mark) = PruneMark::read(text, journal).filter(|mark| mark.first == segment) else {
         return Ok(Absence::Removed);
     };
     let events = mark.last - mark.first + 1;
     match fs::metadata(leaves_path(directory, segment)) {
-        Ok(leaves) if Some(leaves.len()) == events.checked_mul(LEAF) => Ok(Absence::Pruned(mark)),
+        Ok(leaves) if Some(leaves.len()) == events.checked_mul(LEAF) => {
+            Ok(Absence::Pruned { mark, signed })
+        }
         Ok(_) => Ok(Absence::Removed),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Absence::Removed),
         Err(error) => Err(error),
@@ -83,6 +95,8 @@ pub struct GivingUp<'a> {
     pub by: &'a str,
     /// Why.
     pub reason: &'a str,
+    /// Signs the mark: the key of the journal's log, if it has one.
+    pub signer: Option<&'a SignerKey>,
 }
 
 impl Maintenance {
@@ -151,7 +165,9 @@ impl Maintenance {
                 by: who.by.to_owned(),
                 reason: who.reason.to_owned(),
             };
-            write_new(&mark_path(directory, segment), mark.write().as_bytes())?;
+            let mark = sign(mark.write(), who.signer);
+            let mark = mark.ok_or_else(|| EraseError::Unsigned { path: path.clone() })?;
+            write_new(&mark_path(directory, segment), mark.as_bytes())?;
             sync(directory)?;
             fs::remove_file(&path).map_err(failed("remove", &path))?;
             sync(directory)?;
@@ -162,6 +178,16 @@ impl Maintenance {
             bytes: bytes.len() as u64,
         }))
     }
+}
+
+/// The text with a signature, if there is somebody to sign it; `None` if that cannot be done.
+fn sign(text: String, signer: Option<&SignerKey>) -> Option<String> {
+    let Some(signer) = signer else {
+        return Some(text);
+    };
+    let mut note = Note::new(text).ok()?;
+    note.add(signer.sign(note.text()).ok()?);
+    Some(note.to_string())
 }
 
 fn failed(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> EraseError {
@@ -184,7 +210,7 @@ fn sync(directory: &Path) -> Result<(), EraseError> {
 }
 
 /// Sees to it that the hashes are on disk. Those that are there already must be the same: they were
-/// made when the segment was new.
+/// made when the segment was new, perhaps not of its last events.
 fn keep_hashes(directory: &Path, segment: u64, hashes: &[u8]) -> Result<(), EraseError> {
     let path = leaves_path(directory, segment);
     match fs::read(&path) {
@@ -193,6 +219,7 @@ fn keep_hashes(directory: &Path, segment: u64, hashes: &[u8]) -> Result<(), Eras
             file.sync_all().map_err(failed("sync", &path))?;
             return sync(directory);
         }
+        Ok(known) if hashes.starts_with(&known) => {}
         Ok(_) => return Err(EraseError::Leaves { path }),
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             return Err(failed("read", &path)(error));

@@ -76,6 +76,8 @@ pub(super) struct Resolved<'a> {
     pub(super) credentials: Vec<i64>,
     /// For each subject, whether [`MANY_CREDENTIALS`] or more name it.
     pub(super) is_wide: Vec<bool>,
+    /// Which database is asked.
+    pub(super) is_sqlite: bool,
 }
 
 /// What conditions are asked of.
@@ -134,7 +136,7 @@ impl Resolved<'_> {
     pub(super) fn push_others(&self, sql: &mut Sql, over: Over) {
         let filter = self.filter;
         filter.push_received(sql);
-        filter.push_common(sql, over);
+        filter.push_common(sql, over, self.is_sqlite);
         filter.push_ended(sql, over);
         if filter.banks_only {
             // Not a condition on activities: it leaves nearly all of them, so no index leads there.
@@ -201,17 +203,18 @@ impl Resolved<'_> {
     }
 }
 
-/// Looks at each call whether it names the subject.
+/// Looks at each call whether it names the subject. Not with `EXISTS`: Postgres would first put all
+/// tokens that name it into a table.
 fn push_wide_subject(sql: &mut Sql, over: Over, subject: Pseudonym) {
     let name = over.name();
-    sql.push(" AND (EXISTS (SELECT 1 FROM credential_subjects AS s WHERE s.subject = ");
+    sql.push(" AND coalesce((SELECT 1 FROM credential_subjects AS s WHERE s.subject = ");
     sql.push_bind(subject.as_bytes().to_vec());
     sql.push(format!(
-        " AND s.credential_id = {name}.credential_id) \
-         OR EXISTS (SELECT 1 FROM call_subjects AS s WHERE s.subject = "
+        " AND s.credential_id = {name}.credential_id), \
+         (SELECT 1 FROM call_subjects AS s WHERE s.subject = "
     ));
     sql.push_bind(subject.as_bytes().to_vec());
-    sql.push(format!(" AND s.call_id = {name}.call_id))"));
+    sql.push(format!(" AND s.call_id = {name}.call_id)) IS NOT NULL"));
 }
 
 impl Filter {
@@ -329,16 +332,20 @@ impl Filter {
     }
 
     /// What calls have in common is asked of a dictionary, which is small, and not of each call.
-    fn push_common(&self, sql: &mut Sql, over: Over) {
+    fn push_common(&self, sql: &mut Sql, over: Over, is_sqlite: bool) {
         if !self.asks_activity() {
             return;
         }
-        sql.push(match over {
-            Over::Calls => " AND profile_id IN (SELECT id FROM profiles WHERE true",
-            Over::Records => " AND activity_id IN (SELECT id FROM activities WHERE true",
-        });
+        // An array, so that Postgres looks each activity up in the index. A join it would rather
+        // begin with all calls of the period, since it takes no activity to be rare.
+        let (begin, end) = match (over, is_sqlite) {
+            (Over::Calls, _) => ("profile_id IN (SELECT id FROM profiles", ")"),
+            (Over::Records, true) => ("activity_id IN (SELECT id FROM activities", ")"),
+            (Over::Records, false) => ("activity_id = ANY (ARRAY(SELECT id FROM activities", "))"),
+        };
+        sql.push(" AND ").push(begin).push(" WHERE true");
         self.push_activity(sql);
-        sql.push(")");
+        sql.push(end);
     }
 
     /// Conditions on a row of `activities`, or of `profiles`, whose columns have the same names.

@@ -43,8 +43,7 @@ impl Reader {
             if left == 0 {
                 break;
             }
-            let table = path.table(self.is_sqlite());
-            let sql = search(filter, table, order, window, left);
+            let sql = search(filter, path, self.is_sqlite(), order, window, left);
             let ids = self.rows(sql, |row| row.bytes(0)).await?;
             found.extend(ids.into_iter().flatten());
         }
@@ -102,11 +101,30 @@ impl Reader {
 }
 
 /// The question for a window.
-fn search(filter: &Resolved<'_>, table: &str, order: Order, window: Window, limit: usize) -> Sql {
-    let mut sql = Sql::new(format!("SELECT call_id FROM {table} WHERE true"));
+fn search(
+    filter: &Resolved<'_>,
+    path: Path,
+    is_sqlite: bool,
+    order: Order,
+    window: Window,
+    limit: usize,
+) -> Sql {
+    let table = path.table(is_sqlite);
+    let mut sql = Sql::new(if is_sqlite {
+        ""
+    } else {
+        "WITH found AS MATERIALIZED ("
+    });
+    sql.push(format!("SELECT call_id FROM {table} WHERE true"));
     push_id(&mut sql, ">=", window.low);
     push_id(&mut sql, "<", window.high);
     filter.push_others(&mut sql, Over::Records);
+    if !is_sqlite {
+        // Of a window all that there is: it is not much, or an earlier window had been enough. For
+        // a page alone Postgres would read calls in the order of time until it is full, since it
+        // takes what is asked for to be as frequent as everything else.
+        sql.push(") SELECT call_id FROM found");
+    }
     sql.push(match order {
         Order::NewestFirst => " ORDER BY call_id DESC LIMIT ",
         Order::OldestFirst => " ORDER BY call_id LIMIT ",

@@ -43,7 +43,7 @@ pub use feed::{FeedStats, LedgerFeed, RecordStore, Undrained, drain_all};
 pub use filter::{Filter, IdPrefix, StatusFilter};
 pub use locks::SharedLocks;
 pub use place::LedgerPlace;
-pub use postgres::PostgresStore;
+pub use postgres::{PostgresStore, ReadingsStore};
 pub use query::{Found, Lineage, Order, Page, Reader, Shown};
 pub use row::{CallRow, Value};
 pub use sqlite::SqliteStore;

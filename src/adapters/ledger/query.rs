@@ -310,6 +310,7 @@ impl Reader {
             filter,
             credentials,
             is_wide,
+            is_sqlite: self.is_sqlite(),
         })
     }
 

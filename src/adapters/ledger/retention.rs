@@ -9,6 +9,8 @@
 
 use std::path::{Path, PathBuf};
 
+use sqlx::Connection as _;
+
 use super::error::LedgerError;
 use super::hold::{FROM, IS_HELD};
 use super::place::LedgerPlace;
@@ -21,7 +23,7 @@ use crate::domain::record::{OperationClass, Pseudonym};
 use crate::domain::retention::Periods;
 use crate::types::Micros;
 
-pub use super::sqlite::traces::holds as file_holds;
+pub use super::sqlite::traces::{holds as file_holds, settle as settle_file};
 
 /// A shared ledger: removing much takes longer than a batch may, and no gateway writes meanwhile.
 const KEEPER_SETTINGS: &str = "SET statement_timeout = 0; SET lock_timeout = '60s'";
@@ -346,7 +348,10 @@ pub async fn carry_over(from: &Path, to: &Path) -> Result<(), LedgerError> {
     let mut conn = sqlite::schema::open_writer(to).await?;
     // Says whether it is a ledger of this schema.
     drop(sqlite::schema::open_reader(from).await?);
-    sqlite::traces::carry_over(&mut conn, from, to).await
+    sqlite::traces::carry_over(&mut conn, from, to).await?;
+    conn.close()
+        .await
+        .map_err(|source| LedgerError::database(&to.into(), "close", source))
 }
 
 #[cfg(test)]

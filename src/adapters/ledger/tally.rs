@@ -6,7 +6,8 @@ use super::filter::{Filter, ID_SLACK_MILLIS, Over, push_id};
 use super::query::Reader;
 use super::sql::Sql;
 use super::{postgres, sqlite};
-use crate::domain::report::{Activity, Counted, Gap, JournalMark, TokenUse};
+use crate::domain::evidence::merkle::NodeHash;
+use crate::domain::report::{Activity, CheckpointMark, Counted, Gap, JournalMark, TokenUse};
 use crate::types::{CallId, Micros, Outcome};
 
 /// Gaps that are listed; the others are only counted.
@@ -227,11 +228,35 @@ impl Reader {
     /// # Errors
     /// [`LedgerError::Database`].
     pub async fn journals(&mut self) -> Result<Vec<JournalMark>, LedgerError> {
-        let sql = Sql::new("SELECT journal, done_to FROM journals ORDER BY id");
+        // The key of the table leads to the last of each journal.
+        let of_last = |column| {
+            format!(
+                "(SELECT {column} FROM checkpoints AS c WHERE c.journal = j.journal \
+                 ORDER BY c.size DESC, c.cosignatures DESC, c.note DESC LIMIT 1)"
+            )
+        };
+        let sql = Sql::new(format!(
+            "SELECT j.journal, j.done_to, {}, {}, {}, {} FROM journals AS j ORDER BY j.id",
+            of_last("origin"),
+            of_last("size"),
+            of_last("root"),
+            of_last("made_at"),
+        ));
         self.rows(sql, |row| {
+            let root = row.bytes(4)?.and_then(|root| root.try_into().ok());
+            let checkpoint = match (row.text(2)?, row.integer(3)?, root, row.integer(5)?) {
+                (Some(origin), Some(size), Some(root), Some(at)) => Some(CheckpointMark {
+                    origin,
+                    size: unsigned(Some(size)),
+                    root: NodeHash::from_bytes(root).to_string(),
+                    at: Micros(at),
+                }),
+                _ => None,
+            };
             Ok(JournalMark {
                 journal: hex(row.bytes(0)?),
                 done_to: unsigned(row.integer(1)?),
+                checkpoint,
             })
         })
         .await

@@ -42,7 +42,7 @@ use crate::adapters::ledger::{
     CallRow, LedgerError, LedgerPlace, Order, Page, Reader, Shown, Store,
 };
 use crate::adapters::signing_key::SigningKeyError;
-use crate::app::own_calls::{CommandError, Drained, OwnCallError, OwnCalls, Tally};
+use crate::app::own_calls::{CommandError, OwnCallError, OwnCalls, Tally};
 use crate::domain::own::{OwnCall, OwnOperation};
 use crate::domain::record::Pseudonym;
 use crate::domain::retention::Periods;
@@ -85,11 +85,9 @@ impl Context<'_> {
         call: OwnCall,
         work: impl AsyncFnOnce(&mut Tally) -> Result<(), AuditError>,
     ) -> Result<(), AuditError> {
-        if let Drained::Later(why) = self.own_calls.record(call, work).await? {
-            let journal = self.own_calls.journal().display();
-            (self.notice)(&format!(
-                "on record in {journal}, and not yet in the ledger: {why}"
-            ));
+        let pending = self.own_calls.record(call, work).await?;
+        for said in pending.notices(self.own_calls.journal()) {
+            (self.notice)(&said);
         }
         Ok(())
     }

@@ -10,8 +10,8 @@ use serde_json::{Map, json};
 use super::verify::{VerifyFormat, parse_log_key, parse_witness_key};
 use super::{AuditError, Context};
 use crate::adapters::evidence::keys::{LogKeys, next_path};
-use crate::adapters::evidence::prove;
 use crate::adapters::evidence::verify::NotAudited;
+use crate::adapters::evidence::{commands, prove};
 use crate::adapters::journal;
 use crate::adapters::ledger::compare::fields_of;
 use crate::adapters::ledger::{LedgerError, LedgerPlace, Reader, Value};
@@ -173,19 +173,20 @@ async fn prove_call(
         Err(LedgerError::Missing { .. }) => None,
         Err(error) => return Err(error.into()),
     };
-    let here = journal::Reader::open(context.journal)?.journal();
-    let numbers: Vec<u64> = match known {
-        Some((journal, _)) if journal != here => {
-            return Err(ProofError::OtherNode(args.call).into());
+    let (directory, numbers) = match known {
+        None => (context.journal, Vec::new()),
+        Some((journal, leaves)) => {
+            let numbers = [leaves.intent, leaves.outcome, leaves.completion];
+            let directory = [context.journal, context.own_calls.journal()]
+                .into_iter()
+                .find(|directory| {
+                    journal::Reader::open(directory).is_ok_and(|found| found.journal() == journal)
+                })
+                .ok_or(ProofError::OtherNode(args.call))?;
+            (directory, numbers.into_iter().flatten().collect())
         }
-        Some((_, leaves)) => [leaves.intent, leaves.outcome, leaves.completion]
-            .into_iter()
-            .flatten()
-            .collect(),
-        None => Vec::new(),
     };
-    let bundle =
-        prove::bundle(context.journal, args.call, &numbers).map_err(ProofError::NotProved)?;
+    let bundle = prove::bundle(directory, args.call, &numbers).map_err(ProofError::NotProved)?;
     let text = bundle.to_string();
     match &args.output {
         None => out.write_all(text.as_bytes())?,
@@ -224,8 +225,10 @@ pub fn run_verify_proof(args: &VerifyProofArgs, out: &mut impl Write) -> Result<
         fs::File::open(&args.file).and_then(|file| file.take(limit).read_to_end(&mut bytes))
     }
     .map_err(failed)?;
+    // The log of commands is signed by the node's keys under another name.
+    let of_commands = args.key.iter().filter_map(commands::key_of);
     let trust = Trust {
-        logs: args.key.clone(),
+        logs: args.key.iter().cloned().chain(of_commands).collect(),
         witnesses: args.witness.clone(),
         quorum: args.quorum.unwrap_or(args.witness.len()),
     };
@@ -375,8 +378,17 @@ pub(super) fn run_rotate(context: &Context<'_>, out: &mut impl Write) -> Result<
     if next.exists() {
         return Err(ProofError::UnderWay(next).into());
     }
-    let key = signing_key::create_next(&next, keys.first.name())?;
+    let make = || {
+        let key = signing_key::create_next(&next, keys.first.name());
+        key.map_err(AuditError::from)
+    };
+    let (key, commands) = context.own_calls.rotate_key(make)?;
     writeln!(out, "{key}")?;
+    if let Some(why) = commands {
+        (context.notice)(&format!(
+            "the log of commands does not go on with this key: {why}"
+        ));
+    }
     writeln!(
         out,
         "The gateway announces this key in the log within a second, or at its next start. Give it \

@@ -8,9 +8,11 @@ use clap::Args;
 use super::erase::{PATIENCE, journals, parse_reason, user};
 use super::hold::settle;
 use super::{AuditError, Context, Tally};
+use crate::adapters::evidence::commands::{NotSealed, signer_of};
 use crate::adapters::journal::{EraseError, GivingUp, Maintenance, Pruned};
 use crate::adapters::ledger::LedgerPlace;
 use crate::adapters::ledger::retention::{self, Needed, Order};
+use crate::domain::evidence::SignerKey;
 use crate::domain::own::{OwnCall, OwnOperation};
 use crate::domain::retention::{Periods, segments_to_give_up};
 
@@ -45,6 +47,9 @@ pub enum PruneFailure {
     /// The journal could not be changed.
     #[error(transparent)]
     Journal(#[from] EraseError),
+    /// The mark of what is given up must be signed, or it could not be told from what was removed.
+    #[error("what is given up must be signed for by the log's key, so nothing was: {0}")]
+    NotSigned(#[from] NotSealed),
 }
 
 pub(super) async fn run(
@@ -77,10 +82,21 @@ async fn prune(
         reason: &args.reason,
         at: context.now,
     };
+    // Before anything goes.
+    let mut signed = Vec::new();
+    for journal in journals(context) {
+        let signer = signer_of(&journal, context.journal, context.key_file);
+        let signer = match signer {
+            Err(_) if args.dry_run => None,
+            signer => signer.map_err(PruneFailure::from)?,
+        };
+        signed.push((journal, signer));
+    }
     let (rows, needed) = retention::prune(ledger, periods, &order, args.dry_run).await?;
     let mut pruned = Pruned::default();
-    for journal in journals(context) {
-        let of_journal = prune_journal(&journal, &needed, periods, &order, args.dry_run)?;
+    for (journal, signer) in &signed {
+        let signer = signer.as_ref();
+        let of_journal = prune_journal(journal, signer, &needed, periods, &order, args.dry_run)?;
         pruned.segments += of_journal.segments;
         pruned.events += of_journal.events;
         pruned.bytes += of_journal.bytes;
@@ -107,6 +123,7 @@ async fn prune(
 
 fn prune_journal(
     directory: &Path,
+    signer: Option<&SignerKey>,
     needed: &Needed,
     periods: &Periods,
     order: &Order<'_>,
@@ -122,6 +139,7 @@ fn prune_journal(
         at: order.at,
         by: order.by,
         reason: order.reason,
+        signer,
     };
     let who = (!dry_run).then_some(&who);
     let needed = needed.from(journal);

@@ -165,6 +165,7 @@ async fn into_file(
         ));
     }
     hold::restore(&fresh.as_path().into()).await?;
+    retention::settle_file(&fresh).await?;
     if ledger.exists() {
         for suffix in COMPANIONS {
             let companion = with_suffix(ledger, suffix);

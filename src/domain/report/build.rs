@@ -21,7 +21,7 @@ pub struct Source {
     pub schema: i64,
     /// Version of the program that made the report.
     pub version: String,
-    /// All calls in the period, whatever the report is about.
+    /// All calls to banks in the period, whatever the report is about.
     pub calls: u64,
     /// How far the ledger had come with each journal.
     pub journals: Vec<JournalMark>,
@@ -34,6 +34,21 @@ pub struct JournalMark {
     pub journal: String,
     /// Every event before this number is in the ledger.
     pub done_to: u64,
+    /// The newest signed statement about it that the ledger has.
+    pub checkpoint: Option<CheckpointMark>,
+}
+
+/// A signed checkpoint, to be compared with one from elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckpointMark {
+    /// Name of the log.
+    pub origin: String,
+    /// Records that it covers.
+    pub size: u64,
+    /// Root of the tree, in base64 as in the checkpoint.
+    pub root: String,
+    /// When it was signed, by the node's clock.
+    pub at: Micros,
 }
 
 /// What could not be recorded.
@@ -175,8 +190,20 @@ impl Builder {
                 + &self.asked.query(query_options(self.kind)),
         ];
         for mark in &self.source.journals {
-            let JournalMark { journal, done_to } = mark;
+            let JournalMark {
+                journal, done_to, ..
+            } = mark;
             source.push(("journal", format!("{journal}, events up to {done_to}")));
+            if let Some(checkpoint) = &mark.checkpoint {
+                let CheckpointMark {
+                    origin,
+                    size,
+                    root,
+                    at,
+                } = checkpoint;
+                let said = format!("{origin}, {size} records, root {root}, signed at {at}");
+                source.push(("checkpoint", said));
+            }
         }
         if !self.source.journals.is_empty() {
             verify.push(
@@ -184,6 +211,16 @@ impl Builder {
                  record of truth: from it the ledger can be made anew (egret audit rebuild), and a \
                  report over the new one has the same numbers, as long as it is asked about the \
                  same events."
+                    .to_owned(),
+            );
+        }
+        let mut marks = self.source.journals.iter();
+        if marks.any(|mark| mark.checkpoint.is_some()) {
+            verify.push(
+                "A checkpoint is signed and covers every record before it. If egret audit verify \
+                 finds the same root for that many records, and nothing wrong, the rows that this \
+                 report counts are what was recorded; whoever kept the checkpoint need not trust \
+                 the ledger for that."
                     .to_owned(),
             );
         }
@@ -260,7 +297,11 @@ impl Builder {
         }
         let [refused, shed, dropped] = self.lost;
         totals.extend([
-            total("all_calls", "All calls in the period", self.source.calls),
+            total(
+                "all_calls",
+                "All calls to banks in the period",
+                self.source.calls,
+            ),
             warning("refused_unrecorded", "Refused: no record possible", refused),
             warning("shed_unrecorded", "Made without a record", shed),
             warning("dropped_steps", "Last steps not recorded", dropped),

@@ -13,7 +13,7 @@ mod tally;
 mod terms;
 mod token;
 
-pub use build::{Builder, Gap, JournalMark, Source};
+pub use build::{Builder, CheckpointMark, Gap, JournalMark, Source};
 pub use document::{Asked, Cell, Column, Day, Document, Heading, Month, Table, Term, Total};
 pub use kind::ReportKind;
 pub use tally::{Activity, Counted, Shown};

@@ -374,9 +374,16 @@ async fn a_window_is_searched_by_its_index_alone() {
         ),
     ] {
         let resolved = reader.resolve(&filter).await.unwrap();
-        let table = resolved.path().table(true);
+        let path = resolved.path();
         let mut sql = Sql::new("EXPLAIN QUERY PLAN ");
-        sql.append(search(&resolved, table, Order::NewestFirst, window, 10));
+        sql.append(search(
+            &resolved,
+            path,
+            true,
+            Order::NewestFirst,
+            window,
+            10,
+        ));
         // Id, parent, a number without use, and the text.
         let plan = reader.rows(sql, |row| row.text(3)).await.unwrap();
         let plan: Vec<String> = plan.into_iter().flatten().collect();

@@ -2,10 +2,12 @@
 
 mod checkpoints;
 mod dictionary;
+pub mod readings;
 pub mod schema;
 pub mod store;
 mod text;
 
+pub use readings::ReadingsStore;
 pub use store::PostgresStore;
 
 #[cfg(test)]

@@ -183,7 +183,7 @@ impl RecordStore for PostgresStore {
     }
 }
 
-async fn read_cursors(conn: &mut PgConnection) -> Result<Vec<Cursor>, sqlx::Error> {
+pub(super) async fn read_cursors(conn: &mut PgConnection) -> Result<Vec<Cursor>, sqlx::Error> {
     let sql = "SELECT journal, resume_at, done_to FROM egret.journals";
     let rows: Vec<(Vec<u8>, i64, i64)> = sqlx::query_as(sql).fetch_all(conn).await?;
     Ok(rows.into_iter().filter_map(cursor).collect())

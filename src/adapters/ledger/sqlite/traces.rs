@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use memchr::memmem;
 use sqlx::sqlite::SqliteConnection;
@@ -15,6 +16,12 @@ use crate::domain::record::Pseudonym;
 
 /// Companions of a ledger file that may hold copies of its pages.
 const COMPANIONS: [&str; 2] = ["", "-wal"];
+
+/// How long connections may take to be closed.
+const SETTLE_TIME: Duration = Duration::from_secs(10);
+
+/// Pause between two looks whether they are.
+const SETTLE_POLL: Duration = Duration::from_millis(10);
 
 /// Read at a time when a file is searched.
 const PIECE: usize = 1 << 20;
@@ -131,4 +138,39 @@ pub(in crate::adapters::ledger) async fn carry_over(
         INSERT INTO holds SELECT * FROM old.holds; \
         COMMIT; DETACH old";
     conn.execute(copy).await.map(|_| ()).map_err(failed)
+}
+
+/// Sees to it that the file alone is the whole ledger, so that it can be renamed: what is in its
+/// write-ahead log would be left behind under the old name. Waits for connections of this process
+/// that are still being closed.
+///
+/// # Errors
+/// [`LedgerError`]; also when somebody else has it open.
+pub async fn settle(path: &Path) -> Result<(), LedgerError> {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    let log = PathBuf::from(log);
+    let deadline = Instant::now() + SETTLE_TIME;
+    loop {
+        let place = path.into();
+        let mut conn = open_writer(path).await?;
+        let emptied = empty_log(&mut conn).await;
+        emptied.map_err(|source| LedgerError::database(&place, "write to", source))?;
+        conn.close()
+            .await
+            .map_err(|source| LedgerError::database(&place, "close", source))?;
+        match std::fs::metadata(&log) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Ok(meta) if meta.len() == 0 => return Ok(()),
+            Ok(_) if Instant::now() < deadline => tokio::time::sleep(SETTLE_POLL).await,
+            found => {
+                let in_use = || io::Error::from(io::ErrorKind::ResourceBusy);
+                return Err(LedgerError::Io {
+                    doing: "bring in",
+                    source: found.err().unwrap_or_else(in_use),
+                    path: log,
+                });
+            }
+        }
+    }
 }

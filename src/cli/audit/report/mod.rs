@@ -22,7 +22,7 @@ use super::{AuditError, Context};
 use crate::adapters::ledger::{CallRow, Filter, LedgerPlace, Order, Page, Reader};
 use crate::adapters::machine;
 use crate::app::own_calls::Tally;
-use crate::domain::own::OwnOperation;
+use crate::domain::own::{OWN_PROVIDER, OwnOperation};
 use crate::domain::report::{Asked, Builder, Document, ReportKind, Shown, Source};
 use crate::types::{Effect, Micros, Outcome, PiiClass};
 use progress::Progress;
@@ -260,11 +260,18 @@ async fn make(
         to: Some(to),
         ..Filter::default()
     };
+    let own = Filter {
+        provider: Some(OWN_PROVIDER.to_owned()),
+        ..period.clone()
+    };
+    // Both are counted in an index; to leave the few out would be to look at each row.
+    let of_all = reader.count(&period).await?;
+    let of_commands = reader.count(&own).await?;
     let source = Source {
         ledger: ledger.to_string(),
         schema: reader.schema(),
         version: crate::app::VERSION.to_owned(),
-        calls: reader.count(&period).await?,
+        calls: of_all.saturating_sub(of_commands),
         journals: reader.journals().await?,
     };
     let mut builder = Builder::new(kind, asked, source);

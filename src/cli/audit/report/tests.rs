@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::adapters::ledger::{RecordStore, SqliteStore, samples};
-use crate::domain::report::{Activity, Counted, Gap, JournalMark};
+use crate::domain::report::{Activity, CheckpointMark, Counted, Gap, JournalMark};
 use crate::types::CallId;
 
 /// A name that would be markup, a formula, a terminal's command or a second line.
@@ -24,6 +24,12 @@ fn document(kind: ReportKind) -> Document {
         journals: vec![JournalMark {
             journal: "ab".repeat(16),
             done_to: 99,
+            checkpoint: Some(CheckpointMark {
+                origin: "egret/node-1".to_owned(),
+                size: 98,
+                root: "cm9vdA==".to_owned(),
+                at: Micros(1_795_348_799_000_000),
+            }),
         }],
     };
     let from = asked.from;

@@ -1,4 +1,7 @@
 //! `egret audit verify`: is everything still what was recorded?
+//!
+//! A node has two logs: that of its calls, and that of what people did with Egret's own commands.
+//! Both are checked alike, and both against the same ledger.
 
 mod render;
 mod rows;
@@ -9,19 +12,21 @@ use std::path::Path;
 use clap::{Args, ValueEnum};
 
 use super::{AuditError, Context};
-use crate::adapters::evidence::checkpoints;
-use crate::adapters::evidence::verify::{self, Fault, JournalAudit};
-use crate::adapters::ledger::compare::Unvouched;
+use crate::adapters::evidence::verify::{self, Fault, JournalAudit, NotAudited};
+use crate::adapters::evidence::{checkpoints, commands};
+use crate::adapters::ledger::compare::{NamedBy, Unvouched};
 use crate::adapters::ledger::{LedgerError, LedgerPlace, Reader};
 use crate::app::own_calls::Tally;
 use crate::domain::evidence::{SignatureType, VerifierKey};
+use crate::domain::journal::JournalId;
 use crate::domain::own::{OwnCall, OwnOperation};
 use rows::Compare;
 
 pub(super) const EXAMPLES: &str = "\
 Checks the journal, its leaf hashes, every checkpoint and signature, the keys, and each row of the
-ledger against the records that it was made of. Names the first record that was changed, removed,
-inserted or moved. May run beside the gateway. Exit code 1 if anything is wrong.
+ledger against the records that it was made of; and the same for the journal of commands, which says
+who has read what. Names the first record that was changed, removed, inserted or moved. May run
+beside the gateway. Exit code 1 if anything is wrong.
 
 Examples:
       egret audit verify
@@ -70,7 +75,61 @@ fn parse_key(text: &str, kind: SignatureType) -> Result<VerifierKey, String> {
     Ok(key)
 }
 
-/// What was found in the ledger.
+/// What was found of one log.
+#[derive(Debug, Default)]
+struct LogAudit {
+    /// In the journal's directory.
+    journal: JournalAudit,
+    /// In the ledger's rows of it.
+    rows: LedgerAudit,
+}
+
+impl LogAudit {
+    fn faults(&self) -> impl Iterator<Item = &Fault> {
+        self.journal.faults.iter().chain(&self.rows.faults)
+    }
+}
+
+/// What was found of the log of commands.
+#[derive(Debug)]
+enum Commands {
+    /// It was checked.
+    Checked(Box<LogAudit>),
+    /// No command was ever put on record here.
+    Nothing,
+    /// It was never sealed; why not.
+    NotSealed(String),
+}
+
+impl Commands {
+    fn checked(&self) -> Option<&LogAudit> {
+        match self {
+            Self::Checked(log) => Some(log),
+            Self::Nothing | Self::NotSealed(_) => None,
+        }
+    }
+}
+
+/// Everything that was found.
+#[derive(Debug)]
+struct Found {
+    node: LogAudit,
+    commands: Commands,
+    /// What is wrong with the ledger and belongs to neither.
+    ledger: Vec<Fault>,
+    /// Rows that no record at hand vouches for.
+    unvouched: Vec<Unvouched>,
+}
+
+impl Found {
+    fn faults(&self) -> impl Iterator<Item = &Fault> {
+        let commands = self.commands.checked().into_iter();
+        let of_logs = std::iter::once(&self.node).chain(commands);
+        of_logs.flat_map(LogAudit::faults).chain(&self.ledger)
+    }
+}
+
+/// What was found in the ledger's rows of one journal.
 #[derive(Debug, Default)]
 struct LedgerAudit {
     faults: Vec<Fault>,
@@ -78,8 +137,6 @@ struct LedgerAudit {
     compared: u64,
     /// Rows that retention has given up, while the journal still has the records.
     given_up: u64,
-    /// Rows that no record at hand vouches for.
-    unvouched: Vec<Unvouched>,
     /// Checkpoints that are as in the files.
     checkpoints: u64,
     /// Why rows were not compared.
@@ -104,43 +161,145 @@ async fn verify(
     out: &mut impl Write,
 ) -> Result<(), AuditError> {
     let mut progress = Progress::start();
-    let mut audit = verify::audit(context.journal, &args.key, |done, of| {
-        progress.tell("records", done, of);
-    })?;
-    check_witnesses(context.journal, &args.witness, &mut audit)?;
-    let mut rows = LedgerAudit::default();
-    match audit.journal {
-        _ if args.no_ledger => rows.left_out = Some("as asked".to_owned()),
-        None => rows.left_out = Some("there is no journal".to_owned()),
-        Some(id) => match Reader::open(ledger).await {
-            Ok(reader) => {
-                let compare = Compare {
-                    directory: context.journal,
-                    id,
-                    reader,
-                    retention: context.retention,
-                    found: &mut rows,
-                };
-                compare.run(&mut audit, &mut progress).await?;
-            }
+    let mut node = LogAudit {
+        journal: verify::audit(context.journal, &args.key, |done, of| {
+            progress.tell("records", done, of);
+        })?,
+        rows: LedgerAudit::default(),
+    };
+    check_witnesses(context.journal, &args.witness, &mut node.journal)?;
+    let commands = audit_commands(context, &node.journal, &mut progress)?;
+    let mut found = Found {
+        node,
+        commands,
+        ledger: Vec::new(),
+        unvouched: Vec::new(),
+    };
+    if args.no_ledger {
+        found.node.rows.left_out = Some("as asked".to_owned());
+    } else {
+        match Reader::open(ledger).await {
+            Ok(reader) => compare(reader, context, &mut found, &mut progress).await?,
             Err(LedgerError::Missing { place }) => {
-                rows.left_out = Some(format!("there is no ledger at {place}"));
+                found.node.rows.left_out = Some(format!("there is no ledger at {place}"));
             }
             Err(error) => return Err(error.into()),
-        },
+        }
     }
     progress.end();
     match args.format {
-        VerifyFormat::Text => render::write_text(out, &audit, &rows)?,
-        VerifyFormat::Json => render::write_json(out, &audit, &rows)?,
+        VerifyFormat::Text => render::write_text(out, &found)?,
+        VerifyFormat::Json => render::write_json(out, &found)?,
     }
-    match audit.faults.len() + rows.faults.len() {
+    match found.faults().count() {
         0 => Ok(()),
         faults => {
             out.flush()?;
             Err(AuditError::NotSound(faults))
         }
     }
+}
+
+/// Checks the log of commands, whose keys must be the node's.
+fn audit_commands(
+    context: &Context<'_>,
+    node: &JournalAudit,
+    progress: &mut Progress,
+) -> Result<Commands, AuditError> {
+    let directory = context.own_calls.journal();
+    if !directory.is_dir() {
+        return Ok(Commands::Nothing);
+    }
+    let audited = verify::audit(directory, &[], |done, of| {
+        progress.tell("records of commands", done, of);
+    });
+    let mut journal = match audited {
+        Ok(journal) => journal,
+        Err(error @ NotAudited::NoLog { .. }) => return Ok(Commands::NotSealed(error.to_string())),
+        Err(error) => return Err(error.into()),
+    };
+    let is_foreign = |key: &&VerifierKey| !commands::is_key_of(key, node.keys.iter());
+    if let Some(foreign) = journal.keys.iter().find(is_foreign) {
+        let message = format!(
+            "the log of commands is signed by {foreign}, which is none of the node's keys: it was \
+             replaced"
+        );
+        journal.faults.push(Fault::new("key", message));
+    }
+    Ok(Commands::Checked(Box::new(LogAudit {
+        journal,
+        rows: LedgerAudit::default(),
+    })))
+}
+
+/// Compares the ledger with both journals, in one snapshot.
+async fn compare(
+    mut reader: Reader,
+    context: &Context<'_>,
+    found: &mut Found,
+    progress: &mut Progress,
+) -> Result<(), AuditError> {
+    reader.hold_still().await?;
+    let mut logs = vec![(context.journal, &mut found.node)];
+    if let Commands::Checked(log) = &mut found.commands {
+        logs.push((context.own_calls.journal(), log));
+    }
+    let ids: Vec<JournalId> = logs
+        .iter()
+        .filter_map(|(_, log)| log.journal.journal)
+        .collect();
+    let mut numbers = Vec::new();
+    for id in &ids {
+        numbers.extend(reader.journal(*id).await?.map(|known| known.number));
+    }
+    found.unvouched = reader.unvouched(&numbers).await?;
+    if let Some(id) = reader.first_without_journal().await? {
+        let message = "a row names no journal, and no command wrote it: it was inserted";
+        let fault = Fault::new("row_inserted", message);
+        found.ledger.push(fault.of_call(id));
+    }
+    for (directory, log) in logs {
+        let LogAudit { journal, rows } = log;
+        let Some(id) = journal.journal else {
+            rows.left_out = Some("there is no journal".to_owned());
+            continue;
+        };
+        let compare = Compare {
+            directory,
+            id,
+            reader: &mut reader,
+            retention: context.retention,
+            found: rows,
+        };
+        compare.run(journal, progress).await?;
+    }
+    // What the rows themselves do not say cannot be looked up by them.
+    if found.faults().next().is_none() {
+        for kind in NamedBy::ALL {
+            if let Some(stray) = reader.first_stray(kind, &numbers).await? {
+                let message = format!(
+                    "the table {} has a row that no call and no token says: it was inserted or \
+                     changed",
+                    stray.table
+                );
+                let fault = Fault::new("subject_inserted", message);
+                found.ledger.push(match stray.call {
+                    Some(id) => fault.of_call(id),
+                    None => fault,
+                });
+            }
+        }
+    }
+    let commands = commands::origin_of(&found.node.journal.origin);
+    let others = reader.other_logs(&ids).await?;
+    if let Some((id, _)) = others.iter().find(|(_, origin)| *origin == commands) {
+        let message = format!(
+            "the ledger has checkpoints of a log of this node's commands that is not here (journal \
+             {id}): it was removed or replaced"
+        );
+        found.ledger.push(Fault::new("log_removed", message));
+    }
+    Ok(())
 }
 
 /// Says on a terminal how far it is.

@@ -9,12 +9,14 @@ use crate::adapters::evidence::deliver::row;
 use crate::adapters::evidence::verify::{Fault, JournalAudit};
 use crate::adapters::journal;
 use crate::adapters::ledger::Reader;
-use crate::adapters::ledger::compare::{KnownJournal, MAX_CALLS, digest_of};
+use crate::adapters::ledger::compare::{
+    KnownJournal, MAX_CALLS, MAX_PAIRS, NamedBy, Pair, StoredRow, digest_of,
+};
 use crate::cli::audit::AuditError;
 use crate::domain::evidence::audit::{Difference, first_difference};
 use crate::domain::evidence::merkle::NodeHash;
 use crate::domain::journal::{Assembler, Decoder, Finished, Gap, JournalId, Source as _};
-use crate::domain::record::OperationClass;
+use crate::domain::record::{OperationClass, SubjectRole};
 use crate::domain::retention::Periods;
 use crate::types::CallId;
 
@@ -24,11 +26,14 @@ const HELD: usize = 1_000_000;
 /// Rows that are read at a time for that.
 const PAGE: u32 = 10_000;
 
+/// Tokens that are remembered as looked at.
+const SEEN_TOKENS: usize = 1_000_000;
+
 /// Compares a ledger with a journal.
 pub(super) struct Compare<'a> {
     pub(super) directory: &'a Path,
     pub(super) id: JournalId,
-    pub(super) reader: Reader,
+    pub(super) reader: &'a mut Reader,
     /// How long rows are kept.
     pub(super) retention: Option<Periods>,
     pub(super) found: &'a mut LedgerAudit,
@@ -40,14 +45,7 @@ impl Compare<'_> {
         audit: &mut JournalAudit,
         progress: &mut Progress,
     ) -> Result<(), AuditError> {
-        self.reader.hold_still().await?;
         let known = self.reader.journal(self.id).await?;
-        let number = known.as_ref().map(|known| known.number);
-        self.found.unvouched = self.reader.unvouched(number).await?;
-        if let Some(id) = self.reader.first_without_journal().await? {
-            let message = "a row names no journal, and no command wrote it: it was inserted";
-            self.fault("row_inserted", message.to_owned(), Some(id), None);
-        }
         let Some(known) = known else {
             self.found.left_out = Some("it has no row of this journal".to_owned());
             return Ok(());
@@ -84,8 +82,10 @@ impl Compare<'_> {
         let begins_at = calls.next;
         let mut position = 0_u64;
         let mut matched = 0_u64;
+        let mut seen = HashSet::new();
         let last_prune = self.reader.last_prune().await?;
-        let given_up = self.retention.as_ref().zip(last_prune);
+        let retention = self.retention;
+        let given_up = retention.as_ref().zip(last_prune);
         // A row is given up if its time was over when that was last done.
         let was_over = |call: &Finished| {
             given_up.is_some_and(|(periods, at)| {
@@ -101,8 +101,8 @@ impl Compare<'_> {
             progress.tell("rows", calls.next, known.cursor.done_to);
             let ids: Vec<CallId> = batch.iter().map(|call| call.record.call_id).collect();
             let rows = self.reader.rows_of(known.number, &ids).await?;
-            let rows: HashMap<CallId, NodeHash> =
-                rows.iter().map(|row| (row.call_id, row.digest)).collect();
+            let rows: HashMap<CallId, StoredRow> =
+                rows.into_iter().map(|row| (row.call_id, row)).collect();
             matched += rows.len() as u64;
             let before = batch.len();
             batch.retain(|call| rows.contains_key(&call.record.call_id) || !was_over(call));
@@ -114,10 +114,13 @@ impl Compare<'_> {
                 .collect();
             let stored: Vec<(u64, NodeHash)> = (position..)
                 .zip(&ids)
-                .filter_map(|(at, id)| Some((at, *rows.get(id)?)))
+                .filter_map(|(at, id)| Some((at, rows.get(id)?.digest)))
                 .collect();
             if let Some(difference) = first_difference(position, &truth, &stored) {
                 self.tell(difference, position, &batch);
+                return Ok(());
+            }
+            if !self.are_found(&batch, &rows, &mut seen).await? {
                 return Ok(());
             }
             position += batch.len() as u64;
@@ -145,6 +148,54 @@ impl Compare<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Whether each of these calls is found by whom it concerns.
+    async fn are_found(
+        &mut self,
+        batch: &[Finished],
+        rows: &HashMap<CallId, StoredRow>,
+        seen: &mut HashSet<i64>,
+    ) -> Result<bool, AuditError> {
+        if seen.len() > SEEN_TOKENS {
+            seen.clear();
+        }
+        let mut pairs = Vec::new();
+        for call in batch {
+            let id = call.record.call_id;
+            let Some(row) = rows.get(&id) else { continue };
+            let token = row.credential.filter(|token| seen.insert(*token));
+            for subject in &call.record.subjects {
+                let Some(pseudonym) = subject.pseudonym else {
+                    continue;
+                };
+                match (subject.role, token) {
+                    (SubjectRole::Token, None) => {}
+                    (SubjectRole::Token, Some(token)) => {
+                        pairs.push((Pair::Credential(pseudonym, token), id));
+                    }
+                    _ => pairs.push((Pair::Call(pseudonym, id), id)),
+                }
+            }
+        }
+        for pairs in pairs.chunks(MAX_PAIRS) {
+            let wanted: Vec<Pair> = pairs.iter().map(|(pair, _)| *pair).collect();
+            let Some(lacking) = self.reader.first_lacking(&wanted).await? else {
+                continue;
+            };
+            let call = pairs.iter().find(|(pair, _)| *pair == lacking);
+            let table = match lacking {
+                Pair::Call(..) => NamedBy::Call.table(),
+                Pair::Credential(..) => NamedBy::Credential.table(),
+            };
+            let message = format!(
+                "the table {table} lacks a subject of this call, so that the call is not found by \
+                 it: a row was removed or changed"
+            );
+            self.fault("subject_removed", message, call.map(|(_, id)| *id), None);
+            return Ok(false);
+        }
+        Ok(true)
     }
 
     fn tell(&mut self, difference: Difference, first: u64, batch: &[Finished]) {

@@ -268,6 +268,16 @@ impl SignerKey {
         }
     }
 
+    /// The same pair under another name: another key to whoever verifies.
+    ///
+    /// # Errors
+    /// [`KeyError::Name`].
+    pub fn renamed(self, name: impl Into<String>) -> Result<Self, KeyError> {
+        let Self { verifier, pair } = self;
+        let verifier = VerifierKey::new(name, verifier.kind, verifier.public)?;
+        Ok(Self { verifier, pair })
+    }
+
     /// The public half.
     pub const fn verifier(&self) -> &VerifierKey {
         &self.verifier

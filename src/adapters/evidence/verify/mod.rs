@@ -5,7 +5,8 @@
 //! It works beside a running gateway: what is compared ends with the last checkpoint that was there
 //! at the beginning, and that covers only what is on disk for good.
 
-use std::collections::VecDeque;
+mod frames;
+
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -13,12 +14,15 @@ use super::checkpoints::{self, Signed};
 use super::keys::LogKeys;
 use super::leaves::{KeptHashes, LeafStore};
 use super::{FileError, list};
-use crate::adapters::journal::{Absence, Met, Place, ReadError, Walk, absence, leaves_path};
+use crate::adapters::journal::{Absence, ReadError, Reader, absence, leaves_path};
 use crate::domain::evidence::audit::{Auditor, Difference, Finding, MAX_WINDOW, Record};
 use crate::domain::evidence::merkle::{NodeHash, leaf_hash};
-use crate::domain::evidence::{Checkpoint, KeyHistory, KeyRotation, VerifierKey};
-use crate::domain::journal::{JournalId, Kind, PAYLOAD_PREFIX};
+use crate::domain::evidence::{Checkpoint, KeyHistory, VerifierKey};
+use crate::domain::journal::{JournalId, Source as _};
 use crate::types::CallId;
+use frames::{Frames, Next, stands_once};
+
+pub use frames::{call_of, find};
 
 /// What is wrong with a journal or a ledger, and where.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -58,6 +62,13 @@ impl Fault {
     #[must_use]
     pub fn of_record(mut self, sequence: u64) -> Self {
         self.sequence = Some(sequence);
+        self
+    }
+
+    /// Names the call.
+    #[must_use]
+    pub fn of_call(mut self, call: CallId) -> Self {
+        self.call_id = Some(call.to_string());
         self
     }
 
@@ -314,11 +325,15 @@ impl Pass<'_> {
     /// A whole segment is gone and its leaf hashes are there.
     fn note_gone(&mut self, seq: u64) -> io::Result<()> {
         self.found.pruned += 1;
-        if self.frames.is_first_gone(seq) && !self.was_given_up(seq)? {
+        if !self.frames.is_first_gone(seq) {
+            return Ok(());
+        }
+        if let Err(why) = self.was_given_up(seq)? {
             let end = self.frames.gone_until(seq);
             let file = self.frames.file(seq);
             let message = format!(
-                "a segment is gone: records {seq} to {}; their leaf hashes are there and fit",
+                "a segment is gone: records {seq} to {}; their leaf hashes are there and fit, but \
+                 {why}",
                 end - 1
             );
             self.fault(
@@ -330,13 +345,30 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// Whether retention has given up the segment that begins with a record.
-    fn was_given_up(&self, first: u64) -> io::Result<bool> {
-        let Some(journal) = self.found.journal else {
-            return Ok(false);
+    /// Whether retention has given up the segment that begins with a record: the log's key has
+    /// signed that. If not, why nobody can know.
+    fn was_given_up(&self, first: u64) -> io::Result<Result<(), &'static str>> {
+        // The first segment that is there says which journal this is.
+        let Ok(reader) = Reader::open(self.directory) else {
+            return Ok(Err("no other segment says which journal this is"));
         };
-        let absence = absence(self.directory, journal, first)?;
-        Ok(matches!(absence, Absence::Pruned(_)))
+        let journal = reader.journal();
+        let Absence::Pruned { signed, .. } = absence(self.directory, journal, first)? else {
+            return Ok(Err("no mark says that it was given up"));
+        };
+        let Some(note) = signed else {
+            return Ok(Err("the mark that says that it was given up is not signed"));
+        };
+        let keys = &self.found.keys;
+        let is_signed = keys
+            .iter()
+            .any(|key| note.verify(std::slice::from_ref(key)).is_ok());
+        if is_signed {
+            return Ok(Ok(()));
+        }
+        Ok(Err(
+            "the mark that says that it was given up is not signed by a key of this log",
+        ))
     }
 
     fn locate(&self, finding: Finding) -> Result<Fault, NotAudited> {
@@ -411,204 +443,5 @@ impl Pass<'_> {
             self.fault(Fault::new("checkpoint", message).in_file(self.directory.to_owned(), 0));
         }
         Ok(())
-    }
-}
-
-/// What comes next in the journal.
-#[derive(Clone, Copy, Debug)]
-enum Next {
-    Frame {
-        seq: u64,
-        leaf: NodeHash,
-    },
-    /// A record of a segment that is gone.
-    Gone {
-        seq: u64,
-    },
-    Foreign {
-        place: Place,
-    },
-}
-
-/// The frames of the journal with what is missing in between.
-struct Frames {
-    directory: PathBuf,
-    walk: Walk,
-    ahead: VecDeque<Next>,
-    /// Segments of which only the leaf hashes are left: first record and end.
-    gone: Vec<(u64, u64)>,
-    /// The record that should come next.
-    expected: u64,
-    ended: bool,
-    /// Records that announce a key.
-    rotations: Vec<u64>,
-}
-
-impl Frames {
-    fn open(directory: &Path) -> Result<Self, NotAudited> {
-        let walk = Walk::open(directory, 0)?;
-        let leaves = list(directory, ".leaves")?;
-        let size = LeafStore::open_without_nodes(directory)?.size();
-        let mut all: Vec<u64> = walk.segments().iter().chain(&leaves).copied().collect();
-        all.sort_unstable();
-        all.dedup();
-        let ends = all.iter().skip(1).copied().chain([size.max(1)]);
-        let gone = all
-            .iter()
-            .copied()
-            .zip(ends)
-            .filter(|(first, end)| first < end && !walk.segments().contains(first))
-            .collect();
-        Ok(Self {
-            directory: directory.to_owned(),
-            walk,
-            ahead: VecDeque::new(),
-            gone,
-            expected: 0,
-            ended: false,
-            rotations: Vec::new(),
-        })
-    }
-
-    fn file(&self, segment: u64) -> PathBuf {
-        crate::adapters::journal::segment_path(&self.directory, segment)
-    }
-
-    fn is_first_gone(&self, seq: u64) -> bool {
-        self.gone.iter().any(|(first, _)| *first == seq)
-    }
-
-    fn gone_until(&self, seq: u64) -> u64 {
-        let of = |(first, end): &&(u64, u64)| (*first..*end).contains(&seq);
-        self.gone.iter().find(of).map_or(seq + 1, |(_, end)| *end)
-    }
-
-    /// Takes the next record below `size`.
-    fn take_below(&mut self, size: u64) -> Result<Option<Next>, NotAudited> {
-        if self.expected < size
-            && self
-                .gone
-                .iter()
-                .any(|(a, b)| (*a..*b).contains(&self.expected))
-        {
-            let seq = self.expected;
-            self.expected += 1;
-            return Ok(Some(Next::Gone { seq }));
-        }
-        self.look_ahead(2)?;
-        let Some(next) = self.ahead.front().copied() else {
-            return Ok(None);
-        };
-        if let Next::Frame { seq, .. } = next {
-            // One that is numbered beyond the checkpoint waits, unless the right one follows it:
-            // then it was put in between.
-            let follows =
-                |next: &Next| matches!(next, Next::Frame { seq, .. } if *seq == self.expected);
-            let is_between = seq != self.expected && self.ahead.get(1).is_some_and(follows);
-            if seq >= size && !is_between {
-                return Ok(None);
-            }
-            if !is_between {
-                self.expected = seq.saturating_add(1);
-            }
-        }
-        self.ahead.pop_front();
-        Ok(Some(next))
-    }
-
-    fn look_ahead(&mut self, count: usize) -> Result<(), NotAudited> {
-        while !self.ended && self.ahead.len() < count {
-            let next = match self.walk.advance()? {
-                None => {
-                    self.ended = true;
-                    return Ok(());
-                }
-                Some((_, Met::Frame(seq))) => {
-                    let payload = self.walk.payload();
-                    if KeyRotation::is_in(payload) {
-                        self.rotations.push(seq);
-                    }
-                    Next::Frame {
-                        seq,
-                        leaf: leaf_hash(payload),
-                    }
-                }
-                Some((_, Met::Damaged)) => {
-                    // Stands for the record that should be here; nothing else has this hash.
-                    let before = self.ahead.iter().rev().find_map(|next| match next {
-                        Next::Frame { seq, .. } | Next::Gone { seq } => Some(seq + 1),
-                        Next::Foreign { .. } => None,
-                    });
-                    Next::Frame {
-                        seq: before.unwrap_or(self.expected),
-                        leaf: leaf_hash(b"damaged"),
-                    }
-                }
-                Some((place, Met::Foreign)) => Next::Foreign { place },
-            };
-            self.ahead.push_back(next);
-        }
-        Ok(())
-    }
-
-    /// How many records follow in order.
-    fn count_from(&mut self, from: u64) -> Result<u64, NotAudited> {
-        let mut next = from;
-        loop {
-            self.look_ahead(1)?;
-            match self.ahead.pop_front() {
-                Some(Next::Frame { seq, .. }) if seq == next => next += 1,
-                _ => return Ok(next - from),
-            }
-        }
-    }
-}
-
-/// Where a record stands, or should stand, and the call that it belongs to.
-///
-/// # Errors
-/// [`ReadError`].
-pub fn find(directory: &Path, seq: u64) -> Result<Option<(Place, Option<CallId>)>, ReadError> {
-    let mut walk = Walk::open(directory, seq)?;
-    let mut expected = None;
-    while let Some((place, met)) = walk.advance()? {
-        match met {
-            Met::Frame(found) if found == seq => {
-                return Ok(Some((place, call_of(walk.payload()))));
-            }
-            Met::Frame(found) if found > seq => return Ok(Some((place, None))),
-            Met::Frame(found) => expected = Some(found + 1),
-            Met::Damaged if expected.unwrap_or(place.segment) == seq => {
-                return Ok(Some((place, None)));
-            }
-            Met::Damaged => expected = Some(expected.unwrap_or(place.segment) + 1),
-            Met::Foreign => {}
-        }
-    }
-    Ok(None)
-}
-
-/// Whether the journal has a record with this number once, and not twice.
-fn stands_once(directory: &Path, seq: u64) -> Result<bool, ReadError> {
-    let mut walk = Walk::open(directory, seq)?;
-    let mut times = 0;
-    let mut segment = None;
-    while let Some((place, met)) = walk.advance()? {
-        // A record that was moved is still in the segment of its number, or it would be void.
-        if *segment.get_or_insert(place.segment) != place.segment {
-            break;
-        }
-        times += u32::from(met == Met::Frame(seq));
-    }
-    Ok(times == 1)
-}
-
-/// The call that a payload is a step of.
-pub fn call_of(payload: &[u8]) -> Option<CallId> {
-    let (prefix, fields) = payload.split_first_chunk::<PAYLOAD_PREFIX>()?;
-    let [_, kind, ..] = *prefix;
-    match Kind::from_code(kind)? {
-        Kind::Call(_) => Some(CallId::from_bytes(*fields.first_chunk::<16>()?)),
-        _ => None,
     }
 }
