@@ -124,7 +124,9 @@ impl Scan<'_, '_, '_> {
                 }),
                 Some(_) => false,
             };
-            if let Some(next) = self.one_time(at) {
+            if end - at >= 4
+                && let Some(next) = self.one_time(at)
+            {
                 return next;
             }
             if alone && end - at < 6 && end > at {
