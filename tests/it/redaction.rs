@@ -9,6 +9,7 @@
 )]
 
 mod contexts;
+mod disguises;
 mod generate;
 mod negatives;
 mod plans;

@@ -495,6 +495,7 @@ pub fn cases(seed: u64) -> Vec<Case> {
     }
     maker.negatives();
     maker.contexts();
+    maker.disguises();
     maker.fields_that_stay();
     maker.cases
 }

@@ -150,7 +150,12 @@ pub(crate) fn quoted_printable(text: &[u8]) -> Option<Vec<u8>> {
         ] => Some(hex(*h)? << 4 | hex(*l)?),
         _ => None,
     };
-    let first = memchr::memchr_iter(b'=', text).find(|at| pair(*at).is_some())?;
+    // One alone is rather a key with a number: `status=200`.
+    let mut encoded = memchr::memchr_iter(b'=', text).filter(|at| pair(*at).is_some());
+    let first = encoded.next()?;
+    if first > 0 && encoded.next().is_none() {
+        return None;
+    }
     let mut out = text[..first].to_vec();
     let mut at = first;
     while let Some(b) = text.get(at) {
@@ -167,7 +172,7 @@ pub(crate) fn quoted_printable(text: &[u8]) -> Option<Vec<u8>> {
             }
         }
     }
-    Some(out)
+    std::str::from_utf8(&out).is_ok().then_some(out)
 }
 
 /// Escapes bytes for the inside of a JSON string. Bytes that are not UTF-8 stay as they are.

@@ -107,7 +107,9 @@ impl Scan<'_, '_, '_> {
     /// A token in quoted-printable encoding (RFC 2045, 6.7): masked as a whole if it hides anything.
     pub(super) fn quoted_printable(&mut self, at: usize, end: usize) -> Option<usize> {
         let token = &self.text[at..end];
-        if token.len() > QUOTED_PRINTABLE_MAX
+        let sign = memchr::memchr(b'=', token)?;
+        if !token.get(sign + 1).is_some_and(u8::is_ascii_hexdigit)
+            || token.len() > QUOTED_PRINTABLE_MAX
             || self.depth >= json::NESTING_MAX
             || token.iter().any(|b| matches!(b, b'%' | b'&' | b'\\'))
         {
@@ -122,12 +124,18 @@ impl Scan<'_, '_, '_> {
                 ..TextState::default()
             };
             super::redact(self.core, text, &mut inner, false, depth, &mut state);
-            inner.counts
+            // `request_id=98...` decodes to something odd, which is no sign of anything.
+            let odd = |kind: &Kind| matches!(kind, Kind::Opaque | Kind::Encoded | Kind::Unknown);
+            let mut kinds = inner
+                .counts
+                .iter()
+                .map(|(kind, _)| kind)
+                .filter(|k| !odd(k));
+            (kinds.next(), kinds.count())
         };
-        let found = hits(&plain, self.depth + 1);
-        let (kind, _) = found.iter().next()?;
-        (found.total() > hits(token, json::NESTING_MAX).total())
-            .then(|| self.mask(at, end, kind, Why::Decoded))
+        let (kind, more) = hits(&plain, self.depth + 1);
+        let (raw, raw_more) = hits(token, json::NESTING_MAX);
+        (raw.is_none() || more > raw_more).then(|| Some(self.mask(at, end, kind?, Why::Decoded)))?
     }
 
     /// A line that goes on with the encoded block of the line before.

@@ -90,7 +90,7 @@ impl Scan<'_, '_, '_> {
                     start: after.start + open,
                     ..after
                 };
-                let stop = spans::token_end(self.text, after.start);
+                let stop = self.token_end(after.start);
                 let stop = if after.quote == 0 {
                     memchr::memchr(b'&', &self.text[after.start..stop])
                         .map_or(stop, |n| after.start + n)
@@ -116,13 +116,13 @@ impl Scan<'_, '_, '_> {
                     self.label = Some((kind, after.start + LABEL_REACH));
                 }
                 // `new=Winter#2025`
-                let stop = spans::token_end(self.text, after.start);
+                let stop = self.token_end(after.start);
                 if !after.prose && is_password(&self.text[after.start..stop]) {
                     return Some(self.mask(after.start, stop, Kind::Password, Why::Shape));
                 }
                 if words::word(key).is(PERSON) {
                     self.person = after.start + 4;
-                    let stop = spans::token_end(self.text, after.start);
+                    let stop = self.token_end(after.start);
                     let value = &self.text[after.start..stop];
                     if !after.prose
                         && value.len() > 3
@@ -140,7 +140,7 @@ impl Scan<'_, '_, '_> {
     /// A key whose value names what its sibling holds (`name: DB_PASSWORD`, `name="pw"`), if that is
     /// sensitive and the whole of the value.
     fn pair_name(&mut self, after: spans::After) -> Option<usize> {
-        let stop = spans::token_end(self.text, after.start);
+        let stop = self.token_end(after.start);
         let value = self.text.get(after.start..stop)?;
         let whole = matches!(
             self.text.get(stop),

@@ -142,7 +142,7 @@ impl Scan<'_, '_, '_> {
         if start == end {
             return end;
         }
-        let stop = spans::token_end(self.text, start);
+        let stop = self.token_end(start);
         let token = &self.text[start..stop];
         if token.len() < 3
             || token.iter().all(u8::is_ascii_alphabetic)

@@ -128,8 +128,11 @@ impl Scan<'_, '_, '_> {
         let text = self.text;
         let window = &text[..text.len().min(at + 12)];
         let end = words::run(window, at, |b| b.is_ascii_digit() || b == b'-');
+        if !matches!(text.get(end..end + 2), Some([b' ', b'i' | b't' | b'a'])) {
+            return None;
+        }
         let digits = text[at..end].iter().filter(|b| b.is_ascii_digit()).count();
-        if !(4..=8).contains(&digits) || text.get(end) != Some(&b' ') {
+        if !(4..=8).contains(&digits) {
             return None;
         }
         let rest = &text[end..text.len().min(end + 48)];

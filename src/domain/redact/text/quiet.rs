@@ -9,7 +9,7 @@ use super::super::names::Class;
 use super::super::recognise::{encoded, vendor};
 use super::super::shape;
 use super::super::surface::memo;
-use super::super::words::{self, BIP39, LABEL, Lexicon, NOUN, PERSON};
+use super::super::words::{self, LABEL, Lexicon, NOUN, PERSON};
 use super::{NOUN_REACH, PHRASE_MIN, Scan};
 
 /// Bytes that are looked at for one word: at most twelve letters, a sign, and what follows.
@@ -66,22 +66,19 @@ impl Scan<'_, '_, '_> {
             }
             if lexicon.is_special(hash) {
                 let word = lexicon.get_hashed(&piece[..len], hash);
-                if !word.is(NOUN) || word.is(LABEL | PERSON | BIP39) || len < 3 || stop > len {
+                if !word.is(NOUN) || word.is(LABEL | PERSON) || len < 3 || stop > len {
                     break;
                 }
                 self.noun = at + len + NOUN_REACH;
-                phrase = None;
-            } else {
+            } else if len > 4 {
                 // A verb parts a noun from what is no longer its id.
-                if len > 4 {
-                    self.noun = 0;
-                }
-                phrase = lexicon.is_phrase(hash).then(|| phrase.unwrap_or((at, 0)));
-                if let Some((from, count)) = &mut phrase {
-                    *count += 1;
-                    if *count == PHRASE_MIN {
-                        return *from;
-                    }
+                self.noun = 0;
+            }
+            phrase = lexicon.is_phrase(hash).then(|| phrase.unwrap_or((at, 0)));
+            if let Some((from, count)) = &mut phrase {
+                *count += 1;
+                if *count == PHRASE_MIN {
+                    return *from;
                 }
             }
             at += stop + 1;

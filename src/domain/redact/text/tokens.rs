@@ -17,18 +17,20 @@ const TOKEN_MAX: usize = 2_048;
 impl Scan<'_, '_, '_> {
     /// A token that starts at `at` and is more than a word.
     pub(super) fn other(&mut self, at: usize) -> usize {
-        let text = self.text;
-        // The rest of a token whose end is known is not measured again.
-        let end = if at > self.token.0 && at < self.token.1 {
-            self.token.1
-        } else {
-            spans::token_end(text, at)
-        };
+        let end = self.token_end(at);
         if end == at {
             return at + 1;
         }
-        self.token = (at, end);
         self.other_within(at, end)
+    }
+
+    /// The end of the token at `at`. The rest of a token whose end is known is not measured again,
+    /// so that a token of many keys is not read once for each.
+    pub(super) fn token_end(&mut self, at: usize) -> usize {
+        if at <= self.token.0 || at >= self.token.1 {
+            self.token = (at, spans::token_end(self.text, at));
+        }
+        self.token.1
     }
 
     pub(super) fn other_within(&mut self, at: usize, end: usize) -> usize {
@@ -122,7 +124,9 @@ impl Scan<'_, '_, '_> {
                 }),
                 Some(_) => false,
             };
-            if let Some(next) = self.one_time(at) {
+            if end - at >= 4
+                && let Some(next) = self.one_time(at)
+            {
                 return next;
             }
             if alone && end - at < 6 && end > at {

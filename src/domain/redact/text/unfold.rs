@@ -36,7 +36,13 @@ const NAMED: [(&[u8], u8); 24] = [
 
 /// The text without such signs, if it had any.
 pub(super) fn unfold(text: &[u8]) -> Option<Vec<u8>> {
-    let entity = memchr::memchr_iter(b'&', text).any(|at| entity(&text[at..]).is_some());
+    let first = memchr::memchr(b'&', text);
+    if first.is_none() && text.is_ascii() {
+        return None;
+    }
+    let entity = first.is_some_and(|first| {
+        memchr::memchr_iter(b'&', &text[first..]).any(|at| entity(&text[first + at..]).is_some())
+    });
     if !entity && text.is_ascii() {
         return None;
     }

@@ -239,9 +239,9 @@ impl Lexicon {
                 0 => return Word::default(),
                 n => {
                     let entry = &self.entries[usize::from(n) - 1];
-                    if entry.word.len() == word.len()
-                        && entry.word.as_bytes().eq_ignore_ascii_case(word)
-                    {
+                    // Most words are small, and equal as they are.
+                    let known = entry.word.as_bytes();
+                    if known == word || known.eq_ignore_ascii_case(word) {
                         return Word {
                             flags: entry.flags,
                             label: entry.label,
