@@ -134,8 +134,8 @@ impl Budget {
         }
     }
 
-    /// A call wants to go. If it may it has its place from now on, and [`Budget::settle`],
-    /// [`Budget::throttled`] or [`Budget::give_back`] must follow.
+    /// A call wants to go. If it may it has its place from now on, and [`Budget::settle`] or
+    /// [`Budget::give_back`] must follow.
     pub fn ask(&mut self, ask: Ask, now: Micros) -> Answer {
         // Who comes now does not overtake who waits for the same or more urgently.
         let may_go = self.room.ahead_of(ask.priority) == 0 && self.may_go(ask.priority, now);
@@ -203,10 +203,9 @@ impl Budget {
         self.window.give_back();
     }
 
-    /// A call that had a place was refused by the bank for want of allowance. See
+    /// A call was refused by the bank for want of allowance, be its place settled or not. See
     /// [`Pressure::refused`].
     pub fn throttled(&mut self, retry_after: Option<Duration>, sent_at: Micros, now: Micros) {
-        self.window.settle(now);
         self.pressure
             .refused(retry_after, self.settings.span, sent_at, now);
     }
@@ -267,11 +266,9 @@ impl Budget {
     fn pace(&mut self, now: Micros) -> Duration {
         let allowed = self.allowed(Priority::Money, now);
         let average = self.settings.span / allowed.max(1);
-        let free = allowed.saturating_sub(self.window.used(now));
-        let until_back = self
-            .window
-            .free_at(1, self.window.used(now), now)
-            .since(now);
+        let used = self.window.used(now);
+        let free = allowed.saturating_sub(used);
+        let until_back = self.window.free_at(1, used, now).since(now);
         until_back
             .checked_div(free)
             .map_or(average, |spread| spread.max(average))
