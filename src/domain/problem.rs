@@ -1,8 +1,9 @@
 //! Errors that the gateway itself answers: RFC 9457 problem details with a stable type and no
 //! internals. `docs/problems.md` lists them; a test keeps the list complete.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
+use crate::domain::advice::Advice;
 use crate::domain::http::Refusal;
 use crate::types::{CallId, Decision};
 
@@ -28,17 +29,20 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// The body of the answer. It names the call, so that the caller can ask about it.
-    pub fn body(&self, call_id: CallId) -> Vec<u8> {
-        json!({
+    /// The body of the answer. It names the call, so that the caller can ask about it, and says what
+    /// else is advised.
+    pub fn body(&self, call_id: CallId, advice: Option<&Advice>) -> Vec<u8> {
+        let mut body = json!({
             "type": format!("{TYPE_PREFIX}{}", self.code),
             "title": self.title,
             "status": self.status,
             "detail": self.detail,
             "request_id": call_id.to_string(),
-        })
-        .to_string()
-        .into_bytes()
+        });
+        if let (Value::Object(members), Some(advice)) = (&mut body, advice) {
+            advice.add_to(members);
+        }
+        body.to_string().into_bytes()
     }
 
     /// Standard reason phrase of the status.
@@ -126,6 +130,10 @@ problems! {
     ANSWER_UNRECORDED = 503 "answer_unrecorded" Forwarded
         "The bank's answer cannot be recorded, so it is withheld. The call may have taken effect."
         "Ask the bank for the state of the resource before you send the call again; the audit journal needs attention.";
+    /// The bank's rate limit allows no more calls before the caller's time is over.
+    BUDGET_SPENT = 429 "budget_spent" Limited
+        "The bank's rate limit is used up, so the call was not made."
+        "Nothing was sent to the bank. Try again after retry_after seconds, or allow the call more time to wait.";
     /// No connection to the bank.
     UPSTREAM_UNREACHABLE = 502 "upstream_unreachable" Unavailable
         "No connection to the bank could be made, so the call was not made."
@@ -176,11 +184,20 @@ mod tests {
     #[test]
     fn a_problem_has_the_members_of_the_rfc_and_the_call_id() {
         let id = CallId::floor(1);
-        let body: serde_json::Value = serde_json::from_slice(&UPSTREAM_TIMEOUT.body(id)).unwrap();
+        let body: serde_json::Value =
+            serde_json::from_slice(&UPSTREAM_TIMEOUT.body(id, None)).unwrap();
         assert_eq!(body["type"], "urn:egret:problem:upstream_timeout");
         assert_eq!(body["status"], 504);
         assert_eq!(body["request_id"], id.to_string());
         assert_eq!(body.as_object().unwrap().len(), 5);
+        let advice = Advice {
+            budget: Some("cybrid.general".into()),
+            ..Advice::default()
+        };
+        let body = BUDGET_SPENT.body(id, Some(&advice));
+        let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(body["type"], "urn:egret:problem:budget_spent");
+        assert_eq!(body["budget"], "cybrid.general");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The figures, in one table.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use super::checks::{Bounds, CHECKS, Verdict, failing};
@@ -63,8 +64,9 @@ impl From<Micros> for Value {
 /// One value of a figure, with its label if it has one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sample {
-    /// Name and value of a label; the values come from this program, never from a call.
-    pub label: Option<(&'static str, &'static str)>,
+    /// Name and value of a label; the values come from this program and from the names of the
+    /// configuration, never from a call.
+    pub label: Option<(&'static str, Cow<'static, str>)>,
     /// The value.
     pub value: Value,
 }
@@ -131,7 +133,7 @@ pub const METRICS: &[Metric] = &[
         help: "Always 1; the label says which version runs.",
         read: |vitals, _| {
             vec![Sample {
-                label: Some(("version", vitals.version)),
+                label: Some(("version", vitals.version.into())),
                 value: Value::Count(1),
             }]
         },
@@ -154,7 +156,7 @@ pub const METRICS: &[Metric] = &[
         help: "1 for each check of /readyz that is green, 0 if it is red.",
         read: |vitals, bounds| {
             let checks = CHECKS.iter().map(|check| Sample {
-                label: Some(("check", check.name)),
+                label: Some(("check", check.name.into())),
                 value: (check.judge(vitals, bounds) == Verdict::Good).into(),
             });
             checks.collect()

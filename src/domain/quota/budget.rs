@@ -134,8 +134,8 @@ impl Budget {
         }
     }
 
-    /// A call wants to go. If it may it has its place from now on, and [`Budget::settle`],
-    /// [`Budget::throttled`] or [`Budget::give_back`] must follow.
+    /// A call wants to go. If it may it has its place from now on, and [`Budget::settle`] or
+    /// [`Budget::give_back`] must follow.
     pub fn ask(&mut self, ask: Ask, now: Micros) -> Answer {
         // Who comes now does not overtake who waits for the same or more urgently.
         let may_go = self.room.ahead_of(ask.priority) == 0 && self.may_go(ask.priority, now);
@@ -203,10 +203,9 @@ impl Budget {
         self.window.give_back();
     }
 
-    /// A call that had a place was refused by the bank for want of allowance. See
+    /// A call was refused by the bank for want of allowance, be its place settled or not. See
     /// [`Pressure::refused`].
     pub fn throttled(&mut self, retry_after: Option<Duration>, sent_at: Micros, now: Micros) {
-        self.window.settle(now);
         self.pressure
             .refused(retry_after, self.settings.span, sent_at, now);
     }

@@ -10,6 +10,7 @@ use super::Parts;
 use super::routes::Destination;
 use crate::adapters::capture::Capturing;
 use crate::adapters::{clock, entropy};
+use crate::domain::advice::Advice;
 use crate::domain::catalog::Operation;
 use crate::domain::observe::{Observer, OperationPlans};
 use crate::domain::policy::Permit;
@@ -45,6 +46,8 @@ pub struct Exchange {
     pub(super) route: Option<Route>,
     /// The problem to answer with, or that was answered.
     pub(super) problem: Option<Problem>,
+    /// What is advised with a problem, and with which.
+    advice: Option<(Problem, Advice)>,
     /// The bank's status, once its header came.
     pub(super) bank_status: Option<u16>,
     /// Which of the server's addresses is tried.
@@ -78,6 +81,7 @@ impl Exchange {
             record: None,
             route: None,
             problem: None,
+            advice: None,
             bank_status: None,
             turn: None,
             tries: 0,
@@ -120,6 +124,20 @@ impl Exchange {
     /// Remembers the problem to answer with.
     pub(super) fn fail_with(&mut self, problem: Problem) {
         self.problem = Some(problem);
+    }
+
+    /// Remembers what to advise if this problem is answered; gives the problem back.
+    pub(super) fn advise(&mut self, problem: Problem, advice: Advice) -> Problem {
+        self.advice = Some((problem, advice));
+        problem
+    }
+
+    /// What is advised with a problem; another problem's advice would mislead.
+    pub(super) fn advice_for(&self, problem: &Problem) -> Option<&Advice> {
+        self.advice
+            .as_ref()
+            .filter(|(of, _)| of == problem)
+            .map(|(_, advice)| advice)
     }
 
     /// Changes the open record; does nothing if there is none.
