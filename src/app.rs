@@ -274,6 +274,7 @@ impl Running {
         let captures = capture::start(&config, &catalog)?;
         let routes = Routes::new(catalog, &config)?;
         let servers = routes.servers();
+        health.calling(routes.groups());
         let runtime = runtime()?;
         let (store, cursors) = runtime.block_on(open_ledger(&config))?;
         let identity = Arc::new(record::Gateway {

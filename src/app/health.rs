@@ -17,6 +17,7 @@ use crate::domain::health::{
     failing,
 };
 use crate::edge::ServerWatch;
+use crate::edge::groups::Group;
 use crate::types::Micros;
 
 /// How often somebody looks, so that the log tells of a change also where no probe asks.
@@ -33,6 +34,7 @@ pub struct Health {
     feed: OnceLock<Arc<LedgerFeed>>,
     evidence: OnceLock<Arc<Evidence>>,
     server: OnceLock<ServerWatch>,
+    groups: OnceLock<Vec<Arc<Group>>>,
     in_flight: Arc<AtomicUsize>,
 }
 
@@ -52,6 +54,7 @@ impl Health {
             feed: OnceLock::new(),
             evidence: OnceLock::new(),
             server: OnceLock::new(),
+            groups: OnceLock::new(),
             in_flight: Arc::default(),
         }
     }
@@ -79,6 +82,11 @@ impl Health {
     /// The journal is sealed.
     pub fn sealing(&self, evidence: &Arc<Evidence>) {
         let _ = self.evidence.set(Arc::clone(evidence));
+    }
+
+    /// The endpoint groups of the banks are known.
+    pub fn calling(&self, groups: Vec<Arc<Group>>) {
+        let _ = self.groups.set(groups);
     }
 
     /// Calls are taken from here on.
@@ -141,6 +149,11 @@ impl Health {
                 wanted: server.wanted() as u64,
                 accepting: server.accepting() as u64,
             }),
+            groups: self
+                .groups
+                .get()
+                .map(|groups| groups.iter().map(|group| group.vitals()).collect())
+                .unwrap_or_default(),
             calls_in_flight: self.in_flight.load(Ordering::Acquire) as u64,
             connections: server.map_or(0, |server| server.connections() as u64),
         }

@@ -150,6 +150,22 @@ problems! {
     UPSTREAM_CONNECT_TIMEOUT = 504 "upstream_connect_timeout" Unavailable
         "The bank did not accept a connection in time, so the call was not made."
         "Nothing was sent to the bank. It is safe to try again.";
+    /// The bank's server refused it before processing.
+    UPSTREAM_REFUSED = 503 "upstream_refused" Unavailable
+        "The bank's server refused the call before it looked at it, so the call was not made."
+        "The bank is shutting down or has too much to do. It is safe to try again.";
+    /// The endpoint group fails and is left alone.
+    BREAKER_OPEN = 503 "breaker_open" Unavailable
+        "This part of the bank's interface has failed repeatedly and is left alone for a while, so the call was not made."
+        "Nothing was sent to the bank. Try again after the time in Retry-After.";
+    /// The caller has too many calls in flight.
+    TOO_MANY_CALLS = 429 "too_many_calls" Limited
+        "The caller has as many calls in flight as it may, so the call was not made."
+        "Nothing was sent to the bank. Send fewer calls at a time; bulkheads.in_flight_per_caller is the bound.";
+    /// The group has too many calls in flight.
+    PROVIDER_BUSY = 503 "provider_busy" Limited
+        "As many calls to this part of the bank's interface are in flight as may be, so the call was not made."
+        "Nothing was sent to the bank. Try again after the time in Retry-After; bulkheads.in_flight is the bound.";
     /// The answer took too long.
     UPSTREAM_TIMEOUT = 504 "upstream_timeout" Forwarded
         "The bank did not answer in time. The call may have taken effect."

@@ -30,6 +30,7 @@ mod readings;
 mod redaction;
 mod redaction_wired;
 mod reports;
+mod resilience;
 mod retention;
 mod routing;
 mod streaming;

@@ -11,6 +11,7 @@ use crate::domain::catalog::{BaseUrl, HttpVersion};
 use crate::domain::evidence::VerifierKey;
 use crate::domain::record::LossPolicies;
 use crate::domain::redact::{RedactorBuilder, UserRule};
+use crate::domain::resilience::Resilience;
 use crate::domain::retention::Periods;
 use crate::types::Environment;
 
@@ -158,6 +159,8 @@ pub struct Provider {
     pub dauth_callers: Vec<Arc<str>>,
     /// Callers that may use GatewayLogin, for the same reason.
     pub gateway_login_callers: Vec<Arc<str>>,
+    /// What happens when the bank is not well.
+    pub resilience: Resilience,
 }
 
 /// A bank's server.

@@ -4,7 +4,10 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use super::checks::{Bounds, CHECKS, Verdict, failing};
-use super::vitals::{EvidenceVitals, JournalVitals, LedgerVitals, Listening, Stage, Vitals};
+use super::vitals::{
+    EvidenceVitals, GroupVitals, JournalVitals, LedgerVitals, Listening, Stage, Vitals,
+};
+use crate::domain::resilience::BreakerState;
 use crate::types::Micros;
 
 /// What a figure does over time.
@@ -121,6 +124,14 @@ fn of_listening(vitals: &Vitals, read: fn(&Listening) -> u64) -> Vec<Sample> {
         .listening
         .as_ref()
         .map_or_else(Vec::new, |all| one(read(all)))
+}
+
+fn of_groups<T: Into<Value>>(vitals: &Vitals, read: fn(&GroupVitals) -> T) -> Vec<Sample> {
+    let groups = vitals.groups.iter().map(|group| Sample {
+        label: Some(("group", group.name.to_string().into())),
+        value: read(group).into(),
+    });
+    groups.collect()
 }
 
 use MetricKind::{Counter, Gauge};
@@ -315,5 +326,59 @@ pub const METRICS: &[Metric] = &[
         kind: Gauge,
         help: "1 while no checkpoint is signed: the log says why, also when records were changed. Calls go on.",
         read: |vitals, _| of_evidence(vitals, |evidence| evidence.failing),
+    },
+    Metric {
+        name: "egret_breaker_open",
+        kind: Gauge,
+        help: "1 for each endpoint group that is left alone or probed, 0 for one that is well.",
+        read: |vitals, _| of_groups(vitals, |group| group.breaker != BreakerState::Closed),
+    },
+    Metric {
+        name: "egret_breaker_opened_total",
+        kind: Counter,
+        help: "Times that the breaker of an endpoint group has opened, also again after probes.",
+        read: |vitals, _| of_groups(vitals, |group| group.opened),
+    },
+    Metric {
+        name: "egret_breaker_stopped_total",
+        kind: Counter,
+        help: "Calls that a breaker has stopped.",
+        read: |vitals, _| of_groups(vitals, |group| group.stopped),
+    },
+    Metric {
+        name: "egret_bulkhead_in_flight",
+        kind: Gauge,
+        help: "Calls in flight to an endpoint group.",
+        read: |vitals, _| of_groups(vitals, |group| group.in_flight),
+    },
+    Metric {
+        name: "egret_bulkhead_limit",
+        kind: Gauge,
+        help: "Calls that may be in flight to an endpoint group; moves if it is adaptive.",
+        read: |vitals, _| of_groups(vitals, |group| group.limit),
+    },
+    Metric {
+        name: "egret_bulkhead_waiting",
+        kind: Gauge,
+        help: "Calls that wait for a place in an endpoint group.",
+        read: |vitals, _| of_groups(vitals, |group| group.waiting),
+    },
+    Metric {
+        name: "egret_bulkhead_shed_total",
+        kind: Counter,
+        help: "Calls for which no place in an endpoint group was free in time.",
+        read: |vitals, _| of_groups(vitals, |group| group.shed),
+    },
+    Metric {
+        name: "egret_retries_total",
+        kind: Counter,
+        help: "Repetitions of calls to an endpoint group, other addresses of the bank not counted.",
+        read: |vitals, _| of_groups(vitals, |group| group.repeated),
+    },
+    Metric {
+        name: "egret_retries_denied_total",
+        kind: Counter,
+        help: "Repetitions that the retry budget had no room for.",
+        read: |vitals, _| of_groups(vitals, |group| group.not_repeated),
     },
 ];

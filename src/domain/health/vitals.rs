@@ -1,7 +1,9 @@
 //! What is measured.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::domain::resilience::BreakerState;
 use crate::types::Micros;
 
 /// Where the process is in its life.
@@ -36,6 +38,8 @@ pub struct Vitals {
     pub evidence: Option<EvidenceVitals>,
     /// The listening sockets; `None` until they are bound.
     pub listening: Option<Listening>,
+    /// The endpoint groups of the banks; empty until they are known.
+    pub groups: Vec<GroupVitals>,
     /// Calls in flight.
     pub calls_in_flight: u64,
     /// Open connections of callers.
@@ -91,6 +95,31 @@ pub struct EvidenceVitals {
     pub checkpoints: u64,
     /// No checkpoint is made: what is in the log says why. Calls go on.
     pub failing: bool,
+}
+
+/// An endpoint group of a bank.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupVitals {
+    /// Its name, made of names of the configuration and of provider files.
+    pub name: Arc<str>,
+    /// What its breaker does.
+    pub breaker: BreakerState,
+    /// Calls in flight.
+    pub in_flight: u64,
+    /// Calls that may be in flight.
+    pub limit: u64,
+    /// Calls that wait for a place.
+    pub waiting: u64,
+    /// Times that the breaker has opened since the start.
+    pub opened: u64,
+    /// Calls that it has stopped.
+    pub stopped: u64,
+    /// Calls for which there was no place in time.
+    pub shed: u64,
+    /// Repetitions.
+    pub repeated: u64,
+    /// Repetitions that the retry budget had no room for.
+    pub not_repeated: u64,
 }
 
 /// Sockets that connections are accepted on; each worker has one for each listener.

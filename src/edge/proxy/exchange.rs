@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::Parts;
 use super::routes::Destination;
+use super::stages::attempt::Attempts;
 use crate::adapters::capture::Capturing;
 use crate::adapters::{clock, entropy};
 use crate::domain::advice::Advice;
@@ -39,6 +40,7 @@ pub struct Route {
 pub struct Exchange {
     call_id: CallId,
     received_at: Micros,
+    began: Instant,
     deadline: Instant,
     /// The open record; `None` before the request is recognised and after closing.
     pub(super) record: Option<OpenRecord>,
@@ -52,8 +54,10 @@ pub struct Exchange {
     pub(super) bank_status: Option<u16>,
     /// Which of the server's addresses is tried.
     pub(super) turn: Option<usize>,
-    /// How many addresses were tried.
+    /// How often an address was tried.
     pub(super) tries: usize,
+    /// Where the call is with its attempts.
+    pub(super) attempts: Attempts,
     /// A byte of the request may have reached the bank.
     pub(super) sent: bool,
     /// The caller is spoken to in HTTP/2, so its header names have lost their case.
@@ -73,11 +77,13 @@ impl Exchange {
     /// Begins a call: it gets its id and its time.
     pub(super) fn begin(parts: &Parts) -> Self {
         let received_at = clock::now();
+        let began = Instant::now();
         let random = entropy::id_bytes().unwrap_or_else(|_| counted_bytes());
         Self {
             call_id: CallId::from_parts(received_at.as_millis(), random),
             received_at,
-            deadline: Instant::now() + UNMATCHED,
+            began,
+            deadline: began + UNMATCHED,
             record: None,
             route: None,
             problem: None,
@@ -85,6 +91,7 @@ impl Exchange {
             bank_status: None,
             turn: None,
             tries: 0,
+            attempts: Attempts::default(),
             sent: false,
             case_lost: false,
             request: None,
@@ -107,13 +114,17 @@ impl Exchange {
 
     /// Sets the time that the whole call may take, counted from its start.
     pub(super) fn allow(&mut self, timeout: Duration) {
-        let unmatched = self.deadline - UNMATCHED;
-        self.deadline = unmatched + timeout;
+        self.deadline = self.began + timeout;
     }
 
     /// Time that is left.
     pub(super) fn remaining(&self) -> Duration {
         self.deadline.saturating_duration_since(Instant::now())
+    }
+
+    /// How long ago the request was received.
+    pub(super) fn age(&self) -> Duration {
+        self.began.elapsed()
     }
 
     /// Whether the time is over.

@@ -41,6 +41,7 @@ use crate::domain::record::{self, LossPolicies, Recorder};
 
 pub use exchange::Exchange;
 pub use routes::{RouteError, Routes};
+pub use stages::attempt::MAX_TRIES;
 
 /// What the front needs to know before there is a call.
 #[derive(Clone, Copy, Debug)]
@@ -176,7 +177,12 @@ impl ProxyHttp for Gateway {
         _session: &mut Session,
         exchange: &mut Exchange,
     ) -> Result<Box<HttpPeer>> {
-        stages::forward::choose_peer(exchange).map_err(|problem| {
+        let chosen = match stages::attempt::begin(&self.parts, exchange).await {
+            Ok(()) => stages::forward::choose_peer(exchange)
+                .map_err(|problem| stages::attempt::not_made(exchange, problem)),
+            Err(problem) => Err(problem),
+        };
+        chosen.map_err(|problem| {
             exchange.fail_with(problem);
             Error::new_in(ErrorType::HTTPStatus(problem.status))
         })
@@ -213,17 +219,19 @@ impl ProxyHttp for Gateway {
         end: bool,
         exchange: &mut Exchange,
     ) -> Result<()> {
-        stages::tap::request_body(exchange, body.as_deref());
-        stages::capture::request_body(exchange, body.as_deref(), end);
+        let piece = body.as_deref().map(|piece| exchange.attempts.unseen(piece));
+        stages::tap::request_body(exchange, piece);
+        stages::capture::request_body(exchange, piece, end);
         Ok(())
     }
 
     async fn upstream_response_filter(
         &self,
-        _session: &mut Session,
+        session: &mut Session,
         response: &mut ResponseHeader,
         exchange: &mut Exchange,
     ) -> Result<()> {
+        stages::attempt::answered(&self.parts, session, response, exchange)?;
         stages::tap::response_head(&self.parts, response, exchange);
         stages::capture::response_head(exchange, response);
         stages::map_error::head(response, exchange)?;
@@ -268,12 +276,13 @@ impl ProxyHttp for Gateway {
 
     fn fail_to_connect(
         &self,
-        _session: &mut Session,
+        session: &mut Session,
         _peer: &HttpPeer,
         exchange: &mut Exchange,
         mut error: Box<Error>,
     ) -> Box<Error> {
-        error.set_retry(stages::forward::may_try_another(exchange));
+        let again = stages::attempt::not_connected(&self.parts, session, exchange);
+        error.set_retry(again);
         error
     }
 
@@ -281,17 +290,11 @@ impl ProxyHttp for Gateway {
         &self,
         _peer: &HttpPeer,
         session: &mut Session,
-        mut error: Box<Error>,
+        error: Box<Error>,
         exchange: &mut Exchange,
         reused: bool,
     ) -> Box<Error> {
-        let retry = stages::forward::may_retry(session, exchange);
-        if retry {
-            error.retry.decide_reuse(reused);
-        } else {
-            error.set_retry(false);
-        }
-        error
+        stages::attempt::broken(&self.parts, session, exchange, error, reused)
     }
 
     async fn fail_to_proxy(
@@ -305,7 +308,7 @@ impl ProxyHttp for Gateway {
 
     async fn logging(&self, session: &mut Session, error: Option<&Error>, exchange: &mut Exchange) {
         stages::capture::end(exchange);
-        stages::close::exchange(session, exchange, error);
+        stages::close::exchange(&self.parts, session, exchange, error);
     }
 
     /// Pingora puts this into its own log lines; its default prints the raw URI.

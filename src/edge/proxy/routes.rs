@@ -8,6 +8,7 @@ use crate::domain::config::{Config, ErrorBodies};
 use crate::domain::observe::ProviderPlans;
 use crate::domain::policy::Rules;
 use crate::domain::recognise;
+use crate::edge::groups::{Group, GroupMaker, ServiceGroups};
 use crate::edge::upstreams::{CaError, Server};
 use crate::types::Environment;
 
@@ -27,6 +28,8 @@ pub struct Destination {
     pub timeout: Duration,
     /// What callers get of the bank's error bodies.
     pub error_bodies: ErrorBodies,
+    /// What fails and fills up together.
+    pub groups: ServiceGroups,
 }
 
 /// A provider that is served.
@@ -108,8 +111,10 @@ impl Routes {
                 },
                 forward_caller_address: wanted.forward_caller_address,
             });
-            for (at, service) in (0u8..).map(ServiceIndex).zip(&entry.provider.services) {
-                for environment in Environment::ALL.iter().copied() {
+            let calm = Arc::new(wanted.resilience.clone());
+            for environment in Environment::ALL.iter().copied() {
+                let mut groups = GroupMaker::new(environment, &calm);
+                for (at, service) in (0u8..).map(ServiceIndex).zip(&entry.provider.services) {
                     let key = (Arc::clone(&service.id), environment);
                     let Some(upstream) = wanted.base_urls.get(&key) else {
                         continue;
@@ -122,6 +127,7 @@ impl Routes {
                         service_id: Arc::clone(&service.id),
                         environment,
                         server: Arc::new(server),
+                        groups: groups.service(&entry.provider, at),
                         error_bodies: wanted
                             .service_error_bodies
                             .get(&service.id)
@@ -157,6 +163,19 @@ impl Routes {
             .iter()
             .map(|(_, destination)| Arc::clone(&destination.server))
             .collect()
+    }
+
+    /// Every endpoint group, each once.
+    pub fn groups(&self) -> Vec<Arc<Group>> {
+        let mut groups: Vec<Arc<Group>> = self
+            .destinations
+            .iter()
+            .flat_map(|(_, destination)| destination.groups.all())
+            .map(Arc::clone)
+            .collect();
+        groups.sort_by(|a, b| a.name.cmp(&b.name));
+        groups.dedup_by(|a, b| Arc::ptr_eq(a, b));
+        groups
     }
 
     fn destination(

@@ -8,6 +8,7 @@ mod ledger;
 mod listeners;
 mod providers;
 mod redaction;
+mod resilience;
 mod sections;
 mod upstream;
 
@@ -161,7 +162,8 @@ fn read(
     let callers = sections::read_callers(top, &files, &data_dir);
     listeners::check_callers(&listeners, &callers, top, surroundings);
     let admin = admin::read(top, &files, &listeners);
-    let providers = providers::read(top, &mut files, document, surroundings);
+    let calm = resilience::read(top);
+    let providers = providers::read(top, &mut files, document, surroundings, &calm);
     providers::check_loops(&providers, &listeners, top);
     let timeouts = sections::read_timeouts(top);
     let limits = sections::read_limits(top);

@@ -1,5 +1,6 @@
 //! The stages of a call, one file each, in the order in which a call meets them.
 
+pub mod attempt;
 pub mod authorize;
 pub mod capture;
 pub mod classify;

@@ -13,10 +13,16 @@ use crate::domain::identity::CHALLENGE;
 use crate::domain::problem::{self, MEDIA_TYPE, Problem};
 use crate::types::CallId;
 
+/// Header that says how often the bank was tried, where that is more than once.
+const ATTEMPTS: &str = "Egret-Attempts";
+
 /// The bank's answer on its way to the caller.
 pub fn pass_on(response: &mut ResponseHeader, exchange: &Exchange) -> Result<()> {
     // An alternative service would lead callers past the gateway.
     response.remove_header(&http::header::ALT_SVC);
+    if exchange.tries > 1 {
+        response.insert_header(ATTEMPTS, exchange.tries.to_string())?;
+    }
     response.insert_header(CALL_ID, exchange.call_id().to_string())
 }
 
@@ -81,7 +87,9 @@ fn diagnose(error: &Error, sent: bool) -> Problem {
             _ => problem::BAD_REQUEST_BODY,
         };
     }
+    // What an attempt before this one has done is not undone by a connection that fails.
     match error.etype() {
+        _ if sent && is_connecting(error.etype()) => problem::UPSTREAM_NO_ANSWER,
         E::ConnectTimedout | E::TLSHandshakeTimedout => problem::UPSTREAM_CONNECT_TIMEOUT,
         E::TLSHandshakeFailure | E::InvalidCert | E::HandshakeError => problem::UPSTREAM_TLS,
         E::ConnectRefused | E::ConnectNoRoute | E::ConnectError | E::SocketError => {
@@ -95,6 +103,22 @@ fn diagnose(error: &Error, sent: bool) -> Problem {
         _ if *error.esource() == ErrorSource::Upstream => problem::UPSTREAM_UNREACHABLE,
         _ => problem::INTERNAL,
     }
+}
+
+fn is_connecting(kind: &ErrorType) -> bool {
+    use ErrorType as E;
+    matches!(
+        kind,
+        E::ConnectTimedout
+            | E::TLSHandshakeTimedout
+            | E::TLSHandshakeFailure
+            | E::InvalidCert
+            | E::HandshakeError
+            | E::ConnectRefused
+            | E::ConnectNoRoute
+            | E::ConnectError
+            | E::SocketError
+    )
 }
 
 async fn write(session: &mut Session, exchange: &Exchange, problem: &Problem) -> Result<()> {
