@@ -3,6 +3,7 @@
 mod machine;
 mod redaction;
 mod reference;
+mod resilience;
 
 use std::path::Path;
 use std::time::Duration;

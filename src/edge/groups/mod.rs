@@ -110,6 +110,13 @@ impl Group {
         may
     }
 
+    /// Whether the next attempt would be stopped by the breaker.
+    pub fn is_open(&self) -> bool {
+        let state = self.state.lock();
+        let breaker = state.breaker.as_ref();
+        breaker.is_some_and(|breaker| breaker.state() == BreakerState::Open)
+    }
+
     /// How it is.
     pub fn vitals(&self) -> GroupVitals {
         let count = |count: &AtomicU64| count.load(Ordering::Relaxed);

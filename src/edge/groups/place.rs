@@ -32,6 +32,7 @@ pub struct Place {
     group: Arc<Group>,
     caller: Arc<str>,
     pass: Option<Pass>,
+    has_told: bool,
 }
 
 impl Group {
@@ -104,6 +105,7 @@ impl Group {
             group: Arc::clone(self),
             caller: Arc::clone(caller),
             pass,
+            has_told: false,
         }
     }
 
@@ -172,6 +174,9 @@ impl Place {
 
     /// Tells how the attempt went, which took so long; only the first word counts.
     pub fn tell(&mut self, verdict: Verdict, took: Duration) -> Option<Changed> {
+        if std::mem::replace(&mut self.has_told, true) {
+            return None;
+        }
         let mut state = self.group.state.lock();
         let at = now();
         if verdict != Verdict::Unknown {

@@ -177,12 +177,13 @@ impl ProxyHttp for Gateway {
         _session: &mut Session,
         exchange: &mut Exchange,
     ) -> Result<Box<HttpPeer>> {
-        let chosen = match stages::attempt::begin(&self.parts, exchange).await {
-            Ok(()) => stages::forward::choose_peer(exchange)
-                .map_err(|problem| stages::attempt::not_made(exchange, problem)),
-            Err(problem) => Err(problem),
-        };
+        let begun = stages::attempt::begin(&self.parts, exchange).await;
+        let chosen = begun.and_then(|()| {
+            stages::attempt::made(exchange);
+            stages::forward::choose_peer(exchange)
+        });
         chosen.map_err(|problem| {
+            let problem = stages::attempt::not_made(exchange, problem);
             exchange.fail_with(problem);
             Error::new_in(ErrorType::HTTPStatus(problem.status))
         })

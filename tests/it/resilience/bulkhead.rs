@@ -111,3 +111,18 @@ fn who_waits_in_vain_is_told_that_the_bank_is_busy() {
         0.0
     );
 }
+
+#[test]
+fn an_adaptive_bound_shrinks_when_the_bank_fails() {
+    let bank = Bank::answering(reply(500, "{}"));
+    let gateway = Config::new()
+        .cybrid_with("breaker = { enabled = false }", &bank.url())
+        .section("[bulkheads]\nin_flight = 10\nadaptive = true\nmin_in_flight = 3\n")
+        .start();
+    let limit = || gateway.figure("egret_bulkhead_limit{group=\"cybrid.sandbox.bank\"}");
+    assert_eq!(limit(), 10.0);
+    until("it is at its lower end", || {
+        assert_eq!(gateway.get(BANKS, &[]).status, 500);
+        limit() == 3.0
+    });
+}

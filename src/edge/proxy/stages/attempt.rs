@@ -1,7 +1,7 @@
 //! One attempt after the other: whether there may be one, how it went, and whether there is another.
 //!
 //! [`begin`] stands before each attempt: it waits out the pause before a repetition and gets a place
-//! in the endpoint group. [`answered`], [`not_connected`] and [`broken`] hear how it went; they tell
+//! in the endpoint group; [`made`] says that nothing else stands before it. [`answered`], [`not_connected`] and [`broken`] hear how it went; they tell
 //! the breaker and decide about a repetition. [`finish`] ends the last one. The decisions are
 //! `domain::resilience`'s.
 
@@ -122,10 +122,23 @@ pub async fn begin(parts: &Parts, exchange: &mut Exchange) -> Result<(), Problem
     Ok(())
 }
 
-/// What came after [`begin`] did not let the attempt happen. Gives the problem to answer with.
+/// The attempt is made from here on: what was waited for before is not the bank's time.
+pub fn made(exchange: &mut Exchange) {
+    if let Some(current) = &mut exchange.attempts.current {
+        current.began = Instant::now();
+    }
+}
+
+/// The attempt is not made after all. Gives the problem to answer with: after one that may have acted,
+/// that is what the caller must know.
 pub fn not_made(exchange: &mut Exchange, problem: Problem) -> Problem {
     exchange.attempts.current = None;
-    refused(exchange, problem)
+    note(exchange);
+    if exchange.sent {
+        problem::UPSTREAM_NO_ANSWER
+    } else {
+        problem
+    }
 }
 
 fn refuse(exchange: &mut Exchange, group: &Group, refused_by: Refused) -> Problem {
@@ -145,18 +158,7 @@ fn refuse(exchange: &mut Exchange, group: &Group, refused_by: Refused) -> Proble
         group: Some(Arc::clone(&group.name)),
         ..Advice::default()
     };
-    let problem = exchange.advise(problem, advice);
-    refused(exchange, problem)
-}
-
-/// A repetition that is refused after an attempt that may have acted: that is what the caller must
-/// know.
-fn refused(exchange: &Exchange, problem: Problem) -> Problem {
-    if exchange.sent {
-        problem::UPSTREAM_NO_ANSWER
-    } else {
-        problem
-    }
+    exchange.advise(problem, advice)
 }
 
 fn group(exchange: &Exchange) -> Option<&Arc<Group>> {
@@ -175,7 +177,11 @@ pub fn not_connected(parts: &Parts, session: &Session, exchange: &mut Exchange) 
         && !exchange.is_late();
     let failure = Failure::NotConnected;
     end(parts, exchange, failure, judge_failure(failure, has_more));
-    has_more || repeat(session, exchange, failure, None)
+    let again = has_more || repeat(session, exchange, failure, None);
+    if !again {
+        note(exchange);
+    }
+    again
 }
 
 /// An attempt broke off after a connection was there. Decides about another.
@@ -200,6 +206,9 @@ pub fn broken(
             let may = repeat(session, exchange, failure, None);
             if !may && !exchange.sent {
                 exchange.fail_with(problem::UPSTREAM_REFUSED);
+            }
+            if !may {
+                note(exchange);
             }
             may
         }
@@ -249,14 +258,16 @@ pub fn answered(
         .headers
         .get(::http::header::RETRY_AFTER)
         .and_then(|value| http::retry_after(value.as_bytes(), clock::now()));
-    if let Some(failure) = Failure::of_status(status, asked_to_wait.is_some())
-        && repeat(session, exchange, failure, asked_to_wait)
-    {
-        end(parts, exchange, failure, judge_failure(failure, false));
-        exchange.attempts.put_aside = true;
-        let mut error = Error::new_up(ErrorType::HTTPStatus(status));
-        error.set_retry(true);
-        return Err(error);
+    if let Some(failure) = Failure::of_status(status, asked_to_wait.is_some()) {
+        // Before anything else is decided: an open breaker would stop the repetition.
+        tell_answer(parts, exchange, false);
+        if repeat(session, exchange, failure, asked_to_wait) {
+            end(parts, exchange, failure, judge_failure(failure, false));
+            exchange.attempts.put_aside = true;
+            let mut error = Error::new_up(ErrorType::HTTPStatus(status));
+            error.set_retry(true);
+            return Err(error);
+        }
     }
     // Others wait for what a probe finds. What a refused request says of the bank stands in its body.
     let decides_now = !(400..500).contains(&status);
@@ -264,25 +275,28 @@ pub fn answered(
     if decides_now && exchange.attempts.current.as_ref().is_some_and(is_probe) {
         tell_answer(parts, exchange, false);
     }
+    if let Some(current) = &exchange.attempts.current {
+        let attempt = describe(exchange, current, AttemptEnd::Answered(status), took);
+        exchange.attempts.ended.push(attempt);
+    }
+    note(exchange);
     Ok(())
 }
 
-/// The exchange is over: tells how the last attempt went, and notes it if there were several. The
-/// record knows the bank's error code by then.
+/// The exchange is over: tells how the last attempt went. The record knows the bank's error code by
+/// then.
 pub fn finish(parts: &Parts, exchange: &mut Exchange, error: Option<&Error>) {
     let caller_left = error.is_some_and(|error| *error.esource() == ErrorSource::Downstream);
-    let Some(current) = &exchange.attempts.current else {
-        return note(exchange);
-    };
-    let (end, took) = match current.answer {
-        Some((status, took)) => (AttemptEnd::Answered(status), took),
-        None => (AttemptEnd::Left, current.began.elapsed()),
-    };
-    let attempt = describe(exchange, current, end, took);
-    exchange.attempts.ended.push(attempt);
+    if let Some(current) = &exchange.attempts.current
+        && current.answer.is_none()
+    {
+        let took = current.began.elapsed();
+        let attempt = describe(exchange, current, AttemptEnd::Left, took);
+        exchange.attempts.ended.push(attempt);
+    }
     tell_answer(parts, exchange, error.is_some() && !caller_left);
-    note(exchange);
     exchange.attempts.current = None;
+    note(exchange);
 }
 
 /// Tells the breaker of the answer that there is; `is_broken` says that the bank broke it off.
@@ -328,7 +342,7 @@ fn describe(exchange: &Exchange, current: &Current, end: AttemptEnd, took: Durat
     }
 }
 
-/// Puts the attempts on record; one alone is the call itself.
+/// Puts the attempts on record once there are no more; one alone is the call itself.
 fn note(exchange: &mut Exchange) {
     let ended = std::mem::take(&mut exchange.attempts.ended);
     if ended.len() > 1 || exchange.attempts.rounds > 1 {
