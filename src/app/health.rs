@@ -11,6 +11,7 @@ use super::evidence::Evidence;
 use crate::adapters::clock;
 use crate::adapters::journal::Journal;
 use crate::adapters::ledger::LedgerFeed;
+use crate::adapters::limits::Limits;
 use crate::domain::config::Config;
 use crate::domain::health::{
     Bounds, ClockWatch, EvidenceVitals, JournalVitals, LedgerVitals, Listening, Stage, Vitals,
@@ -33,6 +34,7 @@ pub struct Health {
     feed: OnceLock<Arc<LedgerFeed>>,
     evidence: OnceLock<Arc<Evidence>>,
     server: OnceLock<ServerWatch>,
+    budgets: OnceLock<Arc<Limits>>,
     in_flight: Arc<AtomicUsize>,
 }
 
@@ -52,6 +54,7 @@ impl Health {
             feed: OnceLock::new(),
             evidence: OnceLock::new(),
             server: OnceLock::new(),
+            budgets: OnceLock::new(),
             in_flight: Arc::default(),
         }
     }
@@ -79,6 +82,11 @@ impl Health {
     /// The journal is sealed.
     pub fn sealing(&self, evidence: &Arc<Evidence>) {
         let _ = self.evidence.set(Arc::clone(evidence));
+    }
+
+    /// The banks' limits are kept.
+    pub fn limiting(&self, budgets: &Arc<Limits>) {
+        let _ = self.budgets.set(Arc::clone(budgets));
     }
 
     /// Calls are taken from here on.
@@ -141,6 +149,12 @@ impl Health {
                 wanted: server.wanted() as u64,
                 accepting: server.accepting() as u64,
             }),
+            budgets: self
+                .budgets
+                .get()
+                .map(|budgets| budgets.vitals())
+                .unwrap_or_default(),
+            budgets_shared: self.budgets.get().and_then(|budgets| budgets.is_shared()),
             calls_in_flight: self.in_flight.load(Ordering::Acquire) as u64,
             connections: server.map_or(0, |server| server.connections() as u64),
         }

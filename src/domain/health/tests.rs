@@ -41,6 +41,8 @@ fn well() -> Vitals {
             wanted: 4,
             accepting: 4,
         }),
+        budgets: Vec::new(),
+        budgets_shared: None,
         calls_in_flight: 3,
         connections: 7,
     }

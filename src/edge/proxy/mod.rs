@@ -31,6 +31,7 @@ use pingora_proxy::{FailToProxy, ProxyHttp, Session};
 
 use crate::adapters::capture::Captures;
 use crate::adapters::journal::Journal;
+use crate::adapters::limits::Limits;
 use crate::domain::config::Config;
 use crate::domain::http::{HeadLimits, Refusal};
 use crate::domain::identity::CallerBook;
@@ -38,6 +39,7 @@ use crate::domain::keyring::Keyring;
 use crate::domain::problem::Problem;
 use crate::domain::recognise::KnownTokens;
 use crate::domain::record::{self, LossPolicies, Recorder};
+use crate::types::Decision;
 
 pub use exchange::Exchange;
 pub use routes::{RouteError, Routes};
@@ -81,6 +83,8 @@ pub struct Parts {
     pub recorder: Arc<dyn Recorder>,
     /// What may be lost of them.
     pub loss: LossPolicies,
+    /// The banks' rate limits.
+    pub budgets: Arc<Limits>,
     /// Sizes and times before there is a call.
     pub limits: FrontLimits,
     /// Captures calls for debugging, where the configuration asks for it.
@@ -176,7 +180,9 @@ impl ProxyHttp for Gateway {
         _session: &mut Session,
         exchange: &mut Exchange,
     ) -> Result<Box<HttpPeer>> {
-        stages::forward::choose_peer(exchange).map_err(|problem| {
+        let admitted = stages::admit::admit(&self.parts, exchange).await;
+        let peer = admitted.and_then(|()| stages::forward::choose_peer(exchange));
+        peer.map_err(|problem| {
             exchange.fail_with(problem);
             Error::new_in(ErrorType::HTTPStatus(problem.status))
         })
@@ -203,6 +209,7 @@ impl ProxyHttp for Gateway {
     ) -> Result<()> {
         stages::equip::prepare(session, request, exchange)?;
         stages::forward::about_to_send(exchange);
+        stages::admit::sent(exchange);
         Ok(())
     }
 
@@ -225,6 +232,7 @@ impl ProxyHttp for Gateway {
         exchange: &mut Exchange,
     ) -> Result<()> {
         stages::tap::response_head(&self.parts, response, exchange);
+        stages::admit::answered(exchange, response);
         stages::capture::response_head(exchange, response);
         stages::map_error::head(response, exchange)?;
         stages::respond::pass_on(response, exchange)?;
@@ -306,6 +314,14 @@ impl ProxyHttp for Gateway {
     async fn logging(&self, session: &mut Session, error: Option<&Error>, exchange: &mut Exchange) {
         stages::capture::end(exchange);
         stages::close::exchange(session, exchange, error);
+    }
+
+    /// A call that was refused to keep within a limit is no error to be logged; in an overload there
+    /// are many, and the metrics count them.
+    fn suppress_error_log(&self, _: &Session, exchange: &Exchange, _: &Error) -> bool {
+        exchange
+            .problem
+            .is_some_and(|problem| problem.decision == Decision::Limited)
     }
 
     /// Pingora puts this into its own log lines; its default prints the raw URI.

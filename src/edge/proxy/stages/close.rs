@@ -76,7 +76,9 @@ pub fn exchange(session: &mut Session, exchange: &mut Exchange, error: Option<&E
             record.pii = Default::default();
         }
     });
+    let code = open.get().and_then(|record| record.error_code.clone());
     exchange.record = Some(open);
+    super::admit::settle(exchange, code.as_deref());
     hand_over(exchange);
 }
 
