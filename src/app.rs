@@ -17,12 +17,15 @@ use tokio::sync::oneshot;
 use self::own_calls::{GATEWAY_PATIENCE, OwnCalls};
 use crate::adapters::callers_file::{CallersFile, CallersFileError, Poll};
 use crate::adapters::capture::Captures;
+use crate::adapters::clock;
+use crate::adapters::entropy;
 use crate::adapters::evidence::sealer::SealerError;
 use crate::adapters::journal::{Journal, JournalError, JournalSettings, ReadError};
 use crate::adapters::key_file::{self, KeyError};
 use crate::adapters::ledger::{
     LedgerError, LedgerFeed, LedgerPlace, RecordStore, Store, Undrained,
 };
+use crate::adapters::limits::Limits;
 use crate::adapters::machine::{self, Machine};
 use crate::domain::catalog::{self, BaseUrl, Catalog, Provider};
 use crate::domain::config::{self, Config, Faults};
@@ -32,6 +35,7 @@ use crate::domain::record::{self, Recorder};
 use crate::domain::redact::{Redactor, RedactorBuilder, RuleError};
 use crate::edge::proxy::{FrontLimits, Gateway, Parts, RouteError, Routes};
 use crate::edge::{AdminServer, ServeError, Server, StopReport, keep_resolved};
+use crate::types::CallId;
 
 use health::Health;
 
@@ -275,6 +279,13 @@ impl Running {
         let routes = Routes::new(catalog, &config)?;
         let servers = routes.servers();
         health.calling(routes.groups());
+        let budgets = Limits::new(
+            config.budgets.clone(),
+            routes.budgets(),
+            process_name(&config),
+        );
+        let budgets = Arc::new(budgets);
+        health.limiting(&budgets);
         let runtime = runtime()?;
         let (store, cursors) = runtime.block_on(open_ledger(&config))?;
         let identity = Arc::new(record::Gateway {
@@ -315,13 +326,20 @@ impl Running {
             journal: Arc::clone(&journal),
             recorder: Arc::clone(&journal) as Arc<dyn Recorder>,
             loss: config.journal.policies,
+            budgets: Arc::clone(&budgets),
             limits: FrontLimits::new(&config),
             captures: captures.clone(),
             in_flight: health.in_flight(),
         });
         let server = Server::start(&config, &gateway)?;
         let follow_health = Arc::clone(&health).follow();
-        let background = Background::start(runtime, servers, callers_file, callers, follow_health)?;
+        let beside = async move {
+            tokio::select! {
+                () = follow_health => {}
+                () = budgets.keep() => {}
+            }
+        };
+        let background = Background::start(runtime, servers, callers_file, callers, beside)?;
         health.serving(server.watch());
         Ok(Self {
             server,
@@ -435,6 +453,17 @@ fn journal_settings(journal: &config::Journal) -> JournalSettings {
         sync_interval: journal.sync_interval,
         writer_priority: journal.writer_priority,
     }
+}
+
+/// A name for this process that no other has: of the same node, another may have run before.
+fn process_name(config: &Config) -> String {
+    let now = clock::now();
+    let random = entropy::id_bytes().unwrap_or_default();
+    format!(
+        "{}/{}",
+        config.node,
+        CallId::from_parts(now.as_millis(), random)
+    )
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, StartError> {

@@ -8,6 +8,7 @@ pub mod evidence;
 pub mod journal;
 pub mod key_file;
 pub mod ledger;
+pub mod limits;
 pub mod log;
 pub mod machine;
 pub mod signing_key;

@@ -11,6 +11,7 @@ use super::evidence::Evidence;
 use crate::adapters::clock;
 use crate::adapters::journal::Journal;
 use crate::adapters::ledger::LedgerFeed;
+use crate::adapters::limits::Limits;
 use crate::domain::config::Config;
 use crate::domain::health::{
     Bounds, ClockWatch, EvidenceVitals, JournalVitals, LedgerVitals, Listening, Stage, Vitals,
@@ -35,6 +36,7 @@ pub struct Health {
     evidence: OnceLock<Arc<Evidence>>,
     server: OnceLock<ServerWatch>,
     groups: OnceLock<Vec<Arc<Group>>>,
+    budgets: OnceLock<Arc<Limits>>,
     in_flight: Arc<AtomicUsize>,
 }
 
@@ -55,6 +57,7 @@ impl Health {
             evidence: OnceLock::new(),
             server: OnceLock::new(),
             groups: OnceLock::new(),
+            budgets: OnceLock::new(),
             in_flight: Arc::default(),
         }
     }
@@ -87,6 +90,11 @@ impl Health {
     /// The endpoint groups of the banks are known.
     pub fn calling(&self, groups: Vec<Arc<Group>>) {
         let _ = self.groups.set(groups);
+    }
+
+    /// The banks' limits are kept.
+    pub fn limiting(&self, budgets: &Arc<Limits>) {
+        let _ = self.budgets.set(Arc::clone(budgets));
     }
 
     /// Calls are taken from here on.
@@ -154,6 +162,12 @@ impl Health {
                 .get()
                 .map(|groups| groups.iter().map(|group| group.vitals()).collect())
                 .unwrap_or_default(),
+            budgets: self
+                .budgets
+                .get()
+                .map(|budgets| budgets.vitals())
+                .unwrap_or_default(),
+            budgets_shared: self.budgets.get().and_then(|budgets| budgets.is_shared()),
             calls_in_flight: self.in_flight.load(Ordering::Acquire) as u64,
             connections: server.map_or(0, |server| server.connections() as u64),
         }

@@ -130,6 +130,10 @@ problems! {
     ANSWER_UNRECORDED = 503 "answer_unrecorded" Forwarded
         "The bank's answer cannot be recorded, so it is withheld. The call may have taken effect."
         "Ask the bank for the state of the resource before you send the call again; the audit journal needs attention.";
+    /// `Egret-Priority` or `Egret-Patience` that mean nothing.
+    BAD_WISH = 400 "bad_wish" Refused
+        "Egret-Priority or Egret-Patience is not understood."
+        "Send Egret-Priority: money, write, read or batch, and Egret-Patience: a whole number of seconds.";
     /// The bank's rate limit allows no more calls before the caller's time is over.
     BUDGET_SPENT = 429 "budget_spent" Limited
         "The bank's rate limit is used up, so the call was not made."

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::LedgerPlace;
+use super::budgets::{BudgetRule, Budgets};
 use crate::domain::catalog::{BaseUrl, HttpVersion};
 use crate::domain::evidence::VerifierKey;
 use crate::domain::record::LossPolicies;
@@ -36,6 +37,8 @@ pub struct Config {
     pub timeouts: Timeouts,
     /// How large things may be.
     pub limits: Limits,
+    /// How the banks' rate limits are kept.
+    pub budgets: Budgets,
     /// The journal.
     pub journal: Journal,
     /// The ledger.
@@ -161,6 +164,8 @@ pub struct Provider {
     pub gateway_login_callers: Vec<Arc<str>>,
     /// What happens when the bank is not well.
     pub resilience: Resilience,
+    /// What is different from the provider file's rate limits, by their ids, and further ones.
+    pub budgets: BTreeMap<Arc<str>, BudgetRule>,
 }
 
 /// A bank's server.

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::checks::{Bounds, CHECKS, Verdict, failing};
 use super::vitals::{
-    EvidenceVitals, GroupVitals, JournalVitals, LedgerVitals, Listening, Stage, Vitals,
+    BudgetVitals, EvidenceVitals, GroupVitals, JournalVitals, LedgerVitals, Listening, Stage,
+    Vitals,
 };
 use crate::domain::resilience::BreakerState;
 use crate::types::Micros;
@@ -117,6 +118,14 @@ fn of_evidence<T: Into<Value>>(vitals: &Vitals, read: fn(&EvidenceVitals) -> T) 
         .evidence
         .as_ref()
         .map_or_else(Vec::new, |evidence| one(read(evidence)))
+}
+
+fn of_budgets(vitals: &Vitals, read: fn(&BudgetVitals) -> Value) -> Vec<Sample> {
+    let samples = vitals.budgets.iter().map(|budget| Sample {
+        label: Some(("budget", budget.name.to_string().into())),
+        value: read(budget),
+    });
+    samples.collect()
 }
 
 fn of_listening(vitals: &Vitals, read: fn(&Listening) -> u64) -> Vec<Sample> {
@@ -308,6 +317,70 @@ pub const METRICS: &[Metric] = &[
         kind: Gauge,
         help: "1 if the last attempt to write to the ledger failed.",
         read: |vitals, _| of_ledger(vitals, |ledger| ledger.failing),
+    },
+    Metric {
+        name: "egret_limits_shared",
+        kind: Gauge,
+        help: "1 while the store answers that gateways share the banks' limits by, 0 while each uses its part.",
+        read: |vitals, _| vitals.budgets_shared.map_or_else(Vec::new, one),
+    },
+    Metric {
+        name: "egret_budget_limit",
+        kind: Gauge,
+        help: "Calls that the bank allows in a window.",
+        read: |vitals, _| of_budgets(vitals, |budget| u64::from(budget.limit).into()),
+    },
+    Metric {
+        name: "egret_budget_remaining",
+        kind: Gauge,
+        help: "Calls that are left of it; of a budget that is counted per consumer or token, of the one with the least.",
+        read: |vitals, _| of_budgets(vitals, |budget| u64::from(budget.remaining).into()),
+    },
+    Metric {
+        name: "egret_budget_waiting",
+        kind: Gauge,
+        help: "Calls that wait for a place.",
+        read: |vitals, _| of_budgets(vitals, |budget| budget.waiting.into()),
+    },
+    Metric {
+        name: "egret_budget_admitted_total",
+        kind: Counter,
+        help: "Places given to attempts.",
+        read: |vitals, _| of_budgets(vitals, |budget| budget.admitted.into()),
+    },
+    Metric {
+        name: "egret_budget_waited_total",
+        kind: Counter,
+        help: "Attempts that had to wait.",
+        read: |vitals, _| of_budgets(vitals, |budget| budget.waited.into()),
+    },
+    Metric {
+        name: "egret_budget_waited_seconds_total",
+        kind: Counter,
+        help: "How long they waited.",
+        read: |vitals, _| {
+            of_budgets(vitals, |budget| {
+                Duration::from_micros(budget.waited_us).into()
+            })
+        },
+    },
+    Metric {
+        name: "egret_budget_refused_total",
+        kind: Counter,
+        help: "Calls answered 429 here, since there would be no place in time.",
+        read: |vitals, _| of_budgets(vitals, |budget| budget.refused.into()),
+    },
+    Metric {
+        name: "egret_budget_over_total",
+        kind: Counter,
+        help: "Calls that went although there was no place, as a shadow lets them.",
+        read: |vitals, _| of_budgets(vitals, |budget| budget.over.into()),
+    },
+    Metric {
+        name: "egret_budget_throttled_total",
+        kind: Counter,
+        help: "Calls that the bank refused for want of allowance.",
+        read: |vitals, _| of_budgets(vitals, |budget| budget.throttled.into()),
     },
     Metric {
         name: "egret_evidence_sealed_seq",

@@ -54,6 +54,8 @@ fn well() -> Vitals {
             repeated: 12,
             not_repeated: 1,
         }],
+        budgets: Vec::new(),
+        budgets_shared: None,
         calls_in_flight: 3,
         connections: 7,
     }

@@ -40,6 +40,10 @@ pub struct Vitals {
     pub listening: Option<Listening>,
     /// The endpoint groups of the banks; empty until they are known.
     pub groups: Vec<GroupVitals>,
+    /// The banks' rate limits.
+    pub budgets: Vec<BudgetVitals>,
+    /// Whether the store answers that gateways share them by; `None` if they do not.
+    pub budgets_shared: Option<bool>,
     /// Calls in flight.
     pub calls_in_flight: u64,
     /// Open connections of callers.
@@ -120,6 +124,31 @@ pub struct GroupVitals {
     pub repeated: u64,
     /// Repetitions that the retry budget had no room for.
     pub not_repeated: u64,
+}
+
+/// A rate limit of a bank. Where the bank counts per consumer or token, all of them together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BudgetVitals {
+    /// Its name, such as `cybrid.general`.
+    pub name: Arc<str>,
+    /// Calls in a window.
+    pub limit: u32,
+    /// Calls that are left; of the part that has the least.
+    pub remaining: u32,
+    /// Calls that wait.
+    pub waiting: u64,
+    /// Places given since the start.
+    pub admitted: u64,
+    /// Calls that had to wait.
+    pub waited: u64,
+    /// How long they waited, in microseconds.
+    pub waited_us: u64,
+    /// Calls refused here.
+    pub refused: u64,
+    /// Calls that a shadow let pass.
+    pub over: u64,
+    /// Calls that the bank refused.
+    pub throttled: u64,
 }
 
 /// Sockets that connections are accepted on; each worker has one for each listener.

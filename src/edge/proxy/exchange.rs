@@ -5,17 +5,20 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 
 use super::Parts;
 use super::routes::Destination;
 use super::stages::attempt::Attempts;
 use crate::adapters::capture::Capturing;
+use crate::adapters::limits::Place;
 use crate::adapters::{clock, entropy};
 use crate::domain::advice::Advice;
 use crate::domain::catalog::Operation;
 use crate::domain::observe::{Observer, OperationPlans};
 use crate::domain::policy::Permit;
 use crate::domain::problem::Problem;
+use crate::domain::quota::Told;
 use crate::domain::record::{CallRecord, OpenRecord};
 use crate::types::{CallId, Micros};
 
@@ -34,6 +37,8 @@ pub struct Route {
     pub plans: Option<Arc<OperationPlans>>,
     /// Policy let the call pass.
     pub permit: Permit,
+    /// What it spends of the bank's limits.
+    pub dues: super::stages::admit::Dues,
 }
 
 /// A call from its first stage to its last.
@@ -50,6 +55,10 @@ pub struct Exchange {
     pub(super) problem: Option<Problem>,
     /// What is advised with a problem, and with which.
     advice: Option<(Problem, Advice)>,
+    /// Places of the attempt in the budgets that it spends.
+    pub(super) places: SmallVec<[Place; 2]>,
+    /// What the bank's header said of its limits.
+    pub(super) told: Told,
     /// The bank's status, once its header came.
     pub(super) bank_status: Option<u16>,
     /// Which of the server's addresses is tried.
@@ -88,6 +97,8 @@ impl Exchange {
             route: None,
             problem: None,
             advice: None,
+            places: SmallVec::new(),
+            told: Told::default(),
             bank_status: None,
             turn: None,
             tries: 0,
@@ -115,6 +126,11 @@ impl Exchange {
     /// Sets the time that the whole call may take, counted from its start.
     pub(super) fn allow(&mut self, timeout: Duration) {
         self.deadline = self.began + timeout;
+    }
+
+    /// Adds time that was spent waiting for a turn and not for the bank.
+    pub(super) fn extend(&mut self, waited: Duration) {
+        self.deadline += waited;
     }
 
     /// Time that is left.

@@ -31,13 +31,15 @@ use pingora_proxy::{FailToProxy, ProxyHttp, Session};
 
 use crate::adapters::capture::Captures;
 use crate::adapters::journal::Journal;
+use crate::adapters::limits::Limits;
 use crate::domain::config::Config;
 use crate::domain::http::{HeadLimits, Refusal};
 use crate::domain::identity::CallerBook;
 use crate::domain::keyring::Keyring;
-use crate::domain::problem::Problem;
+use crate::domain::problem::{self, Problem};
 use crate::domain::recognise::KnownTokens;
 use crate::domain::record::{self, LossPolicies, Recorder};
+use crate::types::Decision;
 
 pub use exchange::Exchange;
 pub use routes::{RouteError, Routes};
@@ -82,6 +84,8 @@ pub struct Parts {
     pub recorder: Arc<dyn Recorder>,
     /// What may be lost of them.
     pub loss: LossPolicies,
+    /// The banks' rate limits.
+    pub budgets: Arc<Limits>,
     /// Sizes and times before there is a call.
     pub limits: FrontLimits,
     /// Captures calls for debugging, where the configuration asks for it.
@@ -178,7 +182,11 @@ impl ProxyHttp for Gateway {
         exchange: &mut Exchange,
     ) -> Result<Box<HttpPeer>> {
         let begun = stages::attempt::begin(&self.parts, exchange).await;
-        let chosen = begun.and_then(|()| {
+        let admitted = match begun {
+            Ok(()) => stages::admit::admit(&self.parts, exchange).await,
+            Err(problem) => Err(problem),
+        };
+        let chosen = admitted.and_then(|()| {
             stages::attempt::made(exchange);
             stages::forward::choose_peer(exchange)
         });
@@ -210,6 +218,7 @@ impl ProxyHttp for Gateway {
     ) -> Result<()> {
         stages::equip::prepare(session, request, exchange)?;
         stages::forward::about_to_send(exchange);
+        stages::admit::sent(exchange);
         Ok(())
     }
 
@@ -232,6 +241,7 @@ impl ProxyHttp for Gateway {
         response: &mut ResponseHeader,
         exchange: &mut Exchange,
     ) -> Result<()> {
+        stages::admit::answered(exchange, response);
         stages::attempt::answered(&self.parts, session, response, exchange)?;
         stages::tap::response_head(&self.parts, response, exchange);
         stages::capture::response_head(exchange, response);
@@ -310,6 +320,14 @@ impl ProxyHttp for Gateway {
     async fn logging(&self, session: &mut Session, error: Option<&Error>, exchange: &mut Exchange) {
         stages::capture::end(exchange);
         stages::close::exchange(&self.parts, session, exchange, error);
+    }
+
+    /// A call that was refused to keep within a limit, or to leave a bank alone, is no error to be
+    /// logged; in an overload there are many, and the metrics count them.
+    fn suppress_error_log(&self, _: &Session, exchange: &Exchange, _: &Error) -> bool {
+        exchange
+            .problem
+            .is_some_and(|of| of.decision == Decision::Limited || of == problem::BREAKER_OPEN)
     }
 
     /// Pingora puts this into its own log lines; its default prints the raw URI.

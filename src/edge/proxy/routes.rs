@@ -7,6 +7,7 @@ use crate::domain::catalog::{Catalog, Matcher, Provider, ProviderIndex, Service,
 use crate::domain::config::{Config, ErrorBodies};
 use crate::domain::observe::ProviderPlans;
 use crate::domain::policy::Rules;
+use crate::domain::quota::{Plan, Plans};
 use crate::domain::recognise;
 use crate::edge::groups::{Group, GroupMaker, ServiceGroups};
 use crate::edge::upstreams::{CaError, Server};
@@ -42,6 +43,8 @@ pub struct ServedProvider {
     pub plans: ProviderPlans,
     /// What is allowed.
     pub rules: Rules,
+    /// Its rate limits.
+    pub budgets: Plans,
     /// Whether the bank learns the caller's address.
     pub forward_caller_address: bool,
 }
@@ -104,6 +107,12 @@ impl Routes {
                 catalog: Arc::clone(&entry.provider),
                 matcher: entry.matcher.clone(),
                 plans,
+                budgets: Plans::resolve(
+                    &entry.provider,
+                    &wanted.budgets,
+                    &config.budgets,
+                    longest_call(&entry.provider, config.timeouts.request),
+                ),
                 rules: Rules {
                     unknown_operations: wanted.unknown_operations,
                     dauth_callers: wanted.dauth_callers.clone(),
@@ -157,6 +166,19 @@ impl Routes {
         })
     }
 
+    /// Every budget.
+    pub fn budgets(&self) -> Vec<Arc<Plan>> {
+        let mut plans: Vec<Arc<Plan>> = Vec::new();
+        for (_, destination) in &self.destinations {
+            for plan in destination.provider.budgets.all() {
+                if !plans.iter().any(|known| Arc::ptr_eq(known, plan)) {
+                    plans.push(Arc::clone(plan));
+                }
+            }
+        }
+        plans
+    }
+
     /// Every server, for resolving their names.
     pub fn servers(&self) -> Vec<Arc<Server>> {
         self.destinations
@@ -187,6 +209,17 @@ impl Routes {
             .find(|(known, _)| *known == key)
             .map(|(_, destination)| destination)
     }
+}
+
+/// The longest that a call to a provider may take.
+fn longest_call(provider: &Provider, usual: Duration) -> Duration {
+    let services = provider.services.iter().map(|service| service.timeout);
+    let operations = provider
+        .operations
+        .iter()
+        .map(|operation| operation.timeout);
+    let own = services.chain(operations).flatten().max();
+    own.map_or(usual, |own| own.max(usual))
 }
 
 impl Destination {

@@ -9,7 +9,7 @@ use super::files::{Files, Pem};
 use super::listeners::ReadListener;
 use super::resilience;
 use super::upstream::{BaseUrl, danger, parse_url};
-use super::{CALLER_FORM, KnownProvider, KnownService, Surroundings, is_caller_name};
+use super::{CALLER_FORM, KnownProvider, KnownService, Surroundings, budgets, is_caller_name};
 use crate::domain::catalog::HttpVersion;
 use crate::domain::config::fault::nearest;
 use crate::domain::config::model::{
@@ -170,6 +170,8 @@ fn read_one(
         "Callers that may use OBP's GatewayLogin, for the same reason.",
     );
 
+    let budgets = budgets::read_rules(table, known.as_ref());
+
     let mut urls = defaults(known.as_ref(), table);
     let mut places = BTreeMap::new();
     let mut service_error_bodies = BTreeMap::new();
@@ -213,6 +215,7 @@ fn read_one(
             dauth_callers: dauth_callers.value,
             gateway_login_callers: gateway_login_callers.value,
             resilience: resilience::read_for_provider(table, calm),
+            budgets,
         },
         operations: known.map(|known| known.operations),
         places,

@@ -85,7 +85,9 @@ pub fn exchange(
             record.pii = Default::default();
         }
     });
+    let code = open.get().and_then(|record| record.error_code.clone());
     exchange.record = Some(open);
+    super::admit::settle(exchange, code.as_deref());
     super::attempt::finish(parts, exchange, error);
     hand_over(exchange);
 }

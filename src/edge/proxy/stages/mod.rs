@@ -1,5 +1,6 @@
 //! The stages of a call, one file each, in the order in which a call meets them.
 
+pub mod admit;
 pub mod attempt;
 pub mod authorize;
 pub mod capture;
@@ -83,7 +84,16 @@ fn consider(
     let present = classify::credential(parts, known_tokens, &destination, asked, record);
     let permit = authorize::decide(&destination, &caller, matched.is_some(), &present)?;
     let (operation, plans) = matched.unzip();
+    let dues = admit::expect(
+        parts,
+        request,
+        &destination,
+        operation.as_deref(),
+        &caller,
+        record,
+    )?;
     Ok(Route {
+        dues,
         target: upstream_target(&destination, found.rest, &target),
         destination,
         operation,
