@@ -22,6 +22,7 @@ mod headers;
 mod house;
 mod known_tokens;
 mod lifecycle;
+mod limits;
 mod outcomes;
 mod postgres;
 mod proofs;

@@ -94,6 +94,8 @@ enum State {
         since: Micros,
         /// What may be taken until nothing counts any more of what was taken before.
         cap: u32,
+        /// It has not been asked yet.
+        is_new: bool,
     },
     /// The store knows what was taken.
     Joined,
@@ -142,7 +144,11 @@ impl Fleet {
             settings,
             limit,
             span,
-            state: State::Away { since: now, cap: 0 },
+            state: State::Away {
+                since: now,
+                cap: 0,
+                is_new: true,
+            },
             epoch: 0,
             stock: VecDeque::new(),
             open: VecDeque::new(),
@@ -207,7 +213,7 @@ impl Fleet {
             // While the store is told what was taken, nothing more is.
             State::Away { .. } if self.pending.is_some() => Means::Cap(0),
             State::Away { .. } if now < self.silent_at() => Means::Cap(0),
-            State::Away { since, cap } if now < since.plus(self.bound()) => {
+            State::Away { since, cap, .. } if now < since.plus(self.bound()) => {
                 Means::Cap(cap.min(self.share()))
             }
             State::Away { .. } => Means::Cap(self.share()),
@@ -230,9 +236,12 @@ impl Fleet {
 
     /// What may be taken soon while the store is away, and from when on; `None` while it is not.
     pub(super) fn prospect(&self, now: Micros) -> Option<(Micros, u32)> {
-        let State::Away { since, cap } = self.state else {
+        let State::Away { since, cap, is_new } = self.state else {
             return None;
         };
+        if is_new {
+            return Some((now, self.share()));
+        }
         let over = since.plus(self.bound());
         Some(match cap.min(self.share()) {
             0 if now < over => (over, self.share()),
@@ -408,7 +417,9 @@ impl Fleet {
     /// The store cannot be reached. `used` is what is taken here.
     pub(super) fn lost(&mut self, used: u32, now: Micros) {
         self.pending = None;
-        if self.is_joined() {
+        if let State::Away { is_new, .. } = &mut self.state {
+            *is_new = false;
+        } else {
             let stock = u32::try_from(self.stock.len()).unwrap_or(u32::MAX);
             let held = used.saturating_add(stock).max(self.floor());
             self.forget(now, held);
@@ -417,7 +428,11 @@ impl Fleet {
     }
 
     fn forget(&mut self, now: Micros, cap: u32) {
-        self.state = State::Away { since: now, cap };
+        self.state = State::Away {
+            since: now,
+            cap,
+            is_new: false,
+        };
         self.stock.clear();
         self.open.clear();
         self.settled.clear();

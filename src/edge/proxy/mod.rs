@@ -2,12 +2,13 @@
 //!
 //! ```text
 //! head (front) → target → identify → route → match → classify → authorize → open record
-//!   → intent on disk → equip → forward → tap → outcome on disk → respond → close record
+//!   → intent on disk → admit → equip → forward → tap → outcome on disk → respond → close record
 //! ```
 //!
 //! Each stage is a file under `stages/`; this file only calls them in order. A stage returns
 //! `Ok` or the [`Problem`] to answer with; refusals are recorded like successes. Nothing here
-//! blocks; the only thing that a call waits for is the journal (`stages::gate`).
+//! blocks; a call waits for the journal (`stages::gate`) and for its turn within the bank's limits
+//! (`stages::admit`), and for nothing else.
 
 mod exchange;
 mod fields;

@@ -153,7 +153,9 @@ impl Fleet {
         let now = self.clock.now();
         let mut due = Vec::new();
         let mut next: Option<Micros> = None;
-        self.watched.lock().retain(|gate| {
+        // Taken out: who holds a budget may want to add it, so this lock comes last.
+        let mut watched = std::mem::take(&mut *self.watched.lock());
+        watched.retain(|gate| {
             let at = gate.sync_at(now);
             match at {
                 Some(at) if at <= now => due.push(Arc::clone(gate)),
@@ -162,6 +164,7 @@ impl Fleet {
             }
             at.is_some()
         });
+        self.watched.lock().extend(watched);
         (due, next)
     }
 
