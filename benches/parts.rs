@@ -1,16 +1,19 @@
 //! What the gateway's own work costs per call, part by part: head and target checks, matching with
 //! every operation loaded, classification, fingerprints, taps, the redacted query and the
-//! assembly of a record.
+//! assembly of a record, and the place of an attempt in its endpoint group.
 //!
 //! `cargo bench --bench parts`
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use base64::Engine as _;
 use divan::{Bencher, black_box};
 use egret::adapters::ledger::detail::write_detail;
-use egret::domain::catalog::{self, Catalog, Provider};
+use egret::domain::catalog::{self, Catalog, Provider, ServiceIndex};
 use egret::domain::credential::{self, RequestView, Scheme};
 use egret::domain::http::{
     EncodedSlash, HeadLimits, HeadScanner, ParameterRule, Progress, Target, redact_query,
@@ -19,7 +22,9 @@ use egret::domain::keyring::Keyring;
 use egret::domain::observe::{Observer, ProviderPlans};
 use egret::domain::recognise::{self, KnownTokens};
 use egret::domain::record::{CallRecord, Fact, Gateway, Subject, SubjectRole};
-use egret::types::{CallId, Decision, Effect, Micros, Outcome, TokenType};
+use egret::domain::resilience::Verdict;
+use egret::edge::groups::GroupMaker;
+use egret::types::{CallId, Decision, Effect, Environment, Micros, Outcome, TokenType};
 
 fn main() {
     divan::main();
@@ -258,5 +263,25 @@ fn assemble_record(bencher: Bencher) {
         detail.clear();
         write_detail(&mut detail, &record);
         detail.len()
+    });
+}
+
+/// A place in the bulkhead, leave of the breaker, the verdict and the way out, with all threads in
+/// one endpoint group.
+#[divan::bench(threads = [1, 2])]
+fn place_of_an_attempt(bencher: Bencher) {
+    let (name, text) = catalog::builtin().into_iter().next().unwrap();
+    let provider = Provider::parse(name, text).unwrap();
+    let mut maker = GroupMaker::new(Environment::Sandbox, &Arc::default());
+    let groups = maker.service(&provider, ServiceIndex(0));
+    let group = Arc::clone(groups.of(None));
+    let caller: Arc<str> = "app".into();
+    bencher.bench(|| {
+        let entering = pin!(group.enter(&caller, Duration::from_secs(1)));
+        let entered = entering.poll(&mut Context::from_waker(Waker::noop()));
+        let Poll::Ready((Ok(mut place), _)) = entered else {
+            panic!("no place");
+        };
+        place.tell(Verdict::Well, black_box(Duration::from_millis(20)))
     });
 }

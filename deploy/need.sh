@@ -27,6 +27,9 @@ test)
         ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then
         missing="$missing postgresql"
     fi
+    if ! command -v redis-server >/dev/null 2>&1 && ! command -v valkey-server >/dev/null 2>&1; then
+        missing="$missing redis-server"
+    fi
     need setpriv util-linux
     ;;
 *)

@@ -19,6 +19,8 @@ use tokio::sync::oneshot;
 use self::commands::CommandsKeeper;
 use self::own_calls::{GATEWAY_PATIENCE, OwnCalls};
 use crate::adapters::capture::Captures;
+use crate::adapters::clock;
+use crate::adapters::entropy;
 use crate::adapters::evidence::sealer::SealerError;
 use crate::adapters::journal::{Journal, JournalError, JournalSettings, ReadError};
 use crate::adapters::kept_file::{KeptFile, KeptFileError, Poll};
@@ -26,6 +28,7 @@ use crate::adapters::key_file::{self, KeyError};
 use crate::adapters::ledger::{
     LedgerError, LedgerFeed, LedgerPlace, RecordStore, Store, Undrained,
 };
+use crate::adapters::limits::Limits;
 use crate::adapters::machine::{self, Machine};
 use crate::adapters::priority;
 use crate::domain::catalog::{self, BaseUrl, Catalog, Provider};
@@ -37,6 +40,7 @@ use crate::domain::record::{self, Recorder};
 use crate::domain::redact::{Redactor, RedactorBuilder, RuleError};
 use crate::edge::proxy::{FrontLimits, Gateway, Parts, RouteError, Routes};
 use crate::edge::{AdminServer, ServeError, Server, StopReport, keep_resolved};
+use crate::types::CallId;
 
 use health::Health;
 
@@ -281,6 +285,14 @@ impl Running {
         let captures = capture::start(&config, &catalog)?;
         let routes = Routes::new(catalog, &config)?;
         let servers = routes.servers();
+        health.calling(routes.groups());
+        let budgets = Limits::new(
+            config.budgets.clone(),
+            routes.budgets(),
+            process_name(&config),
+        );
+        let budgets = Arc::new(budgets);
+        health.limiting(&budgets);
         let runtime = runtime()?;
         let (store, cursors) = behind(|| {
             runtime
@@ -326,6 +338,7 @@ impl Running {
             journal: Arc::clone(&journal),
             recorder: Arc::clone(&journal) as Arc<dyn Recorder>,
             loss: config.journal.policies,
+            budgets: Arc::clone(&budgets),
             limits: FrontLimits::new(&config),
             captures: captures.clone(),
             in_flight: health.in_flight(),
@@ -333,10 +346,10 @@ impl Running {
         let server = Server::start(&config, &gateway)?;
         health.locking(lockdown.in_force());
         let follow_health = Arc::clone(&health).follow();
-        let followed = async {
-            tokio::join!(follow_health, lockdown.follow());
+        let beside = async move {
+            tokio::join!(follow_health, budgets.keep(), lockdown.follow());
         };
-        let background = Background::start(runtime, servers, callers_file, callers, followed)?;
+        let background = Background::start(runtime, servers, callers_file, callers, beside)?;
         let commands = CommandsKeeper::start(OwnCalls::new(&config)).map_err(StartError::Thread)?;
         health.serving(server.watch());
         Ok(Self {
@@ -468,6 +481,17 @@ fn journal_settings(journal: &config::Journal) -> JournalSettings {
         sync_interval: journal.sync_interval,
         writer_priority: journal.writer_priority,
     }
+}
+
+/// A name for this process that no other has: of the same node, another may have run before.
+fn process_name(config: &Config) -> String {
+    let now = clock::now();
+    let random = entropy::id_bytes().unwrap_or_default();
+    format!(
+        "{}/{}",
+        config.node,
+        CallId::from_parts(now.as_millis(), random)
+    )
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, StartError> {

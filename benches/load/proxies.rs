@@ -436,6 +436,9 @@ address = "off"
 [callers]
 local = "bench"
 
+[limits]
+shadow = true
+
 [providers.cybrid]
 environment = "sandbox"
 http_version = "1.1"

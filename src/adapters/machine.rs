@@ -131,6 +131,7 @@ impl Surroundings for Machine {
                 .iter()
                 .map(|operation| Arc::clone(&operation.id))
                 .collect(),
+            rate_limits: provider.rate_limits.clone(),
         };
         self.providers.borrow_mut().insert(id.into(), provider);
         Ok(Some(known))

@@ -8,6 +8,7 @@ pub mod journal;
 pub mod kept_file;
 pub mod key_file;
 pub mod ledger;
+pub mod limits;
 pub mod log;
 pub mod machine;
 pub mod priority;

@@ -12,6 +12,7 @@ use super::evidence::Evidence;
 use crate::adapters::clock;
 use crate::adapters::journal::Journal;
 use crate::adapters::ledger::LedgerFeed;
+use crate::adapters::limits::Limits;
 use crate::domain::config::Config;
 use crate::domain::health::{
     Bounds, ClockWatch, EvidenceVitals, JournalVitals, LedgerVitals, Listening, Stage, Vitals,
@@ -19,6 +20,7 @@ use crate::domain::health::{
 };
 use crate::domain::lockdown::InForce;
 use crate::edge::ServerWatch;
+use crate::edge::groups::Group;
 use crate::types::Micros;
 
 /// How often somebody looks, so that the log tells of a change also where no probe asks.
@@ -36,6 +38,8 @@ pub struct Health {
     evidence: OnceLock<Arc<Evidence>>,
     server: OnceLock<ServerWatch>,
     locks: OnceLock<Arc<ArcSwap<InForce>>>,
+    groups: OnceLock<Vec<Arc<Group>>>,
+    budgets: OnceLock<Arc<Limits>>,
     in_flight: Arc<AtomicUsize>,
 }
 
@@ -56,6 +60,8 @@ impl Health {
             evidence: OnceLock::new(),
             server: OnceLock::new(),
             locks: OnceLock::new(),
+            groups: OnceLock::new(),
+            budgets: OnceLock::new(),
             in_flight: Arc::default(),
         }
     }
@@ -88,6 +94,16 @@ impl Health {
     /// What is locked down is known.
     pub fn locking(&self, locks: Arc<ArcSwap<InForce>>) {
         let _ = self.locks.set(locks);
+    }
+
+    /// The endpoint groups of the banks are known.
+    pub fn calling(&self, groups: Vec<Arc<Group>>) {
+        let _ = self.groups.set(groups);
+    }
+
+    /// The banks' limits are kept.
+    pub fn limiting(&self, budgets: &Arc<Limits>) {
+        let _ = self.budgets.set(Arc::clone(budgets));
     }
 
     /// Calls are taken from here on.
@@ -150,6 +166,17 @@ impl Health {
                 wanted: server.wanted() as u64,
                 accepting: server.accepting() as u64,
             }),
+            groups: self
+                .groups
+                .get()
+                .map(|groups| groups.iter().map(|group| group.vitals()).collect())
+                .unwrap_or_default(),
+            budgets: self
+                .budgets
+                .get()
+                .map(|budgets| budgets.vitals())
+                .unwrap_or_default(),
+            budgets_shared: self.budgets.get().and_then(|budgets| budgets.is_shared()),
             calls_in_flight: self.in_flight.load(Ordering::Acquire) as u64,
             connections: server.map_or(0, |server| server.connections() as u64),
             locks: self

@@ -1,5 +1,6 @@
 //! Decides: pure logic without I/O, clock, randomness, async or logging.
 
+pub mod advice;
 pub mod capture;
 pub mod catalog;
 pub mod config;

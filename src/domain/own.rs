@@ -10,7 +10,8 @@ use std::sync::Arc;
 use crate::domain::record::{
     CallRecord, CallerVia, Fact, Gateway, Pseudonym, Subject, SubjectRole,
 };
-use crate::types::{CallId, Decision, Effect, Micros, Outcome, PiiClass, TokenType};
+use crate::domain::resilience::{BreakerState, Change};
+use crate::types::{CallId, Decision, Effect, Environment, Micros, Outcome, PiiClass, TokenType};
 
 /// What follows the name of the node in records of commands, which have a journal of their own.
 pub const NODE_SUFFIX: &str = "/cli";
@@ -70,6 +71,12 @@ pub enum OwnOperation {
     LockdownPlace,
     /// Ends a lock.
     LockdownLift,
+    /// Leaves an endpoint group alone: the gateway's own doing, as are the next two.
+    BreakerOpen,
+    /// Lets a few calls through to see whether it is well again.
+    BreakerProbe,
+    /// Lets all calls through again.
+    BreakerClose,
 }
 
 impl OwnOperation {
@@ -93,6 +100,9 @@ impl OwnOperation {
         Self::LockdownList,
         Self::LockdownPlace,
         Self::LockdownLift,
+        Self::BreakerOpen,
+        Self::BreakerProbe,
+        Self::BreakerClose,
     ];
 
     /// Its id, as in the column `operation`.
@@ -116,6 +126,9 @@ impl OwnOperation {
             Self::LockdownList => "lockdown.list",
             Self::LockdownPlace => "lockdown.place",
             Self::LockdownLift => "lockdown.lift",
+            Self::BreakerOpen => "breaker.open",
+            Self::BreakerProbe => "breaker.probe",
+            Self::BreakerClose => "breaker.close",
         }
     }
 
@@ -134,9 +147,13 @@ impl OwnOperation {
             | Self::CaptureList
             | Self::CaptureRead
             | Self::LockdownList => Effect::Read,
-            Self::AuditRebuild | Self::AuditPrune | Self::AuditErase | Self::AuditHold => {
-                Effect::Write
-            }
+            Self::AuditRebuild
+            | Self::AuditPrune
+            | Self::AuditErase
+            | Self::AuditHold
+            | Self::BreakerOpen
+            | Self::BreakerProbe
+            | Self::BreakerClose => Effect::Write,
             Self::LockdownPlace | Self::LockdownLift => Effect::AccessChange,
         }
     }
@@ -212,6 +229,44 @@ impl OwnCall {
         }
         record
     }
+}
+
+/// Whose breaker has changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BreakerOf {
+    /// The provider.
+    pub provider: Arc<str>,
+    /// Which installation.
+    pub environment: Environment,
+    /// The endpoint group within the provider.
+    pub group: Arc<str>,
+}
+
+/// The record of a change of a breaker: it happens at once and needs nobody's leave.
+pub fn breaker_changed(
+    call_id: CallId,
+    now: Micros,
+    gateway: Arc<Gateway>,
+    of: &BreakerOf,
+    change: &Change,
+) -> CallRecord {
+    let operation = match change.to {
+        BreakerState::Open => OwnOperation::BreakerOpen,
+        BreakerState::HalfOpen => OwnOperation::BreakerProbe,
+        BreakerState::Closed => OwnOperation::BreakerClose,
+    };
+    let call = OwnCall::new(operation)
+        .fact("of_provider", &of.provider)
+        .fact("of_environment", of.environment)
+        .fact("of_group", &of.group)
+        .fact("calls", change.calls)
+        .fact("failures", change.failures)
+        .fact("slow", change.slow);
+    let mut record = call.open(call_id, now, gateway, "");
+    record.caller.name = None;
+    record.caller.via = CallerVia::None;
+    complete(&mut record, Outcome::Success, None, now);
+    record
 }
 
 /// Completes the record of a command: how it ended, and how many rows it has shown.

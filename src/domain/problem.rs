@@ -1,8 +1,9 @@
 //! Errors that the gateway itself answers: RFC 9457 problem details with a stable type and no
 //! internals. `docs/problems.md` lists them; a test keeps the list complete.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
+use crate::domain::advice::Advice;
 use crate::domain::http::Refusal;
 use crate::types::{CallId, Decision};
 
@@ -28,17 +29,20 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// The body of the answer. It names the call, so that the caller can ask about it.
-    pub fn body(&self, call_id: CallId) -> Vec<u8> {
-        json!({
+    /// The body of the answer. It names the call, so that the caller can ask about it, and says what
+    /// else is advised.
+    pub fn body(&self, call_id: CallId, advice: Option<&Advice>) -> Vec<u8> {
+        let mut body = json!({
             "type": format!("{TYPE_PREFIX}{}", self.code),
             "title": self.title,
             "status": self.status,
             "detail": self.detail,
             "request_id": call_id.to_string(),
-        })
-        .to_string()
-        .into_bytes()
+        });
+        if let (Value::Object(members), Some(advice)) = (&mut body, advice) {
+            advice.add_to(members);
+        }
+        body.to_string().into_bytes()
     }
 
     /// Standard reason phrase of the status.
@@ -130,6 +134,14 @@ problems! {
     ANSWER_UNRECORDED = 503 "answer_unrecorded" Forwarded
         "The bank's answer cannot be recorded, so it is withheld. The call may have taken effect."
         "Ask the bank for the state of the resource before you send the call again; the audit journal needs attention.";
+    /// `Egret-Priority` or `Egret-Patience` that mean nothing.
+    BAD_WISH = 400 "bad_wish" Refused
+        "Egret-Priority or Egret-Patience is not understood."
+        "Send Egret-Priority: money, write, read or batch, and Egret-Patience: a whole number of seconds.";
+    /// The bank's rate limit allows no more calls before the caller's time is over.
+    BUDGET_SPENT = 429 "budget_spent" Limited
+        "The bank's rate limit is used up, so the call was not made."
+        "Nothing was sent to the bank. Try again after retry_after seconds, or allow the call more time to wait.";
     /// No connection to the bank.
     UPSTREAM_UNREACHABLE = 502 "upstream_unreachable" Unavailable
         "No connection to the bank could be made, so the call was not made."
@@ -146,6 +158,22 @@ problems! {
     UPSTREAM_CONNECT_TIMEOUT = 504 "upstream_connect_timeout" Unavailable
         "The bank did not accept a connection in time, so the call was not made."
         "Nothing was sent to the bank. It is safe to try again.";
+    /// The bank's server refused it before processing.
+    UPSTREAM_REFUSED = 503 "upstream_refused" Unavailable
+        "The bank's server refused the call before it looked at it, so the call was not made."
+        "The bank is shutting down or has too much to do. It is safe to try again.";
+    /// The endpoint group fails and is left alone.
+    BREAKER_OPEN = 503 "breaker_open" Unavailable
+        "This part of the bank's interface has failed repeatedly and is left alone for a while, so the call was not made."
+        "Nothing was sent to the bank. Try again after the time in Retry-After.";
+    /// The caller has too many calls in flight.
+    TOO_MANY_CALLS = 429 "too_many_calls" Limited
+        "The caller has as many calls in flight as it may, so the call was not made."
+        "Nothing was sent to the bank. Send fewer calls at a time; bulkheads.in_flight_per_caller is the bound.";
+    /// The group has too many calls in flight.
+    PROVIDER_BUSY = 503 "provider_busy" Limited
+        "As many calls to this part of the bank's interface are in flight as may be, so the call was not made."
+        "Nothing was sent to the bank. Try again after the time in Retry-After; bulkheads.in_flight is the bound.";
     /// The answer took too long.
     UPSTREAM_TIMEOUT = 504 "upstream_timeout" Forwarded
         "The bank did not answer in time. The call may have taken effect."
@@ -180,11 +208,20 @@ mod tests {
     #[test]
     fn a_problem_has_the_members_of_the_rfc_and_the_call_id() {
         let id = CallId::floor(1);
-        let body: serde_json::Value = serde_json::from_slice(&UPSTREAM_TIMEOUT.body(id)).unwrap();
+        let body: serde_json::Value =
+            serde_json::from_slice(&UPSTREAM_TIMEOUT.body(id, None)).unwrap();
         assert_eq!(body["type"], "urn:egret:problem:upstream_timeout");
         assert_eq!(body["status"], 504);
         assert_eq!(body["request_id"], id.to_string());
         assert_eq!(body.as_object().unwrap().len(), 5);
+        let advice = Advice {
+            budget: Some("cybrid.general".into()),
+            ..Advice::default()
+        };
+        let body = BUDGET_SPENT.body(id, Some(&advice));
+        let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(body["type"], "urn:egret:problem:budget_spent");
+        assert_eq!(body["budget"], "cybrid.general");
     }
 
     #[test]

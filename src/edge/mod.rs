@@ -2,6 +2,7 @@
 
 pub mod admin;
 mod front;
+pub mod groups;
 pub mod proxy;
 mod server;
 mod tls;

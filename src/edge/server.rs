@@ -24,7 +24,7 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 
 use super::front::Front;
-use super::proxy::Gateway;
+use super::proxy::{Gateway, MAX_TRIES};
 use super::tls::{self, TlsError};
 use crate::domain::config::{Config, ListenAddress, Listener};
 
@@ -317,6 +317,7 @@ impl Worker {
         let conf = ServerConf {
             threads: 1,
             upstream_keepalive_pool_size: UPSTREAM_POOL,
+            max_retries: MAX_TRIES,
             ..ServerConf::default()
         };
         let mut proxy = HttpProxy::new(self.gateway.clone(), Arc::new(conf));

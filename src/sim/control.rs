@@ -1,6 +1,7 @@
 //! What a simulator saw, and the `/__sim` paths that tell and change it.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use serde_json::{Value, json};
 
@@ -9,6 +10,9 @@ use super::message::{Reply, Request};
 
 /// How many requests are remembered; older ones are forgotten.
 const MAX_SEEN: usize = 10_000;
+
+/// How many writes are remembered as hashes of 8 bytes; then all are forgotten.
+const MAX_WRITES: usize = 1_000_000;
 
 /// One request as the vendor saw it.
 #[derive(Clone, Debug)]
@@ -82,6 +86,11 @@ pub struct Log {
     pub total: u64,
     /// Answers by the first digit of their status; at 0 those without an answer.
     pub by_class: [u64; 6],
+    /// Writes that were asked for again: the same method, target and body as one before. A client
+    /// that makes each of its writes unlike the others sees here what was sent twice.
+    pub repeated: u64,
+    /// Writes so far, as hashes.
+    writes: HashSet<u64>,
 }
 
 impl Log {
@@ -91,6 +100,16 @@ impl Log {
         let class = usize::from(status / 100).min(5);
         if let Some(count) = self.by_class.get_mut(class) {
             *count = count.saturating_add(1);
+        }
+        if !matches!(request.method.as_str(), "GET" | "HEAD" | "OPTIONS") {
+            let mut hasher = DefaultHasher::new();
+            (&request.method, request.target(), &request.body).hash(&mut hasher);
+            if self.writes.len() >= MAX_WRITES {
+                self.writes.clear();
+            }
+            if !self.writes.insert(hasher.finish()) {
+                self.repeated = self.repeated.saturating_add(1);
+            }
         }
         if !keep {
             return;
@@ -111,6 +130,7 @@ impl Log {
         json!({
             "requests": self.total,
             "remembered": self.seen.len(),
+            "repeated_writes": self.repeated,
             "answers": {
                 "none": unanswered, "1xx": informational, "2xx": success,
                 "3xx": redirect, "4xx": client, "5xx": server,

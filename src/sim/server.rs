@@ -145,6 +145,11 @@ impl Simulator {
         self.shared.state.lock().log.total
     }
 
+    /// How many writes came that had come before.
+    pub fn repeated_writes(&self) -> u64 {
+        self.shared.state.lock().log.repeated
+    }
+
     /// Replaces the switches.
     pub fn set_faults(&self, faults: Faults) {
         self.shared.state.lock().faults = faults;

@@ -150,9 +150,10 @@ words! {
     RetryClass, "retry class" {
         /// After any failure: the call changes nothing.
         Read = "read",
-        /// Only if no byte of it was sent.
+        /// Only if the bank has not acted on it: nothing was sent, or the bank refused it before it
+        /// looked at it.
         Unsent = "unsent",
-        /// Not even then: the caller decides.
+        /// Only if nothing reached the bank: even a refused call may use something up.
         Never = "never",
     }
 }

@@ -30,6 +30,11 @@ const ONLY_IN: &[(&str, &[&str], &str)] = &[
         &["adapters/ledger/"],
         "sqlx stays in adapters/ledger",
     ),
+    (
+        "redis::",
+        &["adapters/limits/fleet/"],
+        "redis stays in adapters/limits/fleet",
+    ),
     ("clap::", &["cli/"], "clap stays in cli"),
     (
         "SystemTime::now",

@@ -12,7 +12,15 @@ use super::shape::Shape;
 /// Longest rate-limit window in seconds: 31 days.
 const MAX_WINDOW_S: u32 = 31 * 24 * 3_600;
 
-const LIMIT_KEYS: &[&str] = &["id", "operations", "limit", "window_s", "per", "status"];
+const LIMIT_KEYS: &[&str] = &[
+    "id",
+    "operations",
+    "anonymous_only",
+    "limit",
+    "window_s",
+    "per",
+    "status",
+];
 
 pub fn load_error_codes(
     table: Table<'_>,
@@ -121,6 +129,7 @@ pub fn load_rate_limits(
         let per = table.required("per", faults);
         let per = per.and_then(|text| choice(text, "key", &keys, faults));
         let status = table.number("status", 599, faults).unwrap_or(429);
+        let anonymous_only = table.flag("anonymous_only", faults);
         let limit = || {
             Some(RateLimit {
                 id: id?.into(),
@@ -129,6 +138,7 @@ pub fn load_rate_limits(
                 window: window.map(|seconds| Duration::from_secs(seconds.into())),
                 per: per?,
                 status: u16::try_from(status).ok()?,
+                anonymous_only,
             })
         };
         limits.extend(limit());

@@ -439,6 +439,8 @@ pub struct RateLimit {
     pub per: RateKey,
     /// The status of a refusal.
     pub status: u16,
+    /// Whether it counts calls without a credential only.
+    pub anonymous_only: bool,
 }
 
 /// What a rate limit is counted by.

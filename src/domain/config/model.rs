@@ -7,10 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::LedgerPlace;
+use super::budgets::{BudgetRule, Budgets};
 use crate::domain::catalog::{BaseUrl, HttpVersion};
 use crate::domain::evidence::VerifierKey;
 use crate::domain::record::LossPolicies;
 use crate::domain::redact::{RedactorBuilder, UserRule};
+use crate::domain::resilience::Resilience;
 use crate::domain::retention::Periods;
 use crate::types::Environment;
 
@@ -35,6 +37,8 @@ pub struct Config {
     pub timeouts: Timeouts,
     /// How large things may be.
     pub limits: Limits,
+    /// How the banks' rate limits are kept.
+    pub budgets: Budgets,
     /// The journal.
     pub journal: Journal,
     /// The ledger.
@@ -160,6 +164,10 @@ pub struct Provider {
     pub dauth_callers: Vec<Arc<str>>,
     /// Callers that may use GatewayLogin, for the same reason.
     pub gateway_login_callers: Vec<Arc<str>>,
+    /// What happens when the bank is not well.
+    pub resilience: Resilience,
+    /// What is different from the provider file's rate limits, by their ids, and further ones.
+    pub budgets: BTreeMap<Arc<str>, BudgetRule>,
 }
 
 /// A bank's server.

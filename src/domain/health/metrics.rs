@@ -1,9 +1,14 @@
 //! The figures, in one table.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use super::checks::{Bounds, CHECKS, Verdict, failing};
-use super::vitals::{EvidenceVitals, JournalVitals, LedgerVitals, Listening, Stage, Vitals};
+use super::vitals::{
+    BudgetVitals, EvidenceVitals, GroupVitals, JournalVitals, LedgerVitals, Listening, Stage,
+    Vitals,
+};
+use crate::domain::resilience::BreakerState;
 use crate::types::Micros;
 
 /// What a figure does over time.
@@ -63,8 +68,9 @@ impl From<Micros> for Value {
 /// One value of a figure, with its label if it has one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sample {
-    /// Name and value of a label; the values come from this program, never from a call.
-    pub label: Option<(&'static str, &'static str)>,
+    /// Name and value of a label; the values come from this program and from the names of the
+    /// configuration, never from a call.
+    pub label: Option<(&'static str, Cow<'static, str>)>,
     /// The value.
     pub value: Value,
 }
@@ -114,11 +120,27 @@ fn of_evidence<T: Into<Value>>(vitals: &Vitals, read: fn(&EvidenceVitals) -> T) 
         .map_or_else(Vec::new, |evidence| one(read(evidence)))
 }
 
+fn of_budgets(vitals: &Vitals, read: fn(&BudgetVitals) -> Value) -> Vec<Sample> {
+    let samples = vitals.budgets.iter().map(|budget| Sample {
+        label: Some(("budget", budget.name.to_string().into())),
+        value: read(budget),
+    });
+    samples.collect()
+}
+
 fn of_listening(vitals: &Vitals, read: fn(&Listening) -> u64) -> Vec<Sample> {
     vitals
         .listening
         .as_ref()
         .map_or_else(Vec::new, |all| one(read(all)))
+}
+
+fn of_groups<T: Into<Value>>(vitals: &Vitals, read: fn(&GroupVitals) -> T) -> Vec<Sample> {
+    let groups = vitals.groups.iter().map(|group| Sample {
+        label: Some(("group", group.name.to_string().into())),
+        value: read(group).into(),
+    });
+    groups.collect()
 }
 
 use MetricKind::{Counter, Gauge};
@@ -131,7 +153,7 @@ pub const METRICS: &[Metric] = &[
         help: "Always 1; the label says which version runs.",
         read: |vitals, _| {
             vec![Sample {
-                label: Some(("version", vitals.version)),
+                label: Some(("version", vitals.version.into())),
                 value: Value::Count(1),
             }]
         },
@@ -154,7 +176,7 @@ pub const METRICS: &[Metric] = &[
         help: "1 for each check of /readyz that is green, 0 if it is red.",
         read: |vitals, bounds| {
             let checks = CHECKS.iter().map(|check| Sample {
-                label: Some(("check", check.name)),
+                label: Some(("check", check.name.into())),
                 value: (check.judge(vitals, bounds) == Verdict::Good).into(),
             });
             checks.collect()
@@ -303,6 +325,70 @@ pub const METRICS: &[Metric] = &[
         read: |vitals, _| of_ledger(vitals, |ledger| ledger.failing),
     },
     Metric {
+        name: "egret_limits_shared",
+        kind: Gauge,
+        help: "1 while the store answers that gateways share the banks' limits by, 0 while each uses its part.",
+        read: |vitals, _| vitals.budgets_shared.map_or_else(Vec::new, one),
+    },
+    Metric {
+        name: "egret_budget_limit",
+        kind: Gauge,
+        help: "Calls that the bank allows in a window.",
+        read: |vitals, _| of_budgets(vitals, |budget| u64::from(budget.limit).into()),
+    },
+    Metric {
+        name: "egret_budget_remaining",
+        kind: Gauge,
+        help: "Calls that are left of it; of a budget that is counted per consumer or token, of the one with the least.",
+        read: |vitals, _| of_budgets(vitals, |budget| u64::from(budget.remaining).into()),
+    },
+    Metric {
+        name: "egret_budget_waiting",
+        kind: Gauge,
+        help: "Calls that wait for a place.",
+        read: |vitals, _| of_budgets(vitals, |budget| budget.waiting.into()),
+    },
+    Metric {
+        name: "egret_budget_admitted_total",
+        kind: Counter,
+        help: "Places given to attempts.",
+        read: |vitals, _| of_budgets(vitals, |budget| budget.admitted.into()),
+    },
+    Metric {
+        name: "egret_budget_waited_total",
+        kind: Counter,
+        help: "Attempts that had to wait.",
+        read: |vitals, _| of_budgets(vitals, |budget| budget.waited.into()),
+    },
+    Metric {
+        name: "egret_budget_waited_seconds_total",
+        kind: Counter,
+        help: "How long they waited.",
+        read: |vitals, _| {
+            of_budgets(vitals, |budget| {
+                Duration::from_micros(budget.waited_us).into()
+            })
+        },
+    },
+    Metric {
+        name: "egret_budget_refused_total",
+        kind: Counter,
+        help: "Calls answered 429 here, since there would be no place in time.",
+        read: |vitals, _| of_budgets(vitals, |budget| budget.refused.into()),
+    },
+    Metric {
+        name: "egret_budget_over_total",
+        kind: Counter,
+        help: "Calls that went although there was no place, as a shadow lets them.",
+        read: |vitals, _| of_budgets(vitals, |budget| budget.over.into()),
+    },
+    Metric {
+        name: "egret_budget_throttled_total",
+        kind: Counter,
+        help: "Calls that the bank refused for want of allowance.",
+        read: |vitals, _| of_budgets(vitals, |budget| budget.throttled.into()),
+    },
+    Metric {
         name: "egret_evidence_sealed_seq",
         kind: Gauge,
         help: "The first event of the journal that is under no signed checkpoint.",
@@ -319,5 +405,59 @@ pub const METRICS: &[Metric] = &[
         kind: Gauge,
         help: "1 while no checkpoint is signed: the log says why, also when records were changed. Calls go on.",
         read: |vitals, _| of_evidence(vitals, |evidence| evidence.failing),
+    },
+    Metric {
+        name: "egret_breaker_open",
+        kind: Gauge,
+        help: "1 for each endpoint group that is left alone or probed, 0 for one that is well.",
+        read: |vitals, _| of_groups(vitals, |group| group.breaker != BreakerState::Closed),
+    },
+    Metric {
+        name: "egret_breaker_opened_total",
+        kind: Counter,
+        help: "Times that the breaker of an endpoint group has opened, also again after probes.",
+        read: |vitals, _| of_groups(vitals, |group| group.opened),
+    },
+    Metric {
+        name: "egret_breaker_stopped_total",
+        kind: Counter,
+        help: "Calls that a breaker has stopped.",
+        read: |vitals, _| of_groups(vitals, |group| group.stopped),
+    },
+    Metric {
+        name: "egret_bulkhead_in_flight",
+        kind: Gauge,
+        help: "Calls in flight to an endpoint group.",
+        read: |vitals, _| of_groups(vitals, |group| group.in_flight),
+    },
+    Metric {
+        name: "egret_bulkhead_limit",
+        kind: Gauge,
+        help: "Calls that may be in flight to an endpoint group; moves if it is adaptive.",
+        read: |vitals, _| of_groups(vitals, |group| group.limit),
+    },
+    Metric {
+        name: "egret_bulkhead_waiting",
+        kind: Gauge,
+        help: "Calls that wait for a place in an endpoint group.",
+        read: |vitals, _| of_groups(vitals, |group| group.waiting),
+    },
+    Metric {
+        name: "egret_bulkhead_shed_total",
+        kind: Counter,
+        help: "Calls for which no place in an endpoint group was free in time.",
+        read: |vitals, _| of_groups(vitals, |group| group.shed),
+    },
+    Metric {
+        name: "egret_retries_total",
+        kind: Counter,
+        help: "Repetitions of calls to an endpoint group, other addresses of the bank not counted.",
+        read: |vitals, _| of_groups(vitals, |group| group.repeated),
+    },
+    Metric {
+        name: "egret_retries_denied_total",
+        kind: Counter,
+        help: "Repetitions that the retry budget had no room for.",
+        read: |vitals, _| of_groups(vitals, |group| group.not_repeated),
     },
 ];

@@ -23,4 +23,7 @@ pub use checks::{Bounds, CHECKS, Check, Verdict, failing};
 pub use clock::{ClockWatch, EARLIEST, MAX_BEHIND};
 pub use metrics::{METRICS, Metric, MetricKind, Sample, Value};
 pub use report::{Probe, Report};
-pub use vitals::{EvidenceVitals, JournalVitals, LedgerVitals, Listening, Stage, Vitals};
+pub use vitals::{
+    BudgetVitals, EvidenceVitals, GroupVitals, JournalVitals, LedgerVitals, Listening, Stage,
+    Vitals,
+};

@@ -24,7 +24,7 @@ pub fn render(vitals: &Vitals, bounds: &Bounds) -> String {
         let _ = writeln!(text, "# HELP {name} {}", escape_help(metric.help));
         let _ = writeln!(text, "# TYPE {name} {kind}");
         for sample in samples {
-            let _ = match sample.label {
+            let _ = match &sample.label {
                 Some((label, value)) => {
                     write!(text, "{name}{{{label}=\"{}\"}} ", escape_label(value))
                 }

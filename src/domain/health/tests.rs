@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::prometheus::render;
 use super::*;
+use crate::domain::resilience::BreakerState;
 use crate::types::Micros;
 
 const NOW: Micros = Micros(1_795_305_338_000_000);
@@ -41,6 +42,20 @@ fn well() -> Vitals {
             wanted: 4,
             accepting: 4,
         }),
+        groups: vec![GroupVitals {
+            name: "cybrid.sandbox.bank".into(),
+            breaker: BreakerState::HalfOpen,
+            in_flight: 2,
+            limit: 2_048,
+            waiting: 0,
+            opened: 5,
+            stopped: 41,
+            shed: 0,
+            repeated: 12,
+            not_repeated: 1,
+        }],
+        budgets: Vec::new(),
+        budgets_shared: None,
         calls_in_flight: 3,
         connections: 7,
         locks: 0,

@@ -1,7 +1,9 @@
 //! What is measured.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::domain::resilience::BreakerState;
 use crate::types::Micros;
 
 /// Where the process is in its life.
@@ -36,6 +38,12 @@ pub struct Vitals {
     pub evidence: Option<EvidenceVitals>,
     /// The listening sockets; `None` until they are bound.
     pub listening: Option<Listening>,
+    /// The endpoint groups of the banks; empty until they are known.
+    pub groups: Vec<GroupVitals>,
+    /// The banks' rate limits.
+    pub budgets: Vec<BudgetVitals>,
+    /// Whether the store answers that gateways share them by; `None` if they do not.
+    pub budgets_shared: Option<bool>,
     /// Calls in flight.
     pub calls_in_flight: u64,
     /// Open connections of callers.
@@ -93,6 +101,56 @@ pub struct EvidenceVitals {
     pub checkpoints: u64,
     /// No checkpoint is made: what is in the log says why. Calls go on.
     pub failing: bool,
+}
+
+/// An endpoint group of a bank.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupVitals {
+    /// Its name, made of names of the configuration and of provider files.
+    pub name: Arc<str>,
+    /// What its breaker does.
+    pub breaker: BreakerState,
+    /// Calls in flight.
+    pub in_flight: u64,
+    /// Calls that may be in flight.
+    pub limit: u64,
+    /// Calls that wait for a place.
+    pub waiting: u64,
+    /// Times that the breaker has opened since the start.
+    pub opened: u64,
+    /// Calls that it has stopped.
+    pub stopped: u64,
+    /// Calls for which there was no place in time.
+    pub shed: u64,
+    /// Repetitions.
+    pub repeated: u64,
+    /// Repetitions that the retry budget had no room for.
+    pub not_repeated: u64,
+}
+
+/// A rate limit of a bank. Where the bank counts per consumer or token, all of them together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BudgetVitals {
+    /// Its name, such as `cybrid.general`.
+    pub name: Arc<str>,
+    /// Calls in a window.
+    pub limit: u32,
+    /// Calls that are left; of the part that has the least.
+    pub remaining: u32,
+    /// Calls that wait.
+    pub waiting: u64,
+    /// Places given since the start.
+    pub admitted: u64,
+    /// Calls that had to wait.
+    pub waited: u64,
+    /// How long they waited, in microseconds.
+    pub waited_us: u64,
+    /// Calls refused here.
+    pub refused: u64,
+    /// Calls that a shadow let pass.
+    pub over: u64,
+    /// Calls that the bank refused.
+    pub throttled: u64,
 }
 
 /// Sockets that connections are accepted on; each worker has one for each listener.

@@ -10,6 +10,7 @@ pub mod head;
 pub mod headers;
 pub mod query;
 pub mod refusal;
+pub mod retry_after;
 pub mod target;
 pub mod traceparent;
 
@@ -19,5 +20,6 @@ pub use head::{
 pub use headers::{FieldRole, nominated, role as field_role};
 pub use query::{ParameterRule, parameters, redact_query};
 pub use refusal::Refusal;
+pub use retry_after::retry_after;
 pub use target::{EncodedSlash, Target};
 pub use traceparent::TraceParent;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::fleet::{Fleet, FleetSettings, Means, Message, Reply};
 use super::pressure::Pressure;
 use super::room::{Full, Room, RoomSettings, Ticket, Waiter};
 use super::window::Window;
@@ -33,6 +34,9 @@ const UNPACED: [(Priority, u32); 4] = [
     (Priority::Read, 50),
     (Priority::Batch, 25),
 ];
+
+/// The shortest time between two looks.
+const BLINK: Duration = Duration::from_millis(1);
 
 /// A call that wants to go to the bank.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,6 +123,8 @@ pub struct Budget {
     /// The next paced call may go then.
     paced_at: Micros,
     room: Room,
+    /// Others share it.
+    fleet: Option<Fleet>,
 }
 
 impl Budget {
@@ -130,12 +136,78 @@ impl Budget {
             window,
             paced_at: Micros(0),
             room: Room::new(settings.room),
+            fleet: None,
             settings,
         }
     }
 
-    /// A call wants to go. If it may it has its place from now on, and [`Budget::settle`],
-    /// [`Budget::throttled`] or [`Budget::give_back`] must follow.
+    /// A budget that others share. What only counts is not shared.
+    pub fn shared(settings: BudgetSettings, fleet: FleetSettings, now: Micros) -> Self {
+        let mut budget = Self::new(settings);
+        if !settings.shadow {
+            let limit = budget.window.limit();
+            budget.fleet = Some(Fleet::new(fleet, limit, settings.span, now));
+        }
+        budget
+    }
+
+    /// How it works.
+    pub fn settings(&self) -> &BudgetSettings {
+        &self.settings
+    }
+
+    /// What this gateway has of it, if others share it.
+    pub fn fleet(&self) -> Option<&Fleet> {
+        self.fleet.as_ref()
+    }
+
+    /// When to speak to the store that all share; `None` while it need not be spoken to.
+    pub fn sync_at(&mut self, now: Micros) -> Option<Micros> {
+        let waiting = self.room.len();
+        self.fleet.as_ref()?.sync_at(waiting, &mut self.window, now)
+    }
+
+    /// What to tell the store. [`Budget::heard`] or [`Budget::lost`] must follow.
+    pub fn message(&mut self, now: Micros) -> Option<Message> {
+        let fleet = self.fleet.as_mut()?;
+        fleet.means(now);
+        let waiting = Priority::ALL.iter().map(|p| self.room.waiting(*p));
+        let mut counts = [0; 4];
+        for (count, waiting) in counts.iter_mut().zip(waiting) {
+            *count = u32::try_from(waiting).unwrap_or(u32::MAX);
+        }
+        Some(fleet.message(counts, &mut self.window, now))
+    }
+
+    /// What the store has said. Ask [`Budget::grant`] afterwards.
+    pub fn heard(&mut self, reply: Reply, now: Micros) {
+        let used = self.window.used(now);
+        if let Some(fleet) = &mut self.fleet {
+            fleet.heard(reply, used, now);
+        }
+    }
+
+    /// The store cannot be reached: from here on this gateway counts for itself.
+    pub fn lost(&mut self, now: Micros) {
+        let used = self.window.used(now);
+        if let Some(fleet) = &mut self.fleet {
+            fleet.lost(used, now);
+        }
+    }
+
+    /// How much less than the limit is allowed after the bank's refusals, and for how long nothing
+    /// is.
+    pub fn pressure(&mut self, now: Micros) -> (u32, Duration) {
+        let allowed = self.pressure.allowed(self.settings.span, now);
+        let until = self.pressure.paused_until(now);
+        (
+            allowed,
+            until.map_or(Duration::ZERO, |until| until.since(now)),
+        )
+    }
+
+    /// A call wants to go. If it may it has its place from now on, and [`Budget::settle`] or
+    /// [`Budget::give_back`] must follow.
     pub fn ask(&mut self, ask: Ask, now: Micros) -> Answer {
         // Who comes now does not overtake who waits for the same or more urgently.
         let may_go = self.room.ahead_of(ask.priority) == 0 && self.may_go(ask.priority, now);
@@ -160,7 +232,12 @@ impl Budget {
             deadline: ask.deadline,
         };
         match self.room.enter(waiter) {
-            Ok(ticket) => Answer::Wait(ticket),
+            Ok(ticket) => {
+                if let Some(fleet) = &mut self.fleet {
+                    fleet.wait();
+                }
+                Answer::Wait(ticket)
+            }
             Err(Full::Room) => refused(Throttle::RoomFull),
             Err(Full::Caller) => refused(Throttle::CallerFull),
         }
@@ -196,17 +273,22 @@ impl Budget {
     /// A call that had a place is over, and the bank may have counted it.
     pub fn settle(&mut self, now: Micros) {
         self.window.settle(now);
+        if let Some(fleet) = &mut self.fleet {
+            fleet.end(Some(now));
+        }
     }
 
     /// A call that had a place was certainly never sent.
     pub fn give_back(&mut self) {
         self.window.give_back();
+        if let Some(fleet) = &mut self.fleet {
+            fleet.end(None);
+        }
     }
 
-    /// A call that had a place was refused by the bank for want of allowance. See
+    /// A call was refused by the bank for want of allowance, be its place settled or not. See
     /// [`Pressure::refused`].
     pub fn throttled(&mut self, retry_after: Option<Duration>, sent_at: Micros, now: Micros) {
-        self.window.settle(now);
         self.pressure
             .refused(retry_after, self.settings.span, sent_at, now);
     }
@@ -214,6 +296,14 @@ impl Budget {
     /// The bank says how much is left, and in how long there is more.
     pub fn observe(&mut self, remaining: u32, reset: Duration, now: Micros) {
         let reset = reset.min(self.settings.span);
+        if self.fleet.as_ref().is_some_and(Fleet::is_joined) {
+            // What is left was left by all who share it, and how much they have used meanwhile is
+            // not known here. That nothing is left holds for all.
+            if remaining == 0 {
+                self.pressure.hold(now.plus(reset));
+            }
+            return;
+        }
         self.window.note_foreign(remaining, now.plus(reset), now);
     }
 
@@ -221,19 +311,37 @@ impl Budget {
     /// `None` while nobody waits.
     pub fn wake_at(&mut self, now: Micros) -> Option<Micros> {
         let deadline = self.room.next_deadline()?;
+        if self.fleet.as_ref().is_some_and(Fleet::is_joined) {
+            // A place comes from the store, not by itself.
+            let paused = self.pressure.paused_until(now);
+            return Some(paused.map_or(deadline, |until| until.min(deadline)));
+        }
         let waiting = Priority::ALL.iter().filter(|p| self.room.has(**p));
         let waiting: Vec<Priority> = waiting.copied().collect();
         let free = waiting.into_iter().map(|p| self.free_at(1, p, now)).min();
-        Some(free.map_or(deadline, |free| free.min(deadline)))
+        let change = self.fleet.as_ref().and_then(|fleet| fleet.change_at(now));
+        let next = [free, change].into_iter().flatten();
+        // Whatever is free by now was given just before: nobody asks again in the same moment.
+        let next = next.min().map(|at| at.max(now.plus(BLINK)));
+        Some(next.map_or(deadline, |next| next.min(deadline)))
+    }
+
+    /// How long a call of a priority would wait for a place if it came now, at most.
+    pub fn wait_for(&mut self, priority: Priority, now: Micros) -> Duration {
+        let ahead = u32::try_from(self.room.ahead_of(priority)).unwrap_or(u32::MAX);
+        self.free_at(ahead.saturating_add(1), priority, now)
+            .since(now)
     }
 
     /// How it stands.
     pub fn standing(&mut self, now: Micros) -> Standing {
         let next_at = self.free_at(1, Priority::Batch, now);
+        let joined = self.fleet.as_ref().filter(|fleet| fleet.is_joined());
+        let elsewhere = joined.map_or(0, Fleet::total);
         Standing {
             limit: self.window.limit(),
             allowed: self.allowed(Priority::Money, now),
-            used: self.window.used(now),
+            used: self.window.used(now).max(elsewhere),
             waiting: self.room.len(),
             next_at,
         }
@@ -241,16 +349,30 @@ impl Budget {
 
     /// What a priority may use of the window.
     fn allowed(&mut self, priority: Priority, now: Micros) -> u32 {
-        let allowed = self.pressure.allowed(self.settings.span, now);
+        let mut allowed = self.pressure.allowed(self.settings.span, now);
+        if let Some(Means::Cap(cap)) = self.fleet.as_mut().map(|fleet| fleet.means(now)) {
+            allowed = allowed.min(cap);
+        }
+        self.part_of(allowed, priority)
+    }
+
+    /// What a priority may use of so many places.
+    fn part_of(&self, allowed: u32, priority: Priority) -> u32 {
         match priority {
             Priority::Money => allowed,
+            _ if allowed == 0 => 0,
             _ => allowed.saturating_sub(self.settings.kept_for_money).max(1),
         }
     }
 
     fn may_go(&mut self, priority: Priority, now: Micros) -> bool {
-        self.pressure.paused_until(now).is_none()
-            && self.window.used(now) < self.allowed(priority, now)
+        if self.pressure.paused_until(now).is_some() {
+            return false;
+        }
+        if let Some(Means::Stock(stock)) = self.fleet.as_mut().map(|fleet| fleet.means(now)) {
+            return stock > 0;
+        }
+        self.window.used(now) < self.allowed(priority, now)
             && (now >= self.paced_at || self.window.used(now) < self.unpaced(priority, now))
     }
 
@@ -277,16 +399,33 @@ impl Budget {
 
     fn take(&mut self, now: Micros) {
         self.window.take();
+        if let Some(fleet) = &mut self.fleet {
+            fleet.take();
+        }
         let pace = self.pace(now);
-        self.paced_at = self.paced_at.max(now).plus(pace);
+        // Who wakes a little late must not slow all that follow, so the pace goes on from when this
+        // one could have gone, one pace ago at the earliest.
+        self.paced_at = self.paced_at.plus(pace).max(now);
         // A burst of urgent calls must not hold the others up for longer than the window does.
         self.paced_at = self.paced_at.min(now.plus(pace));
     }
 
     /// When, at the latest, the `nth` place for a priority is free.
     fn free_at(&mut self, nth: u32, priority: Priority, now: Micros) -> Micros {
-        let allowed = self.allowed(priority, now);
-        let mut free = self.window.free_at(nth, allowed, now);
+        let joined = self.fleet.as_ref().filter(|fleet| fleet.is_joined());
+        if let Some(fleet) = joined {
+            let free = fleet.place_at(nth, now);
+            let paused = self.pressure.paused_until(now);
+            return paused.map_or(free, |until| free.max(until));
+        }
+        let mut allowed = self.allowed(priority, now);
+        let mut free = now;
+        if let Some((from, cap)) = self.fleet.as_ref().and_then(|fleet| fleet.prospect(now)) {
+            let all = self.pressure.allowed(self.settings.span, now).min(cap);
+            allowed = self.part_of(all, priority);
+            free = from;
+        }
+        free = free.max(self.window.free_at(nth, allowed, now));
         let used = self.window.used(now);
         if used.saturating_add(nth) > self.unpaced(priority, now) {
             let pauses = self.pace(now).saturating_mul(nth.saturating_sub(1));

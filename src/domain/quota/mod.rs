@@ -9,16 +9,24 @@
 //! - [`Pressure`] is what the bank's refusals teach: tighten at once, relax slowly.
 
 mod budget;
+mod fleet;
+mod plan;
 mod pressure;
 mod room;
 mod shares;
+mod told;
 mod window;
+mod wish;
 
 #[cfg(test)]
 mod tests;
 
 pub use budget::{Answer, Ask, Budget, BudgetSettings, Granted, Refused, Standing, Throttle};
+pub use fleet::{Fleet, FleetSettings, Message, Reply};
+pub use plan::{Part, Plan, Plans};
 pub use pressure::Pressure;
 pub use room::{Full, Room, RoomSettings, Ticket, Waiter};
 pub use shares::{Shares, priority_of};
+pub use told::Told;
 pub use window::Window;
+pub use wish::{PATIENCE_FIELD, PRIORITY_FIELD, Wish};

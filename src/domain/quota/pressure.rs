@@ -57,6 +57,11 @@ impl Pressure {
         self.paused_until.filter(|until| now < *until)
     }
 
+    /// The bank says that nothing is left until then.
+    pub fn hold(&mut self, until: Micros) {
+        self.paused_until = Some(self.paused_until.map_or(until, |known| known.max(until)));
+    }
+
     /// The bank has refused a call for want of allowance. `retry_after` is what it said of when to
     /// come again; a time of zero says nothing (OBP answers so when its own count is confused).
     /// Refusals of calls that were sent before the last one was known teach nothing more; `sent_at`
@@ -80,8 +85,7 @@ impl Pressure {
             Some(said) if !said.is_zero() => said,
             _ => own.min(span),
         };
-        let until = now.plus(pause);
-        self.paused_until = Some(self.paused_until.map_or(until, |known| known.max(until)));
+        self.hold(now.plus(pause));
     }
 }
 

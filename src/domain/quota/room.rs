@@ -132,6 +132,11 @@ impl Room {
             .is_some_and(|lane| !lane.turn.is_empty())
     }
 
+    /// How many calls of a priority wait.
+    pub fn waiting(&self, priority: Priority) -> usize {
+        self.lanes.get(index(priority)).map_or(0, Lane::len)
+    }
+
     /// How many of those that wait go before a call of this priority that comes now, as long as no
     /// less urgent one is owed its share.
     pub fn ahead_of(&self, priority: Priority) -> usize {

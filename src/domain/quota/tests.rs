@@ -142,87 +142,127 @@ proptest! {
     }
 }
 
-/// Three times the allowed demand from eight callers for fifteen minutes.
+/// Numbers that look random and are the same each time.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, bound: u64) -> u64 {
+        // Knuth's MMIX generator; the upper bits are the good ones.
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % bound
+    }
+}
+
+/// What became of the calls of an overload.
+#[derive(Default)]
+struct Overload {
+    bank: Bank,
+    served: [u32; 4],
+    served_of: [u32; 8],
+    asked_money: u32,
+    waited: [Vec<Duration>; 4],
+}
+
+impl Overload {
+    /// Three times the allowed demand from eight callers for fifteen minutes.
+    fn run(seed: u64) -> Self {
+        let mut dice = Dice(seed);
+        let mut seen = Self::default();
+        let limit = 100;
+        let mut budget = Budget::new(settings(limit));
+        let mut waiting: Vec<(Ticket, Micros, usize)> = Vec::new();
+        // Arrivals at the bank, and answers.
+        let mut ahead: Vec<(Micros, bool)> = Vec::new();
+        let callers: Vec<Arc<str>> = (0..8).map(|n| format!("caller-{n}").into()).collect();
+        let (mut now, mut next_call) = (Micros(0), Micros(0));
+        while now < Micros::from_secs(900) {
+            ahead.sort();
+            while let Some((at, is_answer)) = ahead.first().copied().filter(|(at, _)| *at <= now) {
+                ahead.remove(0);
+                if is_answer {
+                    budget.settle(at);
+                } else {
+                    seen.bank.arrive(limit, at);
+                }
+            }
+            let mut gone = Vec::new();
+            if next_call <= now {
+                // One a second is three times a hundred in five minutes.
+                next_call = next_call.plus(Duration::from_millis(dice.below(2_000)));
+                let caller = dice.below(8) as usize;
+                let priority = [
+                    Priority::Batch,
+                    Priority::Read,
+                    Priority::Write,
+                    Priority::Batch,
+                    Priority::Money,
+                    Priority::Read,
+                ][dice.below(6) as usize];
+                seen.asked_money += u32::from(priority == Priority::Money);
+                let deadline = now.plus(Duration::from_secs(120));
+                match budget.ask(ask(&callers[caller], priority, deadline), now) {
+                    Answer::Go { .. } => gone.push((priority, caller, now)),
+                    Answer::Wait(ticket) => waiting.push((ticket, now, caller)),
+                    Answer::Refused(_) => {}
+                }
+            }
+            for ticket in budget.expire(now) {
+                waiting.retain(|(of, _, _)| *of != ticket);
+            }
+            while let Some(granted) = budget.grant(now) {
+                let mut all = waiting.iter();
+                let at = all.position(|(of, _, _)| *of == granted.ticket).unwrap();
+                let (_, since, caller) = waiting.remove(at);
+                gone.push((granted.waiter.priority, caller, since));
+            }
+            for (priority, caller, since) in gone {
+                let slot = Priority::ALL.iter().position(|p| *p == priority).unwrap();
+                seen.served[slot] += 1;
+                seen.served_of[caller] += 1;
+                seen.waited[slot].push(now.since(since));
+                let arrival = now.plus(Duration::from_millis(dice.below(400)));
+                let answer = arrival.plus(Duration::from_millis(dice.below(400)));
+                ahead.extend([(arrival, false), (answer, true)]);
+            }
+            now = now.plus(Duration::from_millis(50));
+        }
+        seen
+    }
+
+    fn average_wait(&self, slot: usize) -> Duration {
+        let waits = &self.waited[slot];
+        waits.iter().sum::<Duration>() / u32::try_from(waits.len()).unwrap().max(1)
+    }
+}
+
 #[test]
 fn an_overload_uses_the_allowance_and_keeps_the_order() {
-    let limit = 100;
-    let mut budget = Budget::new(settings(limit));
-    let mut bank = Bank::default();
-    let mut waiting: Vec<(Ticket, Priority, Micros)> = Vec::new();
-    let mut served = [0_u32; 4];
-    let mut money_waits = Vec::new();
-    let mut answers: VecDeque<Micros> = VecDeque::new();
-    let callers: Vec<Arc<str>> = (0..8).map(|n| format!("caller-{n}").into()).collect();
-    let end = Micros::from_secs(900);
-    let mut now = Micros(0);
-    let mut calls = 0_usize;
-    let slot = |priority: Priority| Priority::ALL.iter().position(|p| *p == priority).unwrap();
-    while now < end {
-        // 100 in 300 s are allowed; one a second is three times that.
-        if now.0 % 1_000_000 == 0 {
-            let priority = [
-                Priority::Batch,
-                Priority::Read,
-                Priority::Write,
-                Priority::Batch,
-                Priority::Money,
-                Priority::Read,
-            ][calls % 6];
-            let caller = Arc::clone(&callers[calls % 8]);
-            calls += 1;
-            let deadline = now.plus(Duration::from_secs(120));
-            match budget.ask(
-                Ask {
-                    caller,
-                    priority,
-                    deadline,
-                },
-                now,
-            ) {
-                Answer::Go { .. } => {
-                    served[slot(priority)] += 1;
-                    bank.arrive(limit, now);
-                    answers.push_back(now.plus(Duration::from_millis(200)));
-                }
-                Answer::Wait(ticket) => waiting.push((ticket, priority, now)),
-                Answer::Refused(_) => {}
-            }
-        }
-        while answers.front().is_some_and(|at| *at <= now) {
-            let at = answers.pop_front().unwrap();
-            budget.settle(at);
-        }
-        for ticket in budget.expire(now) {
-            waiting.retain(|(of, _, _)| *of != ticket);
-        }
-        while let Some(granted) = budget.grant(now) {
-            let at = waiting
-                .iter()
-                .position(|(of, _, _)| *of == granted.ticket)
-                .unwrap();
-            let (_, priority, since) = waiting.remove(at);
-            served[slot(priority)] += 1;
-            if priority == Priority::Money {
-                money_waits.push(now.since(since));
-            }
-            bank.arrive(limit, now);
-            answers.push_back(now.plus(Duration::from_millis(200)));
-        }
-        now = now.plus(Duration::from_millis(100));
+    for seed in 0..40 {
+        let seen = Overload::run(seed);
+        let served = seen.served;
+        assert_eq!(seen.bank.refused, 0, "seed {seed}");
+        let total: u32 = served.iter().sum();
+        assert!(total >= 291, "97 % of 300: {served:?}, seed {seed}");
+        assert!(served.iter().all(|count| *count > 0), "starved: {served:?}");
+        let served_of = seen.served_of;
+        assert!(
+            served_of.iter().all(|count| *count > 10),
+            "starved: {served_of:?}"
+        );
+        // Money is a sixth of the demand, which is half of the allowance: it waits, where chance
+        // brings much of it at once, but none in vain.
+        assert!(
+            seen.asked_money - served[0] <= 5,
+            "{} of {}, seed {seed}",
+            served[0],
+            seen.asked_money
+        );
+        let waits = [0, 1, 2, 3].map(|slot| seen.average_wait(slot));
+        assert!(waits[0] * 2 < waits[3], "{waits:?}, seed {seed}");
     }
-    let total: u32 = served.iter().sum();
-    assert_eq!(bank.refused, 0);
-    assert!(total >= 291, "97 % of 300: {served:?}");
-    assert!(
-        served.iter().all(|count| *count > 0),
-        "somebody starved: {served:?}"
-    );
-    // Money is a sixth of the demand, which is half of the allowance: all of it goes, but for what
-    // still waits at the end.
-    assert!(served[0] >= 145, "{served:?}");
-    money_waits.sort_unstable();
-    let worst = money_waits.last().copied().unwrap_or_default();
-    assert!(worst <= Duration::from_secs(10), "{worst:?}");
 }
 
 #[test]

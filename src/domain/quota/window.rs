@@ -53,6 +53,17 @@ impl Window {
         settled.saturating_add(self.open)
     }
 
+    /// Calls that are sent and not answered.
+    pub fn open(&self) -> u32 {
+        self.open
+    }
+
+    /// Until when each of the others counts.
+    pub fn counted(&mut self, now: Micros) -> impl Iterator<Item = Micros> + '_ {
+        self.used(now);
+        self.free_at.iter().copied()
+    }
+
     /// Takes a place, whatever is taken already: who may is decided elsewhere.
     pub fn take(&mut self) {
         self.open = self.open.saturating_add(1);

@@ -4,11 +4,13 @@
 //! knows nothing of HTTP. Every value in a record has been allow-listed, shape-checked or keyed
 //! before it gets here: the types have no place for a raw header, URL or body.
 
+mod attempt;
 mod facts;
 mod loss;
 mod outcome;
 mod seam;
 
+pub use attempt::{ATTEMPT, Attempt, AttemptEnd};
 pub use facts::{
     CallRecord, Caller, CallerVia, Credential, Fact, Fingerprint, Gateway, Mint, PiiSet, Pseudonym,
     Subject, SubjectRole, Target, Times, Traffic,

@@ -37,20 +37,35 @@ impl Backoff {
     }
 }
 
-/// Parts of a repetition that a call deposits: a fifth, so that repetitions never make more than
-/// 20 % of the traffic.
-const DEPOSIT: u64 = 200;
 /// What a repetition costs.
 const PRICE: u64 = 1_000;
 /// Calls whose deposits are kept: what a quiet time has saved must not become a storm.
 const KEPT_CALLS: u64 = 500;
 
+/// How many repetitions there may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RetryAllowance {
+    /// Percent of the calls.
+    pub percent: u32,
+    /// Repetitions a second that are always there: with little traffic a share of it is nothing.
+    pub floor: u32,
+}
+
+impl Default for RetryAllowance {
+    /// A fifth of the calls and two a second, as Finagle and linkerd do.
+    fn default() -> Self {
+        Self {
+            percent: 20,
+            floor: 2,
+        }
+    }
+}
+
 /// Bounds repetitions to a share of the traffic plus a floor, as Finagle's and linkerd's retry
 /// budgets do. However many attempts fail, an outage is never multiplied by more than that.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RetryBudget {
-    /// Repetitions a second that are always there: with little traffic a share of it is nothing.
-    floor: u32,
+    allowance: RetryAllowance,
     saved: u64,
     /// What the floor has left, and when that was.
     floor_left: u64,
@@ -58,24 +73,25 @@ pub struct RetryBudget {
 }
 
 impl RetryBudget {
-    /// A budget with a floor of so many repetitions a second.
-    pub const fn new(floor: u32) -> Self {
+    /// A budget that has its floor and has saved nothing.
+    pub const fn new(allowance: RetryAllowance) -> Self {
         Self {
-            floor,
+            allowance,
             saved: 0,
-            floor_left: floor as u64 * PRICE,
+            floor_left: allowance.floor as u64 * PRICE,
             floor_at: Micros(0),
         }
     }
 
     /// A call begins; repetitions are not calls.
     pub fn deposit(&mut self) {
-        self.saved = (self.saved + DEPOSIT).min(KEPT_CALLS * DEPOSIT);
+        let deposit = u64::from(self.allowance.percent) * PRICE / 100;
+        self.saved = (self.saved + deposit).min(KEPT_CALLS * deposit);
     }
 
     /// Takes a repetition out of the budget; false if there is none.
     pub fn withdraw(&mut self, now: Micros) -> bool {
-        let full = u64::from(self.floor) * PRICE;
+        let full = u64::from(self.allowance.floor) * PRICE;
         let passed = u64::try_from(now.since(self.floor_at).as_micros()).unwrap_or(u64::MAX);
         let earned = passed.saturating_mul(full) / 1_000_000;
         if earned > 0 {
@@ -112,7 +128,7 @@ mod tests {
 
     #[test]
     fn a_quiet_gateway_still_has_its_floor() {
-        let mut budget = RetryBudget::new(2);
+        let mut budget = RetryBudget::new(RetryAllowance::default());
         let now = Micros::from_secs(5);
         assert!(budget.withdraw(now) && budget.withdraw(now));
         assert!(!budget.withdraw(now));
@@ -120,14 +136,25 @@ mod tests {
         assert!(budget.withdraw(half) && !budget.withdraw(half));
     }
 
+    #[test]
+    fn nothing_means_nothing() {
+        let mut budget = RetryBudget::new(RetryAllowance {
+            percent: 0,
+            floor: 0,
+        });
+        budget.deposit();
+        assert!(!budget.withdraw(Micros::from_secs(5)));
+    }
+
     proptest! {
-        /// Whatever fails, repetitions stay a fifth of the calls plus the floor.
+        /// Whatever fails, repetitions stay a share of the calls plus the floor.
         #[test]
         fn an_outage_is_not_multiplied(
+            percent in 0_u32..=100,
             floor in 0_u32..5,
             steps in prop::collection::vec((any::<bool>(), 0_i64..200_000), 1..2_000),
         ) {
-            let mut budget = RetryBudget::new(floor);
+            let mut budget = RetryBudget::new(RetryAllowance { percent, floor });
             let (mut calls, mut repeated, mut now) = (0_u64, 0_u64, Micros(0));
             for (is_call, pause) in steps {
                 now = Micros(now.0 + pause);
@@ -139,7 +166,8 @@ mod tests {
                 }
             }
             let seconds = u64::try_from(now.as_secs()).unwrap() + 2;
-            prop_assert!(repeated <= calls / 5 + u64::from(floor) * seconds);
+            let share = calls * u64::from(percent) / 100;
+            prop_assert!(repeated <= share + u64::from(floor) * seconds);
         }
     }
 }

@@ -24,7 +24,7 @@ pub struct BreakerSettings {
     pub pause: Duration,
     /// Longest pause.
     pub max_pause: Duration,
-    /// Probes that must succeed one after the other, and that may be in flight together.
+    /// Probes that must succeed before it closes; no more calls than these go until then.
     pub probes: u32,
 }
 
@@ -62,7 +62,7 @@ pub enum Verdict {
 }
 
 /// Whether a call may go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub enum Admission {
     /// It may; its [`Pass`] comes back with the verdict.
     Go(Pass),
@@ -74,8 +74,9 @@ pub enum Admission {
 }
 
 /// Leave of a breaker for one call. It must come back ([`Breaker::tell`]): a probe that never does
-/// keeps its place until the pause is over once more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// keeps its place for the longest pause.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use = "a pass that does not come back keeps a place"]
 pub struct Pass {
     /// Changes of the breaker before it was given: the verdict of a call that was sent in another
     /// time says nothing of this one.
@@ -184,22 +185,31 @@ impl Breaker {
         }
     }
 
-    /// A call wants to go. `random`, uniform over all its values, spreads the pauses of the nodes of
-    /// a fleet.
-    pub fn ask(&mut self, now: Micros, random: u32) -> (Admission, Option<Change>) {
+    /// A call wants to go.
+    pub fn ask(&mut self, now: Micros) -> (Admission, Option<Change>) {
         let mut change = None;
-        if let Phase::Open { until } = self.phase
-            && until <= now
-        {
-            let until = now.plus(self.pause(random));
-            change = Some(self.become_phase(
-                Phase::HalfOpen {
+        match self.phase {
+            Phase::Open { until } if until <= now => {
+                let half_open = Phase::HalfOpen {
                     in_flight: 0,
                     succeeded: 0,
-                    until,
-                },
-                now,
-            ));
+                    until: now.plus(self.settings.max_pause),
+                };
+                change = Some(self.become_phase(half_open, now));
+            }
+            Phase::HalfOpen {
+                succeeded, until, ..
+            } if until <= now => {
+                // Probes that never came back do not keep it half-open for ever. What they may still
+                // say belongs to another time.
+                self.epoch = self.epoch.wrapping_add(1);
+                self.phase = Phase::HalfOpen {
+                    in_flight: 0,
+                    succeeded,
+                    until: now.plus(self.settings.max_pause),
+                };
+            }
+            _ => {}
         }
         let pass = |is_probe| {
             Admission::Go(Pass {
@@ -213,14 +223,11 @@ impl Breaker {
                 retry_after: until.since(now),
             },
             Phase::HalfOpen {
-                in_flight, until, ..
+                in_flight,
+                succeeded,
+                until,
             } => {
-                if *until <= now {
-                    // Probes that never came back do not keep it half-open for ever.
-                    *in_flight = 0;
-                    *until = now.plus(self.settings.max_pause);
-                }
-                if *in_flight < self.settings.probes.max(1) {
+                if *in_flight + *succeeded < self.settings.probes.max(1) {
                     *in_flight += 1;
                     pass(true)
                 } else {
@@ -233,7 +240,8 @@ impl Breaker {
         (admission, change)
     }
 
-    /// How a call went that was let through.
+    /// How a call went that was let through. `random`, uniform over all its values, spreads the pauses
+    /// of the nodes of a fleet.
     pub fn tell(
         &mut self,
         pass: Pass,
@@ -371,185 +379,4 @@ impl Breaker {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn at(millis: i64) -> Micros {
-        Micros(1_000_000_000 + millis * 1_000)
-    }
-
-    fn go(breaker: &mut Breaker, now: Micros) -> Pass {
-        match breaker.ask(now, 0).0 {
-            Admission::Go(pass) => pass,
-            Admission::Stop { .. } => panic!("stopped"),
-        }
-    }
-
-    fn call(breaker: &mut Breaker, verdict: Verdict, now: Micros) -> Option<Change> {
-        let pass = go(breaker, now);
-        breaker.tell(pass, verdict, now, u32::MAX / 2)
-    }
-
-    fn opened() -> Breaker {
-        let mut breaker = Breaker::new(BreakerSettings::default());
-        for _ in 0..5 {
-            call(&mut breaker, Verdict::Failed, at(0));
-        }
-        assert_eq!(breaker.state(), BreakerState::Open);
-        breaker
-    }
-
-    #[test]
-    fn failures_in_a_row_open_it_and_a_good_answer_between_them_does_not() {
-        let mut breaker = Breaker::new(BreakerSettings::default());
-        for _ in 0..10 {
-            for _ in 0..4 {
-                assert_eq!(call(&mut breaker, Verdict::Failed, at(0)), None);
-            }
-            breaker.pieces = [Piece::default(); PIECES];
-            assert_eq!(call(&mut breaker, Verdict::Well, at(0)), None);
-        }
-        opened();
-    }
-
-    #[test]
-    fn half_of_many_calls_opens_it_and_half_of_few_does_not() {
-        let mut breaker = Breaker::new(BreakerSettings::default());
-        for turn in 0..9 {
-            assert_eq!(call(&mut breaker, Verdict::Well, at(turn)), None);
-            assert_eq!(call(&mut breaker, Verdict::Failed, at(turn)), None);
-        }
-        assert_eq!(call(&mut breaker, Verdict::Well, at(10)), None);
-        let change = call(&mut breaker, Verdict::Failed, at(11)).unwrap();
-        assert_eq!(
-            (change.from, change.to),
-            (BreakerState::Closed, BreakerState::Open)
-        );
-        assert_eq!((change.calls, change.failures), (20, 10));
-    }
-
-    #[test]
-    fn slow_calls_open_it_too() {
-        let mut breaker = Breaker::new(BreakerSettings::default());
-        let changes = (0..40).find_map(|turn| call(&mut breaker, Verdict::Slow, at(turn)));
-        assert_eq!(
-            changes.map(|change| (change.to, change.slow)),
-            Some((BreakerState::Open, 20))
-        );
-    }
-
-    #[test]
-    fn what_was_long_ago_does_not_count() {
-        let mut breaker = Breaker::new(BreakerSettings::default());
-        for turn in 0..15 {
-            call(&mut breaker, Verdict::Failed, at(turn));
-            call(&mut breaker, Verdict::Well, at(turn));
-            if turn == 7 {
-                // Sixteen calls, half of them failed: below the minimum. Half a minute later they
-                // are forgotten.
-                breaker.in_a_row = 0;
-                assert_eq!(breaker.sums(at(30_100)), (0, 0, 0));
-            }
-            if breaker.state() == BreakerState::Open {
-                assert!(turn >= 9);
-                return;
-            }
-        }
-        panic!("it never opened");
-    }
-
-    #[test]
-    fn answers_that_blame_the_request_or_the_rate_do_not_open_it() {
-        let mut breaker = Breaker::new(BreakerSettings::default());
-        for turn in 0..100 {
-            let verdict = [Verdict::Well, Verdict::Throttled, Verdict::Unknown][turn % 3];
-            assert_eq!(call(&mut breaker, verdict, at(0)), None);
-        }
-    }
-
-    #[test]
-    fn a_few_probes_decide_and_pauses_grow() {
-        let mut breaker = opened();
-        let (stopped, _) = breaker.ask(at(10), 0);
-        let Admission::Stop { retry_after } = stopped else {
-            panic!("open");
-        };
-        assert!(
-            retry_after > Duration::from_millis(880) && retry_after < Duration::from_millis(1_100)
-        );
-        // Three probes at once and not a fourth.
-        let probes: Vec<Pass> = (0..3).map(|_| go(&mut breaker, at(1_100))).collect();
-        assert!(probes.iter().all(Pass::is_probe));
-        assert!(matches!(
-            breaker.ask(at(1_100), 0).0,
-            Admission::Stop { .. }
-        ));
-        // One bad probe is enough.
-        let change = breaker
-            .tell(probes[0], Verdict::Throttled, at(1_200), 0)
-            .unwrap();
-        assert_eq!(
-            (change.from, change.to),
-            (BreakerState::HalfOpen, BreakerState::Open)
-        );
-        // Verdicts of the others come too late to matter.
-        assert_eq!(breaker.tell(probes[1], Verdict::Well, at(1_300), 0), None);
-        let Admission::Stop { retry_after } = breaker.ask(at(1_300), 0).0 else {
-            panic!("open");
-        };
-        assert!(
-            retry_after > Duration::from_millis(1_600),
-            "{retry_after:?}"
-        );
-        // Well again.
-        for probe in 0..3 {
-            let change = call(&mut breaker, Verdict::Well, at(4_000));
-            assert_eq!(change.is_some(), probe == 2);
-        }
-        assert_eq!(breaker.state(), BreakerState::Closed);
-    }
-
-    #[test]
-    fn probes_that_never_come_back_do_not_lock_it() {
-        let mut breaker = opened();
-        for _ in 0..3 {
-            go(&mut breaker, at(1_100));
-        }
-        assert!(matches!(
-            breaker.ask(at(1_100), 0).0,
-            Admission::Stop { .. }
-        ));
-        assert!(matches!(breaker.ask(at(70_000), 0).0, Admission::Go(_)));
-    }
-
-    proptest! {
-        /// While the bank fails, however many callers knock, few calls reach it.
-        #[test]
-        fn an_outage_sees_a_bounded_number_of_calls(
-            pauses in prop::collection::vec(0_i64..50, 2_000),
-            randoms in prop::collection::vec(any::<u32>(), 2_000),
-        ) {
-            let mut breaker = Breaker::new(BreakerSettings::default());
-            let (mut sent, mut millis) = (0, 0);
-            for (pause, random) in pauses.into_iter().zip(randoms) {
-                millis += pause;
-                if let (Admission::Go(pass), _) = breaker.ask(at(millis), random) {
-                    sent += 1;
-                    breaker.tell(pass, Verdict::Failed, at(millis), random);
-                }
-            }
-            // Five to open, then one probe for each pause of 1, 2, 4 ... 60 s, a tenth less.
-            let mut bound = 5;
-            let mut pause = 1_000;
-            let mut at = 0;
-            while at < millis {
-                bound += 1;
-                at += pause * 9 / 10;
-                pause = (pause * 2).min(60_000);
-            }
-            prop_assert!(sent <= bound, "{sent} of {bound}");
-        }
-    }
-}
+mod tests;

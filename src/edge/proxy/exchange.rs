@@ -5,15 +5,20 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 
 use super::Parts;
 use super::routes::Destination;
+use super::stages::attempt::Attempts;
 use crate::adapters::capture::Capturing;
+use crate::adapters::limits::Place;
 use crate::adapters::{clock, entropy};
+use crate::domain::advice::Advice;
 use crate::domain::catalog::Operation;
 use crate::domain::observe::{Observer, OperationPlans};
 use crate::domain::policy::Permit;
 use crate::domain::problem::Problem;
+use crate::domain::quota::Told;
 use crate::domain::record::{CallRecord, OpenRecord};
 use crate::types::{CallId, Micros};
 
@@ -32,12 +37,15 @@ pub struct Route {
     pub plans: Option<Arc<OperationPlans>>,
     /// Policy let the call pass.
     pub permit: Permit,
+    /// What it spends of the bank's limits.
+    pub dues: super::stages::admit::Dues,
 }
 
 /// A call from its first stage to its last.
 pub struct Exchange {
     call_id: CallId,
     received_at: Micros,
+    began: Instant,
     deadline: Instant,
     /// The open record; `None` before the request is recognised and after closing.
     pub(super) record: Option<OpenRecord>,
@@ -45,12 +53,20 @@ pub struct Exchange {
     pub(super) route: Option<Route>,
     /// The problem to answer with, or that was answered.
     pub(super) problem: Option<Problem>,
+    /// What is advised with a problem, and with which.
+    advice: Option<(Problem, Advice)>,
+    /// Places of the attempt in the budgets that it spends.
+    pub(super) places: SmallVec<[Place; 2]>,
+    /// What the bank's header said of its limits.
+    pub(super) told: Told,
     /// The bank's status, once its header came.
     pub(super) bank_status: Option<u16>,
     /// Which of the server's addresses is tried.
     pub(super) turn: Option<usize>,
-    /// How many addresses were tried.
+    /// How often an address was tried.
     pub(super) tries: usize,
+    /// Where the call is with its attempts.
+    pub(super) attempts: Attempts,
     /// A byte of the request may have reached the bank.
     pub(super) sent: bool,
     /// The caller is spoken to in HTTP/2, so its header names have lost their case.
@@ -70,17 +86,23 @@ impl Exchange {
     /// Begins a call: it gets its id and its time.
     pub(super) fn begin(parts: &Parts) -> Self {
         let received_at = clock::now();
+        let began = Instant::now();
         let random = entropy::id_bytes().unwrap_or_else(|_| counted_bytes());
         Self {
             call_id: CallId::from_parts(received_at.as_millis(), random),
             received_at,
-            deadline: Instant::now() + UNMATCHED,
+            began,
+            deadline: began + UNMATCHED,
             record: None,
             route: None,
             problem: None,
+            advice: None,
+            places: SmallVec::new(),
+            told: Told::default(),
             bank_status: None,
             turn: None,
             tries: 0,
+            attempts: Attempts::default(),
             sent: false,
             case_lost: false,
             request: None,
@@ -103,13 +125,22 @@ impl Exchange {
 
     /// Sets the time that the whole call may take, counted from its start.
     pub(super) fn allow(&mut self, timeout: Duration) {
-        let unmatched = self.deadline - UNMATCHED;
-        self.deadline = unmatched + timeout;
+        self.deadline = self.began + timeout;
+    }
+
+    /// Adds time that was spent waiting for a turn and not for the bank.
+    pub(super) fn extend(&mut self, waited: Duration) {
+        self.deadline += waited;
     }
 
     /// Time that is left.
     pub(super) fn remaining(&self) -> Duration {
         self.deadline.saturating_duration_since(Instant::now())
+    }
+
+    /// How long ago the request was received.
+    pub(super) fn age(&self) -> Duration {
+        self.began.elapsed()
     }
 
     /// Whether the time is over.
@@ -120,6 +151,20 @@ impl Exchange {
     /// Remembers the problem to answer with.
     pub(super) fn fail_with(&mut self, problem: Problem) {
         self.problem = Some(problem);
+    }
+
+    /// Remembers what to advise if this problem is answered; gives the problem back.
+    pub(super) fn advise(&mut self, problem: Problem, advice: Advice) -> Problem {
+        self.advice = Some((problem, advice));
+        problem
+    }
+
+    /// What is advised with a problem; another problem's advice would mislead.
+    pub(super) fn advice_for(&self, problem: &Problem) -> Option<&Advice> {
+        self.advice
+            .as_ref()
+            .filter(|(of, _)| of == problem)
+            .map(|(_, advice)| advice)
     }
 
     /// Changes the open record; does nothing if there is none.

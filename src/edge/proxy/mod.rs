@@ -2,12 +2,13 @@
 //!
 //! ```text
 //! head (front) → target → identify → route → match → classify → authorize → open record
-//!   → intent on disk → equip → forward → tap → outcome on disk → respond → close record
+//!   → intent on disk → admit → equip → forward → tap → outcome on disk → respond → close record
 //! ```
 //!
 //! Each stage is a file under `stages/`; this file only calls them in order. A stage returns
 //! `Ok` or the [`Problem`] to answer with; refusals are recorded like successes. Nothing here
-//! blocks; the only thing that a call waits for is the journal (`stages::gate`).
+//! blocks; a call waits for the journal (`stages::gate`) and for its turn within the bank's limits
+//! (`stages::admit`), and for nothing else.
 
 mod exchange;
 mod fields;
@@ -31,17 +32,20 @@ use pingora_proxy::{FailToProxy, ProxyHttp, Session};
 
 use crate::adapters::capture::Captures;
 use crate::adapters::journal::Journal;
+use crate::adapters::limits::Limits;
 use crate::domain::config::Config;
 use crate::domain::http::{HeadLimits, Refusal};
 use crate::domain::identity::CallerBook;
 use crate::domain::keyring::Keyring;
 use crate::domain::lockdown::InForce;
-use crate::domain::problem::Problem;
+use crate::domain::problem::{self, Problem};
 use crate::domain::recognise::KnownTokens;
 use crate::domain::record::{self, LossPolicies, Recorder};
+use crate::types::Decision;
 
 pub use exchange::Exchange;
 pub use routes::{RouteError, Routes};
+pub use stages::attempt::MAX_TRIES;
 
 /// What the front needs to know before there is a call.
 #[derive(Clone, Copy, Debug)]
@@ -84,6 +88,8 @@ pub struct Parts {
     pub recorder: Arc<dyn Recorder>,
     /// What may be lost of them.
     pub loss: LossPolicies,
+    /// The banks' rate limits.
+    pub budgets: Arc<Limits>,
     /// Sizes and times before there is a call.
     pub limits: FrontLimits,
     /// Captures calls for debugging, where the configuration asks for it.
@@ -179,7 +185,17 @@ impl ProxyHttp for Gateway {
         _session: &mut Session,
         exchange: &mut Exchange,
     ) -> Result<Box<HttpPeer>> {
-        stages::forward::choose_peer(exchange).map_err(|problem| {
+        let begun = stages::attempt::begin(&self.parts, exchange).await;
+        let admitted = match begun {
+            Ok(()) => stages::admit::admit(&self.parts, exchange).await,
+            Err(problem) => Err(problem),
+        };
+        let chosen = admitted.and_then(|()| {
+            stages::attempt::made(exchange);
+            stages::forward::choose_peer(exchange)
+        });
+        chosen.map_err(|problem| {
+            let problem = stages::attempt::not_made(exchange, problem);
             exchange.fail_with(problem);
             Error::new_in(ErrorType::HTTPStatus(problem.status))
         })
@@ -206,6 +222,7 @@ impl ProxyHttp for Gateway {
     ) -> Result<()> {
         stages::equip::prepare(session, request, exchange)?;
         stages::forward::about_to_send(exchange);
+        stages::admit::sent(exchange);
         Ok(())
     }
 
@@ -216,17 +233,20 @@ impl ProxyHttp for Gateway {
         end: bool,
         exchange: &mut Exchange,
     ) -> Result<()> {
-        stages::tap::request_body(exchange, body.as_deref());
-        stages::capture::request_body(exchange, body.as_deref(), end);
+        let piece = body.as_deref().map(|piece| exchange.attempts.unseen(piece));
+        stages::tap::request_body(exchange, piece);
+        stages::capture::request_body(exchange, piece, end);
         Ok(())
     }
 
     async fn upstream_response_filter(
         &self,
-        _session: &mut Session,
+        session: &mut Session,
         response: &mut ResponseHeader,
         exchange: &mut Exchange,
     ) -> Result<()> {
+        stages::admit::answered(exchange, response);
+        stages::attempt::answered(&self.parts, session, response, exchange)?;
         stages::tap::response_head(&self.parts, response, exchange);
         stages::capture::response_head(exchange, response);
         stages::map_error::head(response, exchange)?;
@@ -271,12 +291,13 @@ impl ProxyHttp for Gateway {
 
     fn fail_to_connect(
         &self,
-        _session: &mut Session,
+        session: &mut Session,
         _peer: &HttpPeer,
         exchange: &mut Exchange,
         mut error: Box<Error>,
     ) -> Box<Error> {
-        error.set_retry(stages::forward::may_try_another(exchange));
+        let again = stages::attempt::not_connected(&self.parts, session, exchange);
+        error.set_retry(again);
         error
     }
 
@@ -284,17 +305,11 @@ impl ProxyHttp for Gateway {
         &self,
         _peer: &HttpPeer,
         session: &mut Session,
-        mut error: Box<Error>,
+        error: Box<Error>,
         exchange: &mut Exchange,
         reused: bool,
     ) -> Box<Error> {
-        let retry = stages::forward::may_retry(session, exchange);
-        if retry {
-            error.retry.decide_reuse(reused);
-        } else {
-            error.set_retry(false);
-        }
-        error
+        stages::attempt::broken(&self.parts, session, exchange, error, reused)
     }
 
     async fn fail_to_proxy(
@@ -308,7 +323,15 @@ impl ProxyHttp for Gateway {
 
     async fn logging(&self, session: &mut Session, error: Option<&Error>, exchange: &mut Exchange) {
         stages::capture::end(exchange);
-        stages::close::exchange(session, exchange, error);
+        stages::close::exchange(&self.parts, session, exchange, error);
+    }
+
+    /// A call that was refused to keep within a limit, or to leave a bank alone, is no error to be
+    /// logged; in an overload there are many, and the metrics count them.
+    fn suppress_error_log(&self, _: &Session, exchange: &Exchange, _: &Error) -> bool {
+        exchange
+            .problem
+            .is_some_and(|of| of.decision == Decision::Limited || of == problem::BREAKER_OPEN)
     }
 
     /// Pingora puts this into its own log lines; its default prints the raw URI.

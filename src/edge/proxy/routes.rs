@@ -7,7 +7,9 @@ use crate::domain::catalog::{Catalog, Matcher, Provider, ProviderIndex, Service,
 use crate::domain::config::{Config, ErrorBodies};
 use crate::domain::observe::ProviderPlans;
 use crate::domain::policy::Rules;
+use crate::domain::quota::{Plan, Plans};
 use crate::domain::recognise;
+use crate::edge::groups::{Group, GroupMaker, ServiceGroups};
 use crate::edge::upstreams::{CaError, Server};
 use crate::types::Environment;
 
@@ -27,6 +29,8 @@ pub struct Destination {
     pub timeout: Duration,
     /// What callers get of the bank's error bodies.
     pub error_bodies: ErrorBodies,
+    /// What fails and fills up together.
+    pub groups: ServiceGroups,
 }
 
 /// A provider that is served.
@@ -39,6 +43,8 @@ pub struct ServedProvider {
     pub plans: ProviderPlans,
     /// What is allowed.
     pub rules: Rules,
+    /// Its rate limits.
+    pub budgets: Plans,
     /// Whether the bank learns the caller's address.
     pub forward_caller_address: bool,
 }
@@ -101,6 +107,12 @@ impl Routes {
                 catalog: Arc::clone(&entry.provider),
                 matcher: entry.matcher.clone(),
                 plans,
+                budgets: Plans::resolve(
+                    &entry.provider,
+                    &wanted.budgets,
+                    &config.budgets,
+                    longest_call(&entry.provider, config.timeouts.request),
+                ),
                 rules: Rules {
                     unknown_operations: wanted.unknown_operations,
                     dauth_callers: wanted.dauth_callers.clone(),
@@ -108,8 +120,10 @@ impl Routes {
                 },
                 forward_caller_address: wanted.forward_caller_address,
             });
-            for (at, service) in (0u8..).map(ServiceIndex).zip(&entry.provider.services) {
-                for environment in Environment::ALL.iter().copied() {
+            let calm = Arc::new(wanted.resilience.clone());
+            for environment in Environment::ALL.iter().copied() {
+                let mut groups = GroupMaker::new(environment, &calm);
+                for (at, service) in (0u8..).map(ServiceIndex).zip(&entry.provider.services) {
                     let key = (Arc::clone(&service.id), environment);
                     let Some(upstream) = wanted.base_urls.get(&key) else {
                         continue;
@@ -122,6 +136,7 @@ impl Routes {
                         service_id: Arc::clone(&service.id),
                         environment,
                         server: Arc::new(server),
+                        groups: groups.service(&entry.provider, at),
                         error_bodies: wanted
                             .service_error_bodies
                             .get(&service.id)
@@ -151,12 +166,38 @@ impl Routes {
         })
     }
 
+    /// Every budget.
+    pub fn budgets(&self) -> Vec<Arc<Plan>> {
+        let mut plans: Vec<Arc<Plan>> = Vec::new();
+        for (_, destination) in &self.destinations {
+            for plan in destination.provider.budgets.all() {
+                if !plans.iter().any(|known| Arc::ptr_eq(known, plan)) {
+                    plans.push(Arc::clone(plan));
+                }
+            }
+        }
+        plans
+    }
+
     /// Every server, for resolving their names.
     pub fn servers(&self) -> Vec<Arc<Server>> {
         self.destinations
             .iter()
             .map(|(_, destination)| Arc::clone(&destination.server))
             .collect()
+    }
+
+    /// Every endpoint group, each once.
+    pub fn groups(&self) -> Vec<Arc<Group>> {
+        let mut groups: Vec<Arc<Group>> = self
+            .destinations
+            .iter()
+            .flat_map(|(_, destination)| destination.groups.all())
+            .map(Arc::clone)
+            .collect();
+        groups.sort_by(|a, b| a.name.cmp(&b.name));
+        groups.dedup_by(|a, b| Arc::ptr_eq(a, b));
+        groups
     }
 
     fn destination(
@@ -168,6 +209,17 @@ impl Routes {
             .find(|(known, _)| *known == key)
             .map(|(_, destination)| destination)
     }
+}
+
+/// The longest that a call to a provider may take.
+fn longest_call(provider: &Provider, usual: Duration) -> Duration {
+    let services = provider.services.iter().map(|service| service.timeout);
+    let operations = provider
+        .operations
+        .iter()
+        .map(|operation| operation.timeout);
+    let own = services.chain(operations).flatten().max();
+    own.map_or(usual, |own| own.max(usual))
 }
 
 impl Destination {

@@ -28,6 +28,7 @@ pub struct Config {
     sections: String,
     filter: String,
     environment: Vec<(String, String)>,
+    limits: bool,
 }
 
 impl Config {
@@ -42,7 +43,15 @@ impl Config {
             sections: String::new(),
             filter: "info".to_owned(),
             environment: Vec::new(),
+            limits: false,
         }
+    }
+
+    /// Keeps the banks' limits. Otherwise they are only counted: tests make more calls than a bank
+    /// allows.
+    pub fn within_limits(mut self) -> Self {
+        self.limits = true;
+        self
     }
 
     /// Where the configuration, the ledger and everything else of the test is.
@@ -166,6 +175,7 @@ impl Config {
     pub fn try_start(self) -> Result<Gateway, Ran> {
         self.write();
         let mut child = egret_command(self.directory(), &["serve"])
+            .env("EGRET_LIMITS_SHADOW", (!self.limits).to_string())
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

@@ -9,6 +9,7 @@ mod gateway;
 mod h2;
 pub mod postgres;
 mod raw;
+mod redis;
 mod sim;
 mod tls;
 
@@ -20,6 +21,7 @@ pub use bank::{Bank, Line, Received, keep, reply};
 pub use gateway::{Config, Gateway, Ran, egret, egret_command, egret_in};
 pub use h2::H2;
 pub use raw::{Answer, Client};
+pub use redis::Redis;
 pub use sim::Sim;
 pub use tls::{Authority, Relay, client_tls, server_tls};
 

@@ -57,6 +57,11 @@ impl Sim {
         self.0.count()
     }
 
+    /// How many writes the vendor saw that it had seen before.
+    pub fn repeated_writes(&self) -> u64 {
+        self.0.repeated_writes()
+    }
+
     /// Replaces the switches.
     pub fn set_faults(&self, faults: Faults) {
         self.0.set_faults(faults);

@@ -1,6 +1,7 @@
 //! From text to [`Config`].
 
 mod admin;
+mod budgets;
 mod capture;
 mod evidence;
 mod files;
@@ -9,6 +10,7 @@ mod listeners;
 mod lockdown;
 mod providers;
 mod redaction;
+mod resilience;
 mod sections;
 mod upstream;
 
@@ -20,9 +22,10 @@ use ring::digest::{Context, SHA256};
 
 use super::LedgerPlace;
 use super::fault::Faults;
-use super::model::{Config, Ledger};
+use super::model::Config;
 use super::reader::{Document, FilePath, IntegerIn, Problem, Table, Text};
 
+use crate::domain::catalog::RateLimit;
 use files::Files;
 
 /// Most worker threads: more than the cores of the largest machines for sale.
@@ -39,6 +42,8 @@ pub struct KnownProvider {
     pub services: Vec<KnownService>,
     /// Ids of its operations.
     pub operations: Vec<Arc<str>>,
+    /// Its documented rate limits.
+    pub rate_limits: Vec<RateLimit>,
 }
 
 /// A service of a provider, and where it is unless the configuration says otherwise.
@@ -104,7 +109,12 @@ pub fn parse(file: &Path, text: &str, surroundings: &dyn Surroundings) -> Result
     let document = Document::new(&name, text, &variables);
     let config = document.read(|top| read(&top, file, &document, surroundings));
     let config = config.map(|(mut config, provider_texts)| {
-        config.config_hash = hash(text, &document.overrides(), &provider_texts, &config.ledger);
+        config.config_hash = hash(
+            text,
+            &document.overrides(),
+            &provider_texts,
+            &secrets_of(&config),
+        );
         config
     });
     document.finish(config)
@@ -162,10 +172,11 @@ fn read(
     let callers = sections::read_callers(top, &files, &data_dir);
     listeners::check_callers(&listeners, &callers, top, surroundings);
     let admin = admin::read(top, &files, &listeners);
-    let providers = providers::read(top, &mut files, document, surroundings);
+    let calm = resilience::read(top);
+    let providers = providers::read(top, &mut files, document, surroundings, &calm);
     providers::check_loops(&providers, &listeners, top);
     let timeouts = sections::read_timeouts(top);
-    let limits = sections::read_limits(top);
+    let (limits, budgets) = sections::read_limits(top);
     let journal = sections::read_journal(top, &files, &data_dir);
     let ledger = ledger::read(top, &files, &data_dir);
     let evidence = evidence::read(top, &files, &data_dir);
@@ -190,6 +201,7 @@ fn read(
             .collect(),
         timeouts,
         limits,
+        budgets,
         journal,
         ledger,
         evidence,
@@ -207,6 +219,17 @@ fn read(
     (config, files.into_provider_texts())
 }
 
+/// Addresses that may hold a password, each with what may be shown of it.
+fn secrets_of(config: &Config) -> Vec<(&str, String)> {
+    let ledger = match &config.ledger.place {
+        LedgerPlace::Sqlite(_) => None,
+        place @ LedgerPlace::Postgres(at) => Some((at.url().expose().as_str(), place.to_string())),
+    };
+    let shared = config.budgets.shared.as_ref();
+    let shared = shared.map(|store| (store.url().expose().as_str(), store.to_string()));
+    ledger.into_iter().chain(shared).collect()
+}
+
 /// First 16 hexadecimal digits of the SHA-256 over all parts, each after its length, so that
 /// moving text from one part to the next changes the hash. Of the address of a database only what
 /// may be shown goes in: the hash is in every record, and a password could be tried against it.
@@ -214,11 +237,11 @@ fn hash(
     text: &str,
     overrides: &[(String, String)],
     provider_texts: &[Vec<u8>],
-    ledger: &Ledger,
+    addresses: &[(&str, String)],
 ) -> Box<str> {
-    let shown = |text: &str| match &ledger.place {
-        LedgerPlace::Sqlite(_) => text.to_owned(),
-        place @ LedgerPlace::Postgres(at) => text.replace(at.url().expose(), &place.to_string()),
+    let shown = |text: &str| {
+        let hide = |text: String, (address, shown): &(&str, String)| text.replace(address, shown);
+        addresses.iter().fold(text.to_owned(), hide)
     };
     let mut context = Context::new(&SHA256);
     let mut add = |part: &[u8]| {

@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use super::files::{Files, Pem};
 use super::listeners::ReadListener;
+use super::resilience;
 use super::upstream::{BaseUrl, danger, parse_url};
-use super::{CALLER_FORM, KnownProvider, KnownService, Surroundings, is_caller_name};
+use super::{CALLER_FORM, KnownProvider, KnownService, Surroundings, budgets, is_caller_name};
 use crate::domain::catalog::HttpVersion;
 use crate::domain::config::fault::nearest;
 use crate::domain::config::model::{
@@ -17,6 +18,7 @@ use crate::domain::config::model::{
 use crate::domain::config::reader::{
     Document, Either, FilePath, Flag, Found, Names, OneOf, Place, Problem, Table,
 };
+use crate::domain::resilience::Resilience;
 use crate::types::Environment;
 
 /// Most providers; every one is loaded into memory.
@@ -50,6 +52,7 @@ pub(super) fn read(
     files: &mut Files<'_>,
     document: &Document<'_>,
     surroundings: &dyn Surroundings,
+    calm: &Resilience,
 ) -> Vec<ReadProvider> {
     let table = top.table("providers");
     let entries = table.entries();
@@ -88,6 +91,7 @@ pub(super) fn read(
                 files,
                 document,
                 surroundings,
+                calm,
             )
         })
         .collect()
@@ -100,6 +104,7 @@ fn read_one(
     files: &mut Files<'_>,
     document: &Document<'_>,
     surroundings: &dyn Surroundings,
+    calm: &Resilience,
 ) -> ReadProvider {
     const ENVIRONMENTS: OneOf<Environment> = OneOf(&[
         ("sandbox", Environment::Sandbox),
@@ -165,6 +170,8 @@ fn read_one(
         "Callers that may use OBP's GatewayLogin, for the same reason.",
     );
 
+    let budgets = budgets::read_rules(table, known.as_ref());
+
     let mut urls = defaults(known.as_ref(), table);
     let mut places = BTreeMap::new();
     let mut service_error_bodies = BTreeMap::new();
@@ -207,6 +214,8 @@ fn read_one(
             forward_caller_address: forward_caller_address.value,
             dauth_callers: dauth_callers.value,
             gateway_login_callers: gateway_login_callers.value,
+            resilience: resilience::read_for_provider(table, calm),
+            budgets,
         },
         operations: known.map(|known| known.operations),
         places,

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::files::Files;
-use super::{CallerName, Surroundings};
+use super::{CallerName, Surroundings, budgets};
+use crate::domain::config::budgets::Budgets;
 use crate::domain::config::model::{Callers, Journal, Limits, Log, LogFormat, Timeouts};
 use crate::domain::config::reader::{DurationIn, IntegerIn, OneOf, Problem, SizeIn, Table, Text};
 use crate::domain::record::{LossPolicies, LossPolicy, OperationClass};
@@ -112,7 +113,7 @@ pub(super) fn read_timeouts(top: &Table<'_>) -> Timeouts {
     }
 }
 
-pub(super) fn read_limits(top: &Table<'_>) -> Limits {
+pub(super) fn read_limits(top: &Table<'_>) -> (Limits, Budgets) {
     let table = top.table("limits");
     let head_bytes = table.value(
         "head_bytes",
@@ -134,7 +135,7 @@ pub(super) fn read_limits(top: &Table<'_>) -> Limits {
         );
         table.fault(&field_bytes.place, problem);
     }
-    Limits {
+    let limits = Limits {
         head_bytes: head_bytes.value,
         field_bytes: field_bytes.value,
         fields: table
@@ -154,7 +155,8 @@ pub(super) fn read_limits(top: &Table<'_>) -> Limits {
                 "Connections that are open at the same time, over all listeners.",
             )
             .value,
-    }
+    };
+    (limits, budgets::read(&table))
 }
 
 pub(super) fn read_journal(top: &Table<'_>, files: &Files<'_>, data_dir: &Path) -> Journal {

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use crate::domain::catalog::{RateKey, RateLimit};
 use crate::domain::config::{Fault, Faults, KnownProvider, KnownService, Surroundings};
 
 /// A machine with some files and variables.
@@ -50,6 +52,15 @@ fn known(id: &str) -> Option<KnownProvider> {
         id: id.into(),
         services,
         operations: vec!["bank.create_trade".into(), "bank.get_trade".into()],
+        rate_limits: vec![RateLimit {
+            id: "general".into(),
+            operations: Vec::new(),
+            limit: (id == "cybrid").then_some(100),
+            window: (id == "cybrid").then_some(Duration::from_secs(300)),
+            per: RateKey::SourceIp,
+            status: 429,
+            anonymous_only: false,
+        }],
     })
 }
 

@@ -14,6 +14,9 @@ const EVERYTHING: &str = "\
 tls = { certificate = \"tls.pem\", key = \"tls.key\" }
 [callers.certificates]
 x = \"y\"
+[limits.priority]
+x = \"money\"
+[providers.cybrid.budgets.general]
 [providers.cybrid.services.bank]
 sandbox = { url = \"https://bank.example\" }
 production = { url = \"https://live.example\" }

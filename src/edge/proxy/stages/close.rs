@@ -17,7 +17,12 @@ use crate::domain::record::{
 use crate::types::{Decision, Micros, Outcome};
 
 /// Completes and closes the record of an exchange that went through Pingora.
-pub fn exchange(session: &mut Session, exchange: &mut Exchange, error: Option<&Error>) {
+pub fn exchange(
+    parts: &Parts,
+    session: &mut Session,
+    exchange: &mut Exchange,
+    error: Option<&Error>,
+) {
     let Some(mut open) = exchange.record.take().filter(|open| open.get().is_some()) else {
         // Refused for want of a record: the journal counts it. Not an error for each of them,
         // since there may be thousands; the journal has said what is wrong.
@@ -43,6 +48,10 @@ pub fn exchange(session: &mut Session, exchange: &mut Exchange, error: Option<&E
     let response = exchange.response.take();
     let route = exchange.route.take();
     let problem = exchange.problem;
+    let judged = exchange.attempts.outcome(judge(
+        open.get().and_then(|record| record.target.effect),
+        answer,
+    ));
     open.update(|record| {
         record.times.completed_at = Some(now);
         record.status = status;
@@ -68,7 +77,7 @@ pub fn exchange(session: &mut Session, exchange: &mut Exchange, error: Option<&E
             }
         }
         record.outcome = match record.decision {
-            Decision::Forwarded | Decision::Unavailable => judge(record.target.effect, answer),
+            Decision::Forwarded | Decision::Unavailable => judged,
             Decision::Denied | Decision::Limited | Decision::Refused => Outcome::Failure,
         };
         // Nothing personal came back from a call without a successful answer.
@@ -76,7 +85,10 @@ pub fn exchange(session: &mut Session, exchange: &mut Exchange, error: Option<&E
             record.pii = Default::default();
         }
     });
+    let code = open.get().and_then(|record| record.error_code.clone());
     exchange.record = Some(open);
+    super::admit::settle(exchange, code.as_deref());
+    super::attempt::finish(parts, exchange, error);
     hand_over(exchange);
 }
 

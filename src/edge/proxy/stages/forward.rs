@@ -4,12 +4,10 @@ use std::borrow::Cow;
 
 use pingora_core::protocols::Digest;
 use pingora_core::upstreams::peer::HttpPeer;
-use pingora_proxy::Session;
 
 use super::super::Exchange;
 use crate::adapters::clock;
 use crate::domain::problem::{self, Problem};
-use crate::types::Effect;
 
 /// Chooses the address for the next attempt.
 pub fn choose_peer(exchange: &mut Exchange) -> Result<Box<HttpPeer>, Problem> {
@@ -53,31 +51,4 @@ pub fn about_to_send(exchange: &mut Exchange) {
     exchange.sent = true;
     let now = clock::now();
     exchange.note(|record| record.times.forwarded_at = Some(now));
-}
-
-/// Whether to try another address of the server after one could not be connected to. Nothing was
-/// sent, so this is safe for every call.
-pub fn may_try_another(exchange: &Exchange) -> bool {
-    let addresses = exchange
-        .route
-        .as_ref()
-        .map_or(0, |route| route.destination.server.tries());
-    !exchange.sent && exchange.tries < addresses && !exchange.is_late()
-}
-
-/// Whether a broken connection may be tried again on a new one: only reads that the catalog
-/// knows, with a method that is safe by itself (RFC 9110, section 9.2.1), and only if their body
-/// is still at hand. A kept-alive connection that breaks after a write has been sent leaves the
-/// outcome unknown; sending it again could do it twice.
-pub fn may_retry(session: &Session, exchange: &Exchange) -> bool {
-    let is_read = exchange
-        .route
-        .as_ref()
-        .and_then(|route| route.operation.as_ref())
-        .is_some_and(|operation| operation.effect == Effect::Read);
-    // An answer that could not be recorded is not asked for again.
-    exchange.problem.is_none()
-        && is_read
-        && session.req_header().method.is_safe()
-        && !session.as_ref().retry_buffer_truncated()
 }

@@ -38,9 +38,14 @@ pub async fn outcome(parts: &Parts, exchange: &mut Exchange, status: u16) -> Res
         complete: true,
         caller_left: false,
     };
+    let effect = exchange
+        .record
+        .as_ref()
+        .and_then(|open| open.get()?.target.effect);
+    let outcome = exchange.attempts.outcome(judge(effect, answer));
     exchange.note(|record| {
         record.status = Some(status);
-        record.outcome = judge(record.target.effect, answer);
+        record.outcome = outcome;
     });
     pass(parts, exchange, Step::Outcome)
         .await

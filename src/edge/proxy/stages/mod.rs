@@ -1,5 +1,7 @@
 //! The stages of a call, one file each, in the order in which a call meets them.
 
+pub mod admit;
+pub mod attempt;
 pub mod authorize;
 pub mod capture;
 pub mod classify;
@@ -82,7 +84,16 @@ fn consider(
     let present = classify::credential(parts, known_tokens, &destination, asked, record);
     let permit = authorize::decide(parts, &destination, &caller, &present, record)?;
     let (operation, plans) = matched.unzip();
+    let dues = admit::expect(
+        parts,
+        request,
+        &destination,
+        operation.as_deref(),
+        &caller,
+        record,
+    )?;
     Ok(Route {
+        dues,
         target: upstream_target(&destination, found.rest, &target),
         destination,
         operation,

@@ -8,14 +8,21 @@ use pingora_proxy::{FailToProxy, Session};
 use super::super::{Exchange, Parts};
 use super::equip::CALL_ID;
 use super::gate;
+use crate::domain::advice::Advice;
 use crate::domain::identity::CHALLENGE;
 use crate::domain::problem::{self, MEDIA_TYPE, Problem};
 use crate::types::CallId;
+
+/// Header that says how often the bank was tried, where that is more than once.
+const ATTEMPTS: &str = "Egret-Attempts";
 
 /// The bank's answer on its way to the caller.
 pub fn pass_on(response: &mut ResponseHeader, exchange: &Exchange) -> Result<()> {
     // An alternative service would lead callers past the gateway.
     response.remove_header(&http::header::ALT_SVC);
+    if exchange.tries > 1 {
+        response.insert_header(ATTEMPTS, exchange.tries.to_string())?;
+    }
     response.insert_header(CALL_ID, exchange.call_id().to_string())
 }
 
@@ -30,7 +37,7 @@ pub async fn refuse(
     exchange.fail_with(problem);
     // The caller may still be sending a body that nobody will read.
     session.set_keepalive(None);
-    write(session, exchange.call_id(), &problem).await
+    write(session, exchange, &problem).await
 }
 
 /// Answers a call that could not be completed.
@@ -60,7 +67,7 @@ pub async fn fail(
         exchange.fail_with(problem);
         error_code = problem.status;
         session.set_keepalive(None);
-        if write(session, exchange.call_id(), &problem).await.is_err() {
+        if write(session, exchange, &problem).await.is_err() {
             tracing::debug!(call = %exchange.call_id(), "could not send a problem to the caller");
         }
     }
@@ -80,7 +87,9 @@ fn diagnose(error: &Error, sent: bool) -> Problem {
             _ => problem::BAD_REQUEST_BODY,
         };
     }
+    // What an attempt before this one has done is not undone by a connection that fails.
     match error.etype() {
+        _ if sent && is_connecting(error.etype()) => problem::UPSTREAM_NO_ANSWER,
         E::ConnectTimedout | E::TLSHandshakeTimedout => problem::UPSTREAM_CONNECT_TIMEOUT,
         E::TLSHandshakeFailure | E::InvalidCert | E::HandshakeError => problem::UPSTREAM_TLS,
         E::ConnectRefused | E::ConnectNoRoute | E::ConnectError | E::SocketError => {
@@ -96,13 +105,34 @@ fn diagnose(error: &Error, sent: bool) -> Problem {
     }
 }
 
-async fn write(session: &mut Session, call_id: CallId, problem: &Problem) -> Result<()> {
-    let body = Bytes::from(problem.body(call_id));
+fn is_connecting(kind: &ErrorType) -> bool {
+    use ErrorType as E;
+    matches!(
+        kind,
+        E::ConnectTimedout
+            | E::TLSHandshakeTimedout
+            | E::TLSHandshakeFailure
+            | E::InvalidCert
+            | E::HandshakeError
+            | E::ConnectRefused
+            | E::ConnectNoRoute
+            | E::ConnectError
+            | E::SocketError
+    )
+}
+
+async fn write(session: &mut Session, exchange: &Exchange, problem: &Problem) -> Result<()> {
+    let call_id = exchange.call_id();
+    let advice = exchange.advice_for(problem);
+    let body = Bytes::from(problem.body(call_id, advice));
     let mut header = ResponseHeader::build(problem.status, Some(6))?;
     header.insert_header(http::header::CONTENT_TYPE, MEDIA_TYPE)?;
     header.insert_header(http::header::CONTENT_LENGTH, body.len())?;
     header.insert_header(http::header::CACHE_CONTROL, "no-store")?;
     header.insert_header(CALL_ID, call_id.to_string())?;
+    for (name, value) in advice.map(Advice::fields).unwrap_or_default() {
+        header.insert_header(name, value)?;
+    }
     if problem.status == 407 {
         header.insert_header(http::header::PROXY_AUTHENTICATE, CHALLENGE)?;
     }
@@ -118,7 +148,7 @@ async fn write(session: &mut Session, call_id: CallId, problem: &Problem) -> Res
 
 /// A whole HTTP/1.1 answer, for a connection that Pingora never sees.
 pub fn raw(problem: &Problem, call_id: CallId) -> Bytes {
-    let body = problem.body(call_id);
+    let body = problem.body(call_id, None);
     let mut answer = format!(
         "HTTP/1.1 {status} {phrase}\r\nContent-Type: {MEDIA_TYPE}\r\nContent-Length: {length}\r\n\
          Cache-Control: no-store\r\n{CALL_ID}: {call_id}\r\nConnection: close\r\n\r\n",

@@ -1,0 +1,6 @@
+//! Within the bank's limits: what callers are told, and what the bank sees in an overload.
+
+mod fleet;
+mod load;
+mod overload;
+mod told;
