@@ -1,5 +1,6 @@
 //! What a user sees when a configuration is read.
 
+mod budgets;
 mod machine;
 mod redaction;
 mod reference;
@@ -466,7 +467,7 @@ fn certificates_are_mapped_to_callers() {
         "{CYBRID}dauth_callers = [\"a\", \"b\", \"a\"]\n[callers.certificates]\n\"spiffe://x/y\" = \"a\"\n"
     );
     let config = read(&text, &Machine::default()).unwrap();
-    assert_eq!(config.callers.certificates["spiffe://x/y"], "a".into());
+    assert_eq!(&*config.callers.certificates["spiffe://x/y"], "a");
     assert_eq!(config.providers["cybrid"].dauth_callers.len(), 2);
     let bad = format!("{CYBRID}[callers.certificates]\n\"x\" = \"two words\"\n");
     one_fault(

@@ -5,6 +5,7 @@ pub mod authorize;
 pub mod capture;
 pub mod classify;
 pub mod close;
+pub mod coalesce;
 pub mod equip;
 pub mod forward;
 pub mod gate;
