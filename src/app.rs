@@ -18,6 +18,7 @@ use self::own_calls::{GATEWAY_PATIENCE, OwnCalls};
 use crate::adapters::callers_file::{CallersFile, CallersFileError, Poll};
 use crate::adapters::capture::Captures;
 use crate::adapters::clock;
+use crate::adapters::coalesce::Coalescer;
 use crate::adapters::entropy;
 use crate::adapters::evidence::sealer::SealerError;
 use crate::adapters::journal::{Journal, JournalError, JournalSettings, ReadError};
@@ -286,6 +287,11 @@ impl Running {
         );
         let budgets = Arc::new(budgets);
         health.limiting(&budgets);
+        let coalescer = Coalescer::new(config.budgets.coalesce_keep);
+        let coalescer = config.budgets.coalesce.then(|| Arc::new(coalescer));
+        if let Some(coalescer) = &coalescer {
+            health.coalescing(coalescer);
+        }
         let runtime = runtime()?;
         let (store, cursors) = runtime.block_on(open_ledger(&config))?;
         let identity = Arc::new(record::Gateway {
@@ -327,6 +333,7 @@ impl Running {
             recorder: Arc::clone(&journal) as Arc<dyn Recorder>,
             loss: config.journal.policies,
             budgets: Arc::clone(&budgets),
+            coalescer,
             limits: FrontLimits::new(&config),
             captures: captures.clone(),
             in_flight: health.in_flight(),

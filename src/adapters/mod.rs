@@ -3,6 +3,7 @@
 pub mod callers_file;
 pub mod capture;
 pub mod clock;
+pub mod coalesce;
 pub mod entropy;
 pub mod evidence;
 pub mod journal;
