@@ -10,7 +10,7 @@ use pingora_proxy::Session;
 use pingora_timeout::timeout;
 
 use super::super::{Exchange, Parts};
-use super::equip::CALL_ID;
+use super::equip::{CALL_ID, OWN_PREFIX};
 use super::{gate, respond};
 use crate::adapters::coalesce::{Joined, Lead, SharedAnswer};
 use crate::domain::coalesce::{self, MAX_BODY};
@@ -104,7 +104,8 @@ pub fn response_head(exchange: &mut Exchange, response: &ResponseHeader) {
     let is_of_the_answer = |name: &http::HeaderName| {
         field_role(name.as_str()) == FieldRole::EndToEnd
             && *name != http::header::CONTENT_LENGTH
-            && !name.as_str().eq_ignore_ascii_case(CALL_ID)
+            // What the gateway says of one call is not true of another.
+            && !name.as_str().starts_with(OWN_PREFIX)
     };
     exchange.gathering = Some(Gathering {
         lead,
