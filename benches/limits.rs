@@ -60,6 +60,8 @@ fn limits(limit: u32, per: BudgetKey) -> (Limits, Arc<Plan>) {
         shared: None,
         replicas: 1,
         egress: "default".into(),
+        coalesce: false,
+        coalesce_keep: Duration::ZERO,
     };
     let limits = Limits::new(budgets, [Arc::clone(&plan)], "bench".to_owned());
     (limits, plan)

@@ -20,6 +20,7 @@ use self::commands::CommandsKeeper;
 use self::own_calls::{GATEWAY_PATIENCE, OwnCalls};
 use crate::adapters::capture::Captures;
 use crate::adapters::clock;
+use crate::adapters::coalesce::Coalescer;
 use crate::adapters::entropy;
 use crate::adapters::evidence::sealer::SealerError;
 use crate::adapters::journal::{Journal, JournalError, JournalSettings, ReadError};
@@ -293,6 +294,11 @@ impl Running {
         );
         let budgets = Arc::new(budgets);
         health.limiting(&budgets);
+        let coalescer = Coalescer::new(config.budgets.coalesce_keep);
+        let coalescer = config.budgets.coalesce.then(|| Arc::new(coalescer));
+        if let Some(coalescer) = &coalescer {
+            health.coalescing(coalescer);
+        }
         let runtime = runtime()?;
         let (store, cursors) = behind(|| {
             runtime
@@ -339,6 +345,7 @@ impl Running {
             recorder: Arc::clone(&journal) as Arc<dyn Recorder>,
             loss: config.journal.policies,
             budgets: Arc::clone(&budgets),
+            coalescer,
             limits: FrontLimits::new(&config),
             captures: captures.clone(),
             in_flight: health.in_flight(),

@@ -2,6 +2,7 @@
 
 pub mod capture;
 pub mod clock;
+pub mod coalesce;
 pub mod entropy;
 pub mod evidence;
 pub mod journal;

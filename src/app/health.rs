@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use super::VERSION;
 use super::evidence::Evidence;
 use crate::adapters::clock;
+use crate::adapters::coalesce::Coalescer;
 use crate::adapters::journal::Journal;
 use crate::adapters::ledger::LedgerFeed;
 use crate::adapters::limits::Limits;
@@ -40,6 +41,7 @@ pub struct Health {
     locks: OnceLock<Arc<ArcSwap<InForce>>>,
     groups: OnceLock<Vec<Arc<Group>>>,
     budgets: OnceLock<Arc<Limits>>,
+    coalescer: OnceLock<Arc<Coalescer>>,
     in_flight: Arc<AtomicUsize>,
 }
 
@@ -62,6 +64,7 @@ impl Health {
             locks: OnceLock::new(),
             groups: OnceLock::new(),
             budgets: OnceLock::new(),
+            coalescer: OnceLock::new(),
             in_flight: Arc::default(),
         }
     }
@@ -104,6 +107,11 @@ impl Health {
     /// The banks' limits are kept.
     pub fn limiting(&self, budgets: &Arc<Limits>) {
         let _ = self.budgets.set(Arc::clone(budgets));
+    }
+
+    /// Reads share answers.
+    pub fn coalescing(&self, coalescer: &Arc<Coalescer>) {
+        let _ = self.coalescer.set(Arc::clone(coalescer));
     }
 
     /// Calls are taken from here on.
@@ -176,6 +184,7 @@ impl Health {
                 .get()
                 .map(|budgets| budgets.vitals())
                 .unwrap_or_default(),
+            coalescer: self.coalescer.get().map(|coalescer| coalescer.vitals()),
             budgets_shared: self.budgets.get().and_then(|budgets| budgets.is_shared()),
             calls_in_flight: self.in_flight.load(Ordering::Acquire) as u64,
             connections: server.map_or(0, |server| server.connections() as u64),

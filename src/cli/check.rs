@@ -7,6 +7,7 @@ use clap::Args;
 use super::{ConfigArgs, Failure, Outcome};
 use crate::app::{Setup, StartError};
 use crate::domain::config::show_duration;
+use crate::domain::quota::Plans;
 
 /// Options of `egret check`.
 #[derive(Debug, Args)]
@@ -40,6 +41,9 @@ pub fn run(args: &CheckArgs, out: &mut impl Write) -> Outcome {
                 )?;
             }
             let config = &setup.config;
+            for line in budgets(&setup) {
+                writeln!(out, "  {line}")?;
+            }
             for rule in &config.redaction.rules {
                 let tried = rule.must_match.len() + rule.must_not_match.len();
                 writeln!(out, "  redacts {} ({tried} examples hold)", rule.name)?;
@@ -61,4 +65,43 @@ pub fn run(args: &CheckArgs, out: &mut impl Write) -> Outcome {
         }
         Err(error) => Err(Failure::new(error)),
     }
+}
+
+/// The banks' limits as they will be kept, a line each.
+fn budgets(setup: &Setup) -> Vec<String> {
+    let config = &setup.config;
+    let mut lines = Vec::new();
+    for entry in setup.catalog.entries() {
+        let provider = &entry.provider;
+        let Some(wanted) = config.providers.get(&provider.id) else {
+            continue;
+        };
+        let request = config.timeouts.request;
+        let plans = Plans::resolve(provider, &wanted.budgets, &config.budgets, request);
+        for plan in plans.all() {
+            let settings = plan.settings;
+            let shadow = if settings.shadow {
+                ", only counted"
+            } else {
+                ""
+            };
+            lines.push(format!(
+                "keeps {} within {} calls in {}, by {}{shadow}",
+                plan.name,
+                settings.limit,
+                show_duration(settings.span),
+                plan.per.as_str(),
+            ));
+        }
+        for limit in plans.unknown(provider) {
+            lines.push(format!(
+                "keeps no limit {}.{limit}: the bank gives no numbers; see [providers.{}.budgets]",
+                provider.id, provider.id
+            ));
+        }
+    }
+    if let Some(store) = &config.budgets.shared {
+        lines.push(format!("shares these limits by {store}"));
+    }
+    lines
 }

@@ -3,6 +3,7 @@
 pub mod advice;
 pub mod capture;
 pub mod catalog;
+pub mod coalesce;
 pub mod config;
 pub mod credential;
 pub mod evidence;

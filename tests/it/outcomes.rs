@@ -28,7 +28,10 @@ fn no_connection_means_that_nothing_happened() {
         .unwrap()
         .local_addr()
         .unwrap();
-    let gateway = Config::new().cybrid(&format!("http://{port}")).start();
+    let gateway = Config::new()
+        .cybrid(&format!("http://{port}"))
+        .section("[retries]\nfloor = 100")
+        .start();
     for _ in 0..2 {
         let answer = gateway.post(TRADES, &[], "{}");
         assert_eq!(

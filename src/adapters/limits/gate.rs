@@ -131,6 +131,12 @@ impl Gate {
 
     fn ask(self: &Arc<Self>, ask: Ask, now: Micros) -> Asked {
         let mut state = self.state.lock();
+        // Who was not watched was not told either.
+        if !state.is_synced
+            && let Some(since) = self.fleet.as_ref().and_then(|fleet| fleet.lost_at())
+        {
+            state.budget.lost(since, now);
+        }
         let answer = state.budget.ask(ask, now);
         self.sync(&mut state, now);
         match answer {

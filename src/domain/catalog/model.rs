@@ -473,6 +473,9 @@ pub enum OperationFlag {
     SecuritySetting,
     /// `sets_cookie`: the answer sets a session cookie.
     SetsCookie,
+    /// `coalesce`: identical reads by the same credential may share one answer, since it does not
+    /// say more to the one than to the other and is not old after a moment.
+    Coalesce,
 }
 
 impl OperationFlag {
@@ -486,6 +489,7 @@ impl OperationFlag {
         (Self::BinaryBody, "binary_body"),
         (Self::SecuritySetting, "security_setting"),
         (Self::SetsCookie, "sets_cookie"),
+        (Self::Coalesce, "coalesce"),
     ];
 
     /// The spelling in provider files.

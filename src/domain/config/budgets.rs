@@ -30,6 +30,10 @@ pub struct Budgets {
     pub replicas: u32,
     /// Name of the address that calls leave from: replicas with the same share their budgets.
     pub egress: Arc<str>,
+    /// Whether identical reads at the same time share one answer, where the catalog allows it.
+    pub coalesce: bool,
+    /// For how long an answer is shared after it has come.
+    pub coalesce_keep: Duration,
 }
 
 /// How long calls wait for a place.
@@ -213,6 +217,8 @@ mod tests {
             shared: None,
             replicas: 1,
             egress: "default".into(),
+            coalesce: false,
+            coalesce_keep: Duration::ZERO,
         };
         use Priority::{Batch, Money, Read, Write};
         let table = [

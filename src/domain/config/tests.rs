@@ -1,5 +1,6 @@
 //! What a user sees when a configuration is read.
 
+mod budgets;
 mod machine;
 mod redaction;
 mod reference;

@@ -325,6 +325,24 @@ pub const METRICS: &[Metric] = &[
         read: |vitals, _| of_ledger(vitals, |ledger| ledger.failing),
     },
     Metric {
+        name: "egret_coalesced_waiting",
+        kind: Gauge,
+        help: "Calls that wait for the answer to an identical one.",
+        read: |vitals, _| {
+            let coalescer = vitals.coalescer;
+            coalescer.map_or_else(Vec::new, |all| one(all.waiting))
+        },
+    },
+    Metric {
+        name: "egret_coalesced_total",
+        kind: Counter,
+        help: "Calls answered with what an identical one got, without asking the bank.",
+        read: |vitals, _| {
+            let coalescer = vitals.coalescer;
+            coalescer.map_or_else(Vec::new, |all| one(all.shared))
+        },
+    },
+    Metric {
         name: "egret_limits_shared",
         kind: Gauge,
         help: "1 while the store answers that gateways share the banks' limits by, 0 while each uses its part.",

@@ -56,6 +56,7 @@ fn well() -> Vitals {
         }],
         budgets: Vec::new(),
         budgets_shared: None,
+        coalescer: None,
         calls_in_flight: 3,
         connections: 7,
         locks: 0,

@@ -42,6 +42,8 @@ pub struct Vitals {
     pub groups: Vec<GroupVitals>,
     /// The banks' rate limits.
     pub budgets: Vec<BudgetVitals>,
+    /// Reads that share answers; `None` if none do.
+    pub coalescer: Option<CoalescerVitals>,
     /// Whether the store answers that gateways share them by; `None` if they do not.
     pub budgets_shared: Option<bool>,
     /// Calls in flight.
@@ -151,6 +153,15 @@ pub struct BudgetVitals {
     pub over: u64,
     /// Calls that the bank refused.
     pub throttled: u64,
+}
+
+/// Reads that share answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CoalescerVitals {
+    /// Calls that wait for the answer to another.
+    pub waiting: u64,
+    /// Calls that were answered so since the start.
+    pub shared: u64,
 }
 
 /// Sockets that connections are accepted on; each worker has one for each listener.

@@ -163,8 +163,7 @@ impl Budget {
 
     /// When to speak to the store that all share; `None` while it need not be spoken to.
     pub fn sync_at(&mut self, now: Micros) -> Option<Micros> {
-        let waiting = self.room.len();
-        self.fleet.as_ref()?.sync_at(waiting, &mut self.window, now)
+        self.fleet.as_ref()?.sync_at(self.room.len(), now)
     }
 
     /// What to tell the store. [`Budget::heard`] or [`Budget::lost`] must follow.
@@ -187,11 +186,11 @@ impl Budget {
         }
     }
 
-    /// The store cannot be reached: from here on this gateway counts for itself.
-    pub fn lost(&mut self, now: Micros) {
+    /// The store cannot be reached since then: from here on this gateway counts for itself.
+    pub fn lost(&mut self, since: Micros, now: Micros) {
         let used = self.window.used(now);
         if let Some(fleet) = &mut self.fleet {
-            fleet.lost(used, now);
+            fleet.lost(used, since);
         }
     }
 

@@ -24,6 +24,8 @@ const OVERRUN: Duration = Duration::from_secs(5);
 /// The store takes a gateway for silent after so many rounds (`share.lua` knows it, too), and counts
 /// its part of the limit as taken; so long a gateway that hears nothing takes nothing.
 const SILENT_ROUNDS: u32 = 4;
+/// Calls are taken to come on for so many rounds after the last one, and stock is kept for them.
+const BUSY_ROUNDS: u32 = 60;
 /// A slice is the limit divided by this, and at most [`MAX_SLICE`]: small enough to leave the others
 /// theirs, large enough that hardly a call waits for the store.
 const SLICE: u32 = 20;
@@ -62,8 +64,13 @@ pub enum Message {
         settled: Vec<(u64, Duration)>,
         /// Places that were not used.
         returned: Vec<u64>,
+        /// What this gateway may take where the store does not know all: after it has forgotten.
+        ceiling: u32,
         /// Calls that wait, by priority.
         waiting: [u32; 4],
+        /// Nothing is taken and nothing will be without asking: there is no need to count with this
+        /// gateway.
+        leaves: bool,
         /// Places to have in stock.
         wanted: u32,
     },
@@ -88,15 +95,10 @@ pub struct Reply {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// The store is away.
-    Away {
-        /// Since then.
-        since: Micros,
-        /// What may be taken until nothing counts any more of what was taken before.
-        cap: u32,
-        /// It has not been asked yet.
-        is_new: bool,
-    },
+    /// The store has not been asked yet.
+    New,
+    /// The store is away, or has forgotten what was taken.
+    Away,
     /// The store knows what was taken.
     Joined,
 }
@@ -108,6 +110,10 @@ pub struct Fleet {
     limit: u32,
     span: Duration,
     state: State,
+    /// When the store was lost.
+    lost_at: Micros,
+    /// What was taken or in stock then; a new gateway had nothing and takes its part.
+    held_then: u32,
     epoch: u64,
     /// Leased and not taken, with the time until which they may be.
     stock: VecDeque<(u64, Micros)>,
@@ -125,6 +131,10 @@ pub struct Fleet {
     /// Somebody has begun to wait since the store was asked.
     urgent: bool,
     asked_since: bool,
+    /// When calls came last.
+    busy_at: Micros,
+    /// The store was told not to count with this gateway.
+    has_left: bool,
     total: u32,
     live: u32,
 }
@@ -144,11 +154,9 @@ impl Fleet {
             settings,
             limit,
             span,
-            state: State::Away {
-                since: now,
-                cap: 0,
-                is_new: true,
-            },
+            state: State::New,
+            lost_at: now,
+            held_then: u32::MAX,
             epoch: 0,
             stock: VecDeque::new(),
             open: VecDeque::new(),
@@ -161,6 +169,8 @@ impl Fleet {
             ask_at: now,
             urgent: false,
             asked_since: false,
+            busy_at: Micros(i64::MIN),
+            has_left: false,
             total: 0,
             live: 1,
         }
@@ -211,12 +221,19 @@ impl Fleet {
                 Means::Stock(u32::try_from(self.stock.len()).unwrap_or(u32::MAX))
             }
             // While the store is told what was taken, nothing more is.
-            State::Away { .. } if self.pending.is_some() => Means::Cap(0),
-            State::Away { .. } if now < self.silent_at() => Means::Cap(0),
-            State::Away { since, cap, .. } if now < since.plus(self.bound()) => {
-                Means::Cap(cap.min(self.share()))
-            }
-            State::Away { .. } => Means::Cap(self.share()),
+            State::New => Means::Cap(0),
+            State::Away if self.pending.is_some() || now < self.silent_at() => Means::Cap(0),
+            State::Away => Means::Cap(self.ceiling(now)),
+        }
+    }
+
+    /// What this gateway may take where not all is known that the others have: its part, and until
+    /// nothing counts any more of what was taken when the store was lost, no more than it had then.
+    pub(super) fn ceiling(&self, now: Micros) -> u32 {
+        if now < self.lost_at.plus(self.bound()) {
+            self.held_then.min(self.share())
+        } else {
+            self.share()
         }
     }
 
@@ -227,27 +244,22 @@ impl Fleet {
 
     /// When this gateway may take more by itself than now, if ever.
     pub(super) fn change_at(&self, now: Micros) -> Option<Micros> {
-        let State::Away { since, .. } = self.state else {
+        if self.state != State::Away {
             return None;
-        };
-        let changes = [self.silent_at(), since.plus(self.bound())];
+        }
+        let changes = [self.silent_at(), self.lost_at.plus(self.bound())];
         changes.into_iter().filter(|at| *at > now).min()
     }
 
     /// What may be taken soon while the store is away, and from when on; `None` while it is not.
     pub(super) fn prospect(&self, now: Micros) -> Option<(Micros, u32)> {
-        let State::Away { since, cap, is_new } = self.state else {
-            return None;
-        };
-        if is_new {
-            return Some((now, self.share()));
+        let over = self.lost_at.plus(self.bound());
+        match (self.state, self.ceiling(now)) {
+            (State::Joined, _) => None,
+            (State::New, _) => Some((now, self.share())),
+            (State::Away, 0) => Some((over.max(now), self.share())),
+            (State::Away, ceiling) => Some((self.silent_at().max(now), ceiling)),
         }
-        let over = since.plus(self.bound());
-        Some(match cap.min(self.share()) {
-            0 if now < over => (over, self.share()),
-            cap if now < over => (self.silent_at().max(now), cap),
-            _ => (now, self.share()),
-        })
     }
 
     /// When the `nth` place may come, roughly.
@@ -264,6 +276,7 @@ impl Fleet {
     /// A call takes a place.
     pub(super) fn take(&mut self) {
         self.asked_since = true;
+        self.has_left = false;
         if self.is_joined()
             && let Some((id, _)) = self.stock.pop_front()
         {
@@ -274,6 +287,7 @@ impl Fleet {
     /// A call begins to wait.
     pub(super) fn wait(&mut self) {
         self.asked_since = true;
+        self.has_left = false;
         self.urgent = true;
     }
 
@@ -297,12 +311,7 @@ impl Fleet {
     }
 
     /// When to speak to the store; `None` while it need not be spoken to.
-    pub(super) fn sync_at(
-        &self,
-        waiting: usize,
-        window: &mut Window,
-        now: Micros,
-    ) -> Option<Micros> {
+    pub(super) fn sync_at(&self, waiting: usize, now: Micros) -> Option<Micros> {
         if self.pending.is_some() {
             return None;
         }
@@ -310,39 +319,38 @@ impl Fleet {
             return Some(now);
         };
         let has_news = !self.settled.is_empty() || !self.returned.is_empty();
-        let is_idle = waiting == 0
-            && self.stock.is_empty()
-            && self.open.is_empty()
-            && !has_news
-            && !self.asked_since
-            && window.used(now) == 0;
-        if is_idle && !self.settings.is_lasting {
+        if self.has_left && waiting == 0 && !has_news && !self.asked_since {
             return None;
         }
         let mut at = self.told_at.plus(self.round());
         if waiting > 0 && self.stock.is_empty() {
             at = at.min(if self.urgent { now } else { self.ask_at });
         }
-        if self.wanted() > 0 && self.asked_since {
+        if self.asked_since && self.wanted(now) > 0 {
             at = now;
         }
         Some(at.max(now))
     }
 
     /// Places to have in stock: a slice, if half of one is gone and calls come.
-    fn wanted(&self) -> u32 {
+    fn wanted(&self, now: Micros) -> u32 {
         let slice = (self.limit / SLICE).clamp(1, MAX_SLICE);
         let stock = u32::try_from(self.stock.len()).unwrap_or(u32::MAX);
-        if self.asked_since && stock <= slice / 2 && self.is_roomy() {
+        if self.is_busy(now) && stock <= slice / 2 && self.is_roomy() {
             slice - stock.min(slice)
         } else {
             0
         }
     }
 
+    /// Whether calls come.
+    fn is_busy(&self, now: Micros) -> bool {
+        self.asked_since || now < self.busy_at.plus(self.round() * BUSY_ROUNDS)
+    }
+
     /// Whether so little is used that places may be kept in stock.
     fn is_roomy(&self) -> bool {
-        self.total < self.limit / 4
+        self.total < self.limit / 2
     }
 
     /// What to tell the store.
@@ -364,20 +372,30 @@ impl Fleet {
         };
         self.pending = Some((now, false));
         self.urgent = false;
-        let wanted = self.wanted();
-        if !self.asked_since || !self.is_roomy() {
-            // Nobody has come for it for a round, or others need it.
+        if std::mem::take(&mut self.asked_since) {
+            self.busy_at = now;
+        }
+        let wanted = self.wanted(now);
+        if !self.is_busy(now) || !self.is_roomy() {
+            // Nobody has come for it for long, or others need it.
             let stock = std::mem::take(&mut self.stock);
             self.returned.extend(stock.into_iter().map(|(id, _)| id));
         }
-        self.asked_since = false;
+        self.has_left = !self.settings.is_lasting
+            && waiting == [0; 4]
+            && wanted == 0
+            && self.stock.is_empty()
+            && self.open.is_empty()
+            && window.used(now) == 0;
         let settled = std::mem::take(&mut self.settled).into_iter();
         Message::Round {
             epoch: self.epoch,
             from: self.next,
             settled: settled.map(|(id, at)| (id, now.since(at))).collect(),
             returned: std::mem::take(&mut self.returned),
+            ceiling: self.ceiling(now),
             waiting,
+            leaves: self.has_left,
             wanted,
         }
     }
@@ -414,25 +432,28 @@ impl Fleet {
         self.next += u64::from(reply.granted);
     }
 
-    /// The store cannot be reached. `used` is what is taken here.
-    pub(super) fn lost(&mut self, used: u32, now: Micros) {
+    /// The store cannot be reached since then. `used` is what is taken here.
+    pub(super) fn lost(&mut self, used: u32, since: Micros) {
         self.pending = None;
-        if let State::Away { is_new, .. } = &mut self.state {
-            *is_new = false;
-        } else {
-            let stock = u32::try_from(self.stock.len()).unwrap_or(u32::MAX);
-            let held = used.saturating_add(stock).max(self.floor());
-            self.forget(now, held);
+        match self.state {
+            State::New => {
+                self.state = State::Away;
+                self.lost_at = since;
+            }
+            State::Away => {}
+            State::Joined => {
+                let stock = u32::try_from(self.stock.len()).unwrap_or(u32::MAX);
+                let floor = if self.has_left { 0 } else { self.floor() };
+                self.forget(since, used.saturating_add(stock).max(floor));
+            }
         }
         self.ended_meanwhile.clear();
     }
 
     fn forget(&mut self, now: Micros, cap: u32) {
-        self.state = State::Away {
-            since: now,
-            cap,
-            is_new: false,
-        };
+        self.state = State::Away;
+        self.lost_at = now;
+        self.held_then = cap;
         self.stock.clear();
         self.open.clear();
         self.settled.clear();

@@ -19,6 +19,10 @@ mod window;
 mod wish;
 
 #[cfg(test)]
+mod fleet_tests;
+#[cfg(test)]
+mod plan_tests;
+#[cfg(test)]
 mod tests;
 
 pub use budget::{Answer, Ask, Budget, BudgetSettings, Granted, Refused, Standing, Throttle};

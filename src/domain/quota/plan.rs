@@ -48,6 +48,8 @@ pub struct Plans {
     listed: HashMap<Arc<str>, SmallVec<[usize; 2]>>,
     /// Places of those that list none.
     general: SmallVec<[usize; 2]>,
+    /// Ids of those that are switched off.
+    off: Vec<Arc<str>>,
 }
 
 /// What is told apart within a budget: each has one of its own.
@@ -78,6 +80,9 @@ impl Plans {
         let added = added.map(|(id, rule)| (id, None, Some(rule)));
         let mut plans = Self::default();
         for (id, limit, rule) in of_file.chain(added) {
+            if rule.is_some_and(|rule| rule.off) {
+                plans.off.push(Arc::clone(id));
+            }
             let name = format!("{}.{id}", provider.id);
             plans.add(name.into(), limit, rule, budgets, longest_call);
         }
@@ -150,6 +155,20 @@ impl Plans {
     /// Every budget.
     pub fn all(&self) -> &[Arc<Plan>] {
         &self.plans
+    }
+
+    /// The limits of a provider's file that are not kept, since nobody gives their numbers; those
+    /// that are switched off are not among them.
+    pub fn unknown<'f>(&'f self, provider: &'f Provider) -> impl Iterator<Item = &'f Arc<str>> {
+        let limits = provider.rate_limits.iter();
+        let without = limits.filter(|limit| limit.limit.is_none() || limit.window.is_none());
+        let ids = without.map(|limit| &limit.id);
+        ids.filter(|id| !self.off.contains(*id) && !self.has(id))
+    }
+
+    fn has(&self, id: &str) -> bool {
+        let mut plans = self.plans.iter();
+        plans.any(|plan| plan.name.rsplit_once('.').is_some_and(|(_, of)| of == id))
     }
 
     /// The budgets that a call spends, always in the same order: two calls that need the same two

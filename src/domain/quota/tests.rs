@@ -143,10 +143,10 @@ proptest! {
 }
 
 /// Numbers that look random and are the same each time.
-struct Dice(u64);
+pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
-    fn below(&mut self, bound: u64) -> u64 {
+    pub(super) fn below(&mut self, bound: u64) -> u64 {
         // Knuth's MMIX generator; the upper bits are the good ones.
         self.0 = self
             .0
@@ -253,9 +253,9 @@ fn an_overload_uses_the_allowance_and_keeps_the_order() {
             "starved: {served_of:?}"
         );
         // Money is a sixth of the demand, which is half of the allowance: it waits, where chance
-        // brings much of it at once, but none in vain.
+        // brings much of it at once, but hardly any in vain; of batch, five in a hundred are served.
         assert!(
-            seen.asked_money - served[0] <= 5,
+            served[0] * 100 >= seen.asked_money * 85,
             "{} of {}, seed {seed}",
             served[0],
             seen.asked_money

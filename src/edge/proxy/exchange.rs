@@ -11,6 +11,7 @@ use super::Parts;
 use super::routes::Destination;
 use super::stages::attempt::Attempts;
 use crate::adapters::capture::Capturing;
+use crate::adapters::coalesce::Lead;
 use crate::adapters::limits::Place;
 use crate::adapters::{clock, entropy};
 use crate::domain::advice::Advice;
@@ -77,6 +78,12 @@ pub struct Exchange {
     pub(super) response: Option<super::stages::tap::ResponseTap>,
     /// The bank's error body is being replaced.
     pub(super) mapped: Option<super::stages::map_error::MappedError>,
+    /// Others wait for the answer.
+    pub(super) lead: Option<Lead>,
+    /// The answer that others wait for, as far as it has come.
+    pub(super) gathering: Option<super::stages::coalesce::Gathering>,
+    /// It was answered with what another call got.
+    pub(super) coalesced: bool,
     /// The call is captured for debugging.
     pub(super) capture: Option<Capturing>,
     _in_flight: InFlight,
@@ -108,6 +115,9 @@ impl Exchange {
             request: None,
             response: None,
             mapped: None,
+            lead: None,
+            gathering: None,
+            coalesced: false,
             capture: None,
             _in_flight: InFlight::new(&parts.in_flight),
         }

@@ -31,6 +31,7 @@ use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::{FailToProxy, ProxyHttp, Session};
 
 use crate::adapters::capture::Captures;
+use crate::adapters::coalesce::Coalescer;
 use crate::adapters::journal::Journal;
 use crate::adapters::limits::Limits;
 use crate::domain::config::Config;
@@ -90,6 +91,8 @@ pub struct Parts {
     pub loss: LossPolicies,
     /// The banks' rate limits.
     pub budgets: Arc<Limits>,
+    /// Shares answers, where the configuration asks for it.
+    pub coalescer: Option<Arc<Coalescer>>,
     /// Sizes and times before there is a call.
     pub limits: FrontLimits,
     /// Captures calls for debugging, where the configuration asks for it.
@@ -172,7 +175,13 @@ impl ProxyHttp for Gateway {
             received = stages::gate::intent(&self.parts, exchange).await;
         }
         match received {
-            Ok(()) => Ok(false),
+            Ok(()) => match stages::coalesce::join(&self.parts, session, exchange).await {
+                None => Ok(false),
+                Some(answer) => {
+                    stages::coalesce::answer(&self.parts, session, exchange, &answer).await?;
+                    Ok(true)
+                }
+            },
             Err(problem) => {
                 stages::respond::refuse(&self.parts, session, exchange, problem).await?;
                 Ok(true)
@@ -251,6 +260,7 @@ impl ProxyHttp for Gateway {
         stages::capture::response_head(exchange, response);
         stages::map_error::head(response, exchange)?;
         stages::respond::pass_on(response, exchange)?;
+        stages::coalesce::response_head(exchange, response);
         let status = response.status.as_u16();
         if status >= 200 {
             stages::gate::outcome(&self.parts, exchange, status)
@@ -273,6 +283,7 @@ impl ProxyHttp for Gateway {
         stages::tap::response_body(exchange, body.as_deref());
         stages::capture::response_body(exchange, body.as_deref(), end);
         stages::map_error::body(exchange, body, end);
+        stages::coalesce::response_body(exchange, body.as_ref(), end);
         if exchange.is_late() {
             return Error::e_explain(ErrorType::ReadTimedout, "whole-request timeout");
         }

@@ -34,7 +34,9 @@ fn answers_leave_nothing(format: &str, seed: u64) {
         &url(&second),
         "http_version = \"2\"",
     );
-    let mut gateway = Gateway::start(format, &format!("{PLAIN}{config}"), 1);
+    // Every answer must be seen, however many of them fail.
+    let config = format!("{PLAIN}{config}\n[breaker]\nenabled = false\n");
+    let mut gateway = Gateway::start(format, &config, 1);
     let mut shots = Vec::new();
     for (index, name) in names.iter().enumerate() {
         for (method, target) in [

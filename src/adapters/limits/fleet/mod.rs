@@ -7,7 +7,7 @@
 mod wire;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -43,6 +43,8 @@ pub(super) struct Fleet {
     watched: Mutex<Vec<Arc<Gate>>>,
     changed: Notify,
     is_reachable: AtomicBool,
+    /// Since when the store is away, if it is, in microseconds of the clock.
+    lost_at: AtomicI64,
 }
 
 impl Fleet {
@@ -57,7 +59,8 @@ impl Fleet {
             clock,
             watched: Mutex::default(),
             changed: Notify::new(),
-            is_reachable: AtomicBool::new(false),
+            is_reachable: AtomicBool::new(true),
+            lost_at: AtomicI64::new(0),
         }))
     }
 
@@ -66,9 +69,14 @@ impl Fleet {
         self.replicas
     }
 
-    /// Whether the store answers.
+    /// Whether the store answers, as far as is known.
     pub fn is_reachable(&self) -> bool {
         self.is_reachable.load(Ordering::Acquire)
+    }
+
+    /// Since when it does not.
+    pub fn lost_at(&self) -> Option<Micros> {
+        (!self.is_reachable()).then(|| Micros(self.lost_at.load(Ordering::Acquire)))
     }
 
     /// A budget has something to say that was not watched, or one that is cannot wait.
@@ -94,7 +102,10 @@ impl Fleet {
                 }
                 Err(error) => error,
             };
-            self.is_reachable.store(false, Ordering::Release);
+            if self.is_reachable() {
+                self.lost_at.store(self.clock.now().0, Ordering::Release);
+                self.is_reachable.store(false, Ordering::Release);
+            }
             if !std::mem::replace(&mut said, true) {
                 tracing::error!(
                     target: "egret::limits",
@@ -199,8 +210,9 @@ impl Fleet {
     /// The store is away: every budget counts for itself.
     fn lose(&self) {
         let watched = self.watched.lock().clone();
+        let since = Micros(self.lost_at.load(Ordering::Acquire));
         for gate in watched {
-            gate.with_budget(|budget, now| budget.lost(now));
+            gate.with_budget(|budget, now| budget.lost(since, now));
             gate.turn();
             gate.wake();
         }

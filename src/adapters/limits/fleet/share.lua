@@ -31,12 +31,28 @@ if not epoch then
     redis.call('HSET', state, 'epoch', epoch, 'born', epoch)
 end
 
+-- As SILENT_ROUNDS in the gateway.
+local silent_after = round * 4
+
+-- Nobody was heard for a while: then it was this server that was away, and all of them may be there
+-- and go on with their parts.
+local heard = tonumber(redis.call('HGET', state, 'heard') or now)
+if now - heard >= silent_after then
+    local all = redis.call('HGETALL', nodes)
+    for i = 1, #all, 2 do
+        local seen, others = string.match(all[i + 1], '^(%d+)(;.*)$')
+        seen = math.min(tonumber(seen) + now - heard, now - silent_after)
+        redis.call('HSET', nodes, all[i], string.format('%.0f', seen) .. others)
+    end
+end
+redis.call('HSET', state, 'heard', string.format('%.0f', now))
+
 local function keep(key)
     redis.call('PEXPIRE', key, math.ceil(bound * 2 / 1000))
 end
 
 local waiting, wanted = { 0, 0, 0, 0 }, 0
-local adopted = 0
+local adopted, leaves, ceiling = 0, false, 0
 if verb == 'adopt' then
     -- own: open, then in how long each of the others counts no more
     redis.call('DEL', own)
@@ -50,13 +66,15 @@ if verb == 'adopt' then
 elseif own_epoch ~= epoch then
     return { epoch, 0, 0, 0, 0, 1 }
 else
-    -- own: waiting by priority, wanted, how many are settled, pairs of number and age, returned
+    -- own: waiting by priority, whether it goes, ceiling, wanted, how many are settled, pairs of number and age, returned
     for p = 1, 4 do
         waiting[p] = tonumber(ARGV[rest + p - 1])
     end
-    wanted = tonumber(ARGV[rest + 4])
-    local settled = tonumber(ARGV[rest + 5])
-    local at = rest + 6
+    leaves = ARGV[rest + 4] == '1'
+    ceiling = tonumber(ARGV[rest + 5])
+    wanted = tonumber(ARGV[rest + 6])
+    local settled = tonumber(ARGV[rest + 7])
+    local at = rest + 8
     for _ = 1, settled do
         redis.call('ZADD', own, 'XX', now - tonumber(ARGV[at + 1]) + span, ARGV[at])
         at = at + 2
@@ -67,8 +85,6 @@ else
 end
 
 -- What all have.
--- As SILENT_ROUNDS in the gateway.
-local silent_after = round * 4
 local total, reserve, live, silent = 0, 0, 1, 0
 local own_held, first = 0, nil
 local allowed, paused_until = math.min(limit, own_allowed), now + own_pause
@@ -127,7 +143,8 @@ for _, count in ipairs(unheard) do
     total = total + math.max(count, share)
 end
 
--- While this server may not know all that was used before it began, each has its part.
+-- While this server may not know all that was used before it began, each has its part, and no more
+-- than it had before.
 local born = tonumber(redis.call('HGET', state, 'born'))
 local is_young = now < born + bound
 
@@ -173,7 +190,7 @@ end
 
 local leased = 0
 if verb == 'round' and now >= paused_until then
-    while leased < most and not (is_young and own_held >= share) do
+    while leased < most and not (is_young and own_held >= ceiling) do
         local p = turn()
         if not p or waiting[p] == 0 then
             break
@@ -195,10 +212,10 @@ if verb == 'round' and now >= paused_until then
         paced_at = math.min(math.max(paced_at + pace, now), now + pace)
     end
     if wanted > 0 and queue[1] + queue[2] + queue[3] + queue[4] == 0 then
-        local room = math.floor(allowed / 4) - total - reserve
+        local room = math.floor(allowed / 2) - total - reserve
         local stock = math.min(wanted, math.floor(room / (2 * live)), most - leased)
         if is_young then
-            stock = math.min(stock, share - own_held)
+            stock = math.min(stock, ceiling - own_held)
         end
         if stock > 0 then
             leased = leased + stock
@@ -210,8 +227,13 @@ if verb == 'round' and now >= paused_until then
         'paced_at', string.format('%.0f', paced_at))
 end
 
-redis.call('HSET', nodes, node, string.format('%.0f;%.0f;%.0f;%d;%d;%d;%d', now, now + own_pause,
-    own_allowed, waiting[1], waiting[2], waiting[3], waiting[4]))
+if leaves then
+    -- It has nothing, and will have nothing until it is heard again.
+    redis.call('HDEL', nodes, node)
+else
+    redis.call('HSET', nodes, node, string.format('%.0f;%.0f;%.0f;%d;%d;%d;%d', now, now + own_pause,
+        own_allowed, waiting[1], waiting[2], waiting[3], waiting[4]))
+end
 keep(state)
 keep(nodes)
 keep(own)

@@ -78,14 +78,19 @@ impl Words {
                 from,
                 settled,
                 returned,
+                ceiling,
                 waiting,
+                leaves,
                 wanted,
             } => {
                 pipe.arg(epoch).arg(from);
                 for waiting in waiting {
                     pipe.arg(waiting);
                 }
-                pipe.arg(wanted).arg(settled.len());
+                pipe.arg(u8::from(leaves))
+                    .arg(ceiling)
+                    .arg(wanted)
+                    .arg(settled.len());
                 for (place, age) in settled {
                     pipe.arg(place).arg(micros(age));
                 }

@@ -17,6 +17,8 @@ use crate::types::Priority;
 const MAX_PATIENCE: Duration = Duration::from_secs(600);
 /// Longest window: a month, as OBP has them.
 const MAX_WINDOW: Duration = Duration::from_secs(31 * 24 * 3600);
+/// Longest that an answer is kept: prices are valid for seconds.
+const MAX_KEEP: Duration = Duration::from_secs(10);
 /// Most budgets of one provider.
 const MAX_RULES: usize = 64;
 /// Most callers with a priority of their own.
@@ -105,7 +107,21 @@ pub(super) fn read(table: &Table<'_>) -> Budgets {
         200,
         "Most calls of one caller that wait for one budget.",
     );
+    let coalesce = table.value(
+        "coalesce",
+        &Flag,
+        false,
+        "Whether identical reads by the same credential at the same time are one call to the bank, for          operations with the flag `coalesce` such as prices. Each caller has its own record.",
+    );
+    let coalesce_keep = table.value(
+        "coalesce_keep",
+        &DurationIn(Duration::ZERO..=MAX_KEEP),
+        Duration::ZERO,
+        "For how long such an answer is given to those who ask after it has come.",
+    );
     Budgets {
+        coalesce: coalesce.value,
+        coalesce_keep: coalesce_keep.value,
         shadow: shadow.value,
         waiting: waiting.value,
         waiting_per_caller: waiting_per_caller.value,

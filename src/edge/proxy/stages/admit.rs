@@ -26,6 +26,13 @@ pub struct Dues {
     patience: Duration,
 }
 
+impl Dues {
+    /// How urgent the call is.
+    pub fn priority(&self) -> Priority {
+        self.priority
+    }
+}
+
 /// Finds out what a call spends.
 ///
 /// # Errors

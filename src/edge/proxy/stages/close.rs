@@ -34,7 +34,7 @@ pub fn exchange(
     };
     let now = clock::now();
     let answer = Answer {
-        sent: exchange.sent,
+        sent: exchange.sent || exchange.coalesced,
         status: exchange.bank_status,
         complete: error.is_none(),
         caller_left: error.is_some_and(|error| *error.esource() == ErrorSource::Downstream),

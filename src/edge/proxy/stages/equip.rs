@@ -15,7 +15,7 @@ use crate::types::CredentialScheme;
 pub const CALL_ID: &str = "Egret-Call-Id";
 
 /// Prefix of headers between a caller and the gateway; they do not go on.
-const OWN_PREFIX: &str = "egret-";
+pub const OWN_PREFIX: &str = "egret-";
 
 /// Rewrites the request header in place.
 pub fn prepare(

@@ -6,6 +6,7 @@ pub mod authorize;
 pub mod capture;
 pub mod classify;
 pub mod close;
+pub mod coalesce;
 pub mod equip;
 pub mod forward;
 pub mod gate;
