@@ -24,9 +24,7 @@ impl Default for Texts {
 impl Texts {
     /// The text of these bytes; `None` if they are none.
     pub(super) fn get(&mut self, bytes: &[u8]) -> Option<Arc<str>> {
-        let Some(slot) = self.0.get_mut(slot(bytes)) else {
-            return None;
-        };
+        let slot = self.0.get_mut(slot(bytes))?;
         if let Some(known) = slot
             && known.as_bytes() == bytes
         {
