@@ -48,7 +48,9 @@ pub fn check(surface: Surface, data: &[u8]) {
     }
     let once = redact(surface, &input);
     let shown = || String::from_utf8_lossy(&once);
-    for secret in planted {
+    // What the fuzzer has written itself, in the middle of something else, is not planted.
+    let own = |secret: &str| data.windows(secret.len()).any(|w| w == secret.as_bytes());
+    for secret in planted.into_iter().filter(|secret| !own(secret)) {
         let survives = once.windows(secret.len()).any(|w| w == secret.as_bytes());
         assert!(!survives, "{surface}: {secret} survives in {:?}", shown());
     }

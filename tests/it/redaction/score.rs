@@ -167,7 +167,49 @@ fn decodings(output: &[u8]) -> Vec<String> {
         }
     }
     views.push(hidden);
+    views.push(without_entities(&String::from_utf8_lossy(output)));
+    views.push(String::from_utf8_lossy(&quoted_printable(output)).into_owned());
     views
+}
+
+/// Numeric entities of HTML undone.
+fn without_entities(text: &str) -> String {
+    let mut out = String::new();
+    let mut parts = text.split("&#");
+    out.push_str(parts.next().unwrap_or(""));
+    for part in parts {
+        let digits: String = part.chars().take_while(char::is_ascii_digit).collect();
+        match digits.parse().ok().and_then(char::from_u32) {
+            Some(c) => {
+                out.push(c);
+                let rest = &part[digits.len()..];
+                out.push_str(rest.strip_prefix(';').unwrap_or(rest));
+            }
+            None => out.push_str(part),
+        }
+    }
+    out
+}
+
+/// Quoted-printable undone.
+fn quoted_printable(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut at = 0;
+    while let Some(b) = text.get(at) {
+        let pair = text.get(at + 1..at + 3).filter(|_| *b == b'=');
+        let pair = pair.and_then(|hex| std::str::from_utf8(hex).ok());
+        match pair.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            Some(plain) => {
+                out.push(plain);
+                at += 3;
+            }
+            None => {
+                out.push(*b);
+                at += 1;
+            }
+        }
+    }
+    out
 }
 
 fn unescape(text: &str) -> String {

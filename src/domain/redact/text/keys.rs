@@ -8,7 +8,7 @@ use super::super::sink::Why;
 use super::super::surface::{memo, target};
 use super::super::words::{self, KNOWN, LABEL, NOUN, PERSON};
 use super::spans::{self, CLASS, IDENT};
-use super::{LABEL_REACH, Scan};
+use super::{LABEL_REACH, Scan, places};
 
 /// Longest value in braces.
 const BRACES_MAX: usize = 256;
@@ -230,7 +230,7 @@ impl Scan<'_, '_, '_> {
                 ));
             }
             if kind == Kind::DateOfBirth
-                && let Some(end) = spans::date_phrase(text, after.start)
+                && let Some(end) = places::date_phrase(text, after.start)
             {
                 return Some(self.mask(after.start, end, kind, Why::Name));
             }

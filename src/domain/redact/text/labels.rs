@@ -7,7 +7,7 @@ use super::super::sink::Why;
 use super::super::surface::memo;
 use super::super::words::{self, KNOWN, LABEL, NOUN, PERSON, Word};
 use super::spans;
-use super::{LABEL_REACH, NOUN_REACH, Scan};
+use super::{LABEL_REACH, NOUN_REACH, Scan, places};
 
 /// Longest text in quotation marks that is taken for a secret.
 const QUOTED_MAX: usize = 256;
@@ -83,7 +83,7 @@ impl Scan<'_, '_, '_> {
             if is_secret(kind) && !connects(word) && !named {
                 self.label = None;
             } else if kind == Kind::DateOfBirth
-                && let Some(stop) = spans::date_phrase(self.text, at)
+                && let Some(stop) = places::date_phrase(self.text, at)
             {
                 return self.mask(at, stop, Kind::DateOfBirth, Why::Label);
             }

@@ -13,6 +13,7 @@ mod keys;
 mod labels;
 mod options;
 mod phrases;
+mod places;
 mod plain;
 mod quiet;
 mod spans;

@@ -9,6 +9,9 @@ use super::{LABEL_REACH, Scan};
 /// Bytes before and behind an option in which its command and its user are looked for.
 const LINE_MAX: usize = 128;
 
+/// Digits that no option has in its name; what has as many is judged as a token.
+const NAME_DIGITS: usize = 6;
+
 /// Commands with the letters of the options that take a password.
 const COMMANDS: [(&[u8], &[u8]); 15] = [
     (b"mysql", b"p"),
@@ -55,7 +58,14 @@ impl Scan<'_, '_, '_> {
         if text.get(ident) == Some(&b'=') {
             return self.key(name, ident).map(|next| next.max(at + 1));
         }
-        if ident == end && matches!(text.get(end), None | Some(b' ' | b'"' | b'\'' | b',')) {
+        let digits = text[name..end]
+            .iter()
+            .filter(|b| b.is_ascii_digit())
+            .count();
+        if digits < NAME_DIGITS
+            && ident == end
+            && matches!(text.get(end), None | Some(b' ' | b'"' | b'\'' | b','))
+        {
             self.announce(name, end);
             return Some(end);
         }

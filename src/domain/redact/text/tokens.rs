@@ -8,7 +8,7 @@ use super::super::surface::target;
 use super::super::words::{self, API, KNOWN, LABEL, NOUN};
 use super::plain::{is_ip, is_joined, is_login, is_plain, strict_token, trimmed_names};
 use super::spans::{self, CLASS, DIGIT, IDENT, LETTER, class};
-use super::{Scan, is_secret};
+use super::{Scan, is_secret, places};
 
 /// Longest token that is judged as such; a longer one is masked. What is found inside a token is
 /// masked piece by piece and the rest is read again, so this bounds the work for each byte.
@@ -154,12 +154,12 @@ impl Scan<'_, '_, '_> {
             return self.mask(at, end, kind, why);
         }
         if label == Some(Kind::DateOfBirth)
-            && let Some(end) = spans::date_phrase(text, at)
+            && let Some(end) = places::date_phrase(text, at)
         {
             return self.mask(at, end, Kind::DateOfBirth, Why::Label);
         }
         if text[at].is_ascii_digit()
-            && let Some(end) = spans::street_address(text, at)
+            && let Some(end) = places::street_address(text, at)
         {
             return self.mask(at, end, Kind::Address, Why::Recogniser);
         }
