@@ -10,4 +10,5 @@ pub mod key_file;
 pub mod ledger;
 pub mod log;
 pub mod machine;
+pub mod network_map;
 pub mod signing_key;

@@ -4,6 +4,7 @@ pub mod capture;
 pub mod catalog;
 pub mod config;
 pub mod credential;
+pub mod detect;
 pub mod evidence;
 pub mod field_rules;
 pub mod health;

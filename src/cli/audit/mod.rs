@@ -7,7 +7,7 @@ mod args;
 mod erase;
 mod export;
 mod hold;
-mod moment;
+pub(super) mod moment;
 mod proof;
 mod prune;
 mod rebuild;
