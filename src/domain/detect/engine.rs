@@ -610,8 +610,6 @@ impl Detection {
             dormant: mint.dormant,
             unknown: mint.unknown,
             id: mint.id,
-            at: mint.at,
-            subject: mint.subject,
         };
         let slack = if state.tenant.is_anything_unsettled(now.second) {
             2.0

@@ -94,7 +94,9 @@ const BINS: usize = 12;
 /// Cold mints that must be known before a shape says anything.
 const ENOUGH: f64 = 50.0;
 /// The same of tokens of services, which are minted rarely.
-const ENOUGH_SERVICE: f64 = 10.0;
+const ENOUGH_SERVICE: f64 = 5.0;
+/// The share of tokens that are used within one of the usual number if all are used alike.
+const NARROW: f64 = 0.8;
 /// The share of cold mints below which a use is thin.
 const THIN: f64 = 0.06;
 
@@ -209,14 +211,16 @@ impl Shape {
                 all += 1.0;
             }
         }
-        let total = self.total() + BINS as f64 * 0.5;
-        let pairs = counts
-            .iter()
-            .zip(&self.learned)
-            .filter(|(count, _)| **count > 0.0);
-        pairs
-            .map(|(count, learned)| count * (count / (all * (learned + 0.5) / total)).ln())
-            .sum()
+        let total = self.total().max(1.0);
+        let at = |bin: usize| self.learned.get(bin).copied().unwrap_or(0.0) / total;
+        let mut score = 0.0;
+        for (bin, count) in counts.iter().enumerate().filter(|(_, count)| **count > 0.0) {
+            // One use more or fewer is no other shape, and nothing is impossible.
+            let near = (at(bin.wrapping_sub(1)) + at(bin) + at(bin + 1)) / 3.0;
+            let usual = 0.75 * at(bin) + 0.2 * near + 0.05 / BINS as f64;
+            score += count * (count / (all * usual)).ln();
+        }
+        score
     }
 
     /// Whether a token is nearly always used within 40 seconds.
@@ -225,24 +229,33 @@ impl Shape {
         total >= self.enough() && self.learned_idle < THIN * total
     }
 
-    /// Whether the mints of today are used as those before: 80 % within one of the usual number.
-    pub(super) fn keeps_usual(&self) -> bool {
+    /// The usual number of uses.
+    fn mode(&self) -> usize {
         let mut mode = (0.0, 0);
         for (at, learned) in self.learned.iter().enumerate() {
             if *learned > mode.0 {
                 mode = (*learned, at);
             }
         }
+        mode.1
+    }
+
+    /// Whether nearly every token is used alike, as programs do.
+    pub(super) fn is_narrow(&self) -> bool {
+        let mode = self.mode();
+        let near = self.learned.iter().enumerate().filter(|(at, _)| at.abs_diff(mode) <= 1);
+        let near: f64 = near.map(|(_, learned)| *learned).sum();
+        near >= NARROW * self.total()
+    }
+
+    /// Whether the mints of today are used as those before: 80 % within one of the usual number.
+    pub(super) fn keeps_usual(&self) -> bool {
+        let mode = self.mode();
         let all: u32 = self.today.iter().sum();
-        let near: u32 = self
-            .today
-            .iter()
-            .enumerate()
-            .filter(|(at, _)| at.abs_diff(mode.1) <= 1)
-            .map(|(_, today)| *today)
-            .sum();
+        let near = self.today.iter().enumerate().filter(|(at, _)| at.abs_diff(mode) <= 1);
+        let near: u32 = near.map(|(_, today)| *today).sum();
         // A few say nothing yet.
-        all < 5 || f64::from(near) >= 0.8 * f64::from(all)
+        all < 5 || f64::from(near) >= NARROW * f64::from(all)
     }
 }
 

@@ -71,10 +71,6 @@ pub(super) struct Judged {
     pub unknown: bool,
     /// The record of the mint.
     pub id: u128,
-    /// When it was minted, in milliseconds since 1970.
-    pub at: i64,
-    /// The customer; 0 if there is none.
-    pub subject: u64,
 }
 
 /// What a detector has found.

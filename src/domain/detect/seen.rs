@@ -45,10 +45,6 @@ impl Seen {
         self.values.binary_search_by_key(&hash, |value| value.hash)
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.values.len()
-    }
-
     pub(super) fn get(&self, hash: u64) -> Option<&Value> {
         self.values.get(self.place(hash).ok()?)
     }
@@ -146,7 +142,7 @@ mod tests {
         for n in 2..100 {
             seen.note(n, 10 + n as u32, true, 8);
         }
-        assert_eq!(seen.len(), 8);
+        assert_eq!(seen.values.len(), 8);
         assert_eq!(seen.known(1, 200, DAY), Known::Learned);
     }
 }

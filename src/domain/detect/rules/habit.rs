@@ -19,6 +19,8 @@ const RESTLESS: usize = 3;
 /// So many scopes at once are "all of them", unless the caller asked for as many before.
 const MANY_SCOPES: usize = 8;
 
+/// What opens doors is told again after so many seconds without it.
+const AGAIN: u32 = 6 * 3600;
 /// Acts of administration that make an administrator.
 const ADMIN: u32 = 10;
 
@@ -117,7 +119,7 @@ impl PerCaller {
             };
             alarming = severity.is_page();
             // It was told, and nobody has said that it is right: no news.
-            let severity = if known == Known::Quarantined {
+            let severity = if known == Known::Quarantined && !(doors && self.is_news(scene, habit)) {
                 Severity::Info
             } else {
                 severity
@@ -135,6 +137,12 @@ impl PerCaller {
         if call.operation.administers && call.succeeded() && !alarming {
             self.administrations = self.administrations.saturating_add(1);
         }
+    }
+
+    /// Whether something that was told before, and not acknowledged, was not done for hours.
+    fn is_news(&self, scene: &Scene<'_>, habit: u64) -> bool {
+        let last = self.habits.get(habit).map_or(0, |value| value.last);
+        scene.now.second.saturating_sub(last) >= AGAIN
     }
 
     /// Whether giving access is this caller's work.
@@ -175,7 +183,7 @@ impl PerCaller {
                 };
                 let severity = self.tempered(scene, severity);
                 alarming = severity.is_page();
-                let severity = if known == Known::Quarantined {
+                let severity = if known == Known::Quarantined && !self.is_news(scene, habit) {
                     Severity::Info
                 } else {
                     severity
@@ -233,7 +241,7 @@ impl PerCaller {
                 mint.kind.as_str()
             );
             let severity = match mint.kind {
-                _ if known == Known::Quarantined => Severity::Info,
+                _ if known == Known::Quarantined && !self.is_news(scene, habit) => Severity::Info,
                 _ if scene.is_sandbox() => Severity::Low,
                 TokenKind::Organization => Severity::High,
                 _ => Severity::Medium,

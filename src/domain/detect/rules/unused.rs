@@ -34,8 +34,11 @@ const LIMIT: f64 = 100.0;
 const ENOUGH: f64 = 16.0;
 const RECENT: usize = 96;
 const SPAN: u32 = 2 * 3600;
+const LONG_RECENT: usize = 256;
+const LONG_SPAN: u32 = 8 * 3600;
 /// How far from it they must be each, in nats, besides all together.
 const DISTANCE: f64 = 0.35;
+const LONG_DISTANCE: f64 = 0.25;
 /// By how much the share of thin mints may differ from the learned one.
 const CROWD: f64 = 1.3;
 
@@ -133,8 +136,8 @@ impl PerCaller {
     fn judge_shape(&mut self, scene: &mut Scene<'_>, judged: &Judged) {
         let now = scene.now.second;
         self.recent.push_back((now, judged.uses));
-        while self.recent.len() > RECENT
-            || self.recent.front().is_some_and(|(at, _)| now - at > SPAN)
+        while self.recent.len() > LONG_RECENT
+            || self.recent.front().is_some_and(|(at, _)| now - at > LONG_SPAN)
         {
             self.recent.pop_front();
         }
@@ -142,13 +145,23 @@ impl PerCaller {
         let Some(shape) = scene.profile.shapes.first() else {
             return;
         };
-        if count < ENOUGH || !shape.is_known() || !scene.profile.is_mature(now) {
+        if count < ENOUGH || !shape.is_known() || shape.is_narrow() || !scene.profile.is_mature(now) {
             return;
         }
-        let score = shape.strangeness(self.recent.iter().map(|(_, uses)| *uses));
-        if score < MINT_SHAPE.nats.max(DISTANCE * count) || scene.is_learning() {
+        // Many at once, or fewer among those of half a day.
+        let near = self.recent.iter().rev().take(RECENT).take_while(|(at, _)| now - at <= SPAN);
+        let near: Vec<u8> = near.map(|(_, uses)| *uses).collect();
+        let all = self.recent.iter().map(|(_, uses)| *uses);
+        let tests = [
+            (near.len() as f64, shape.strangeness(near.iter().copied()), DISTANCE),
+            (count - 8.0, shape.strangeness(all), LONG_DISTANCE),
+        ];
+        let found = tests.iter().find(|(count, score, distance)| {
+            *count >= ENOUGH && *score >= MINT_SHAPE.nats.max(distance * count)
+        });
+        let Some((count, score, _)) = found.copied().filter(|_| !scene.is_learning()) else {
             return;
-        }
+        };
         if let Some(shape) = scene.profile.shapes.first_mut() {
             shape.alarm_all();
         }

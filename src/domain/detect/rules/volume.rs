@@ -16,7 +16,7 @@ use crate::domain::detect::tenant::{Which, side};
 const LEAST: f64 = 60.0;
 /// From which count, and how many times the expectation, somebody is called for it alone.
 const HUGE: f64 = 300.0;
-const FAR: f64 = 6.0;
+const FAR: f64 = 4.0;
 /// How many times the expectation.
 const RATIO: f64 = 3.0;
 /// A caller with so many expected calls an hour is steady.
