@@ -12,5 +12,6 @@ pub mod ledger;
 pub mod limits;
 pub mod log;
 pub mod machine;
+pub mod network_map;
 pub mod priority;
 pub mod signing_key;

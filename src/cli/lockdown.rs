@@ -44,6 +44,9 @@ pub struct LockdownArgs {
 #[derive(Subcommand, Debug)]
 enum LockdownCommand {
     /// Forbid every call of a caller
+    #[command(
+        after_help = "Example:\n  egret lockdown caller payments --reason 'case 31: mint storm' --for 2h"
+    )]
     Caller {
         /// Its name, as in the records
         #[arg(value_parser = parse_caller)]
@@ -52,6 +55,9 @@ enum LockdownCommand {
         how: How,
     },
     /// Forbid every call with a token
+    #[command(
+        after_help = "Example:\n  egret lockdown token 5bd1e3c0a1f24c6d8e9f00112233aabb --reason 'case 31: stolen'"
+    )]
     Token {
         /// Its token_fingerprint, as in the records
         #[arg(value_parser = parse_fingerprint)]
@@ -60,6 +66,9 @@ enum LockdownCommand {
         how: How,
     },
     /// Forbid every call of an operation
+    #[command(
+        after_help = "Example:\n  egret lockdown operation bank.create_trade --reason 'case 32'"
+    )]
     Operation {
         /// Its id, as `egret catalog list` shows it
         id: String,
@@ -70,6 +79,9 @@ enum LockdownCommand {
         how: How,
     },
     /// Forbid every call to a provider
+    #[command(
+        after_help = "Example:\n  egret lockdown provider cybrid --reason 'case 32: the bank asks' --for 1d"
+    )]
     Provider {
         /// Its id, as `egret catalog list` shows it
         id: String,
@@ -77,17 +89,22 @@ enum LockdownCommand {
         how: How,
     },
     /// Forbid every call
+    #[command(after_help = "Example:\n  egret lockdown all --reason 'case 33: credentials leaked'")]
     All {
         #[command(flatten)]
         how: How,
     },
     /// List what is locked down
+    #[command(after_help = "Example:\n  egret lockdown list\n  egret lockdown list --format json")]
     List {
         /// How to print it
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
     },
     /// Lift a lock: such calls go on
+    #[command(
+        after_help = "Example:\n  egret lockdown lift 019a9f3e-5c11-7cc2-b1b1-9a0d7a3a6c55 --reason 'case 31 is closed'"
+    )]
     Lift {
         /// Its id, as `list` shows it
         id: CallId,

@@ -7,6 +7,7 @@ mod catalog;
 mod check;
 mod classify;
 mod demo;
+mod detect;
 mod doctor;
 mod health;
 mod lockdown;
@@ -101,6 +102,8 @@ enum Command {
     Classify(classify::ClassifyArgs),
     /// Try it: simulated banks, a gateway, a minute of traffic, and what is on record then.
     Demo(demo::DemoArgs),
+    /// Find attacks in recorded calls.
+    Detect(detect::DetectArgs),
     /// Check the surroundings of a gateway, and test on the spot that no secret gets out.
     Doctor(doctor::DoctorArgs),
     /// Ask a running gateway how it is.
@@ -201,6 +204,7 @@ pub fn run() -> ExitCode {
         Command::Catalog(args) => catalog::run(&args, &mut out),
         Command::Classify(args) => run_classify(&args, &mut out),
         Command::Demo(args) => run_demo(&args, &mut out),
+        Command::Detect(args) => detect::run(&args, clock::now(), &mut out),
         Command::Doctor(args) => doctor::run(&args, &mut out),
         Command::Health(args) => health::run(&args, &mut out),
         Command::Investigate { config, args } => run_investigate(&config, &args, &mut out),

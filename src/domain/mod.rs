@@ -6,6 +6,7 @@ pub mod catalog;
 pub mod coalesce;
 pub mod config;
 pub mod credential;
+pub mod detect;
 pub mod evidence;
 pub mod field_rules;
 pub mod health;

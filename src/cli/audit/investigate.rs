@@ -51,6 +51,7 @@ pub struct InvestigateArgs {
 #[derive(Subcommand, Clone, Debug)]
 enum About {
     /// From the credential that it was obtained with to each use
+    #[command(after_help = "Example:\n  egret investigate token 5bd1e3c0a1f24c6d8e9f00112233aabb")]
     Token {
         /// Its token_fingerprint, as in the records
         #[arg(value_parser = parse_fingerprint)]
@@ -59,6 +60,9 @@ enum About {
         how: How,
     },
     /// All that a caller has done
+    #[command(
+        after_help = "Example:\n  egret investigate caller payments --from 7d --format html -o payments.html"
+    )]
     Caller {
         /// Its name, as in the records
         name: String,
@@ -66,6 +70,9 @@ enum About {
         how: How,
     },
     /// All that concerns a customer
+    #[command(
+        after_help = "Example:\n  egret investigate customer 3f1c6b0e-8f55-4f0e-a6a5-3e4f3a0f9c11 --format json"
+    )]
     Customer {
         /// The GUID; it is hashed before the search
         #[arg(value_parser = parse_customer, required_unless_present = "pseudonym")]

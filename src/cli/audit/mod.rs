@@ -8,7 +8,7 @@ pub(super) mod erase;
 mod export;
 mod hold;
 pub(super) mod investigate;
-mod moment;
+pub(super) mod moment;
 mod proof;
 mod prune;
 mod rebuild;

@@ -1,0 +1,223 @@
+//! D12: access to accounts that is given away (Open Bank Project).
+
+use serde::{Deserialize, Serialize};
+
+use super::{DAUTH_USERS, GRANT_AND_REVOKE, GRANT_BURST, NEW_GRANTEES, STRONG_VIEW};
+use crate::domain::detect::alert::Severity;
+use crate::domain::detect::counter::{Counter, Window};
+use crate::domain::detect::hash;
+use crate::domain::detect::scene::{Call, Count, Scene, Sign, measure};
+use crate::domain::detect::seen::{DAY, Known, Seen};
+
+const WINDOWS: &[Window] = &[Window::Minutes(60), Window::Hours(6), Window::Hours(24)];
+/// Grantees that are remembered of a caller.
+const GRANTEES: usize = 4096;
+/// Grants that may be taken back soon.
+const PAIRS: usize = 512;
+/// How soon, in seconds.
+const SOON: u32 = 600;
+/// A grantee is forgotten after a year without a grant.
+const FORGET: u32 = 365 * DAY;
+
+/// Seconds within which a second contract of a new network is too many.
+const SOON_AGAIN: u32 = 6 * 3600;
+
+/// Views with which everything can be done or seen.
+const STRONG: &[&str] = &[
+    "owner",
+    "firehose",
+    "_public",
+    "public",
+    "managecustomviews",
+    "accountant_owner",
+    "system",
+];
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(in crate::domain::detect) struct PerCaller {
+    grants: Counter,
+    to_new: Counter,
+    undone: Counter,
+    dauth: Counter,
+    grantees: Seen,
+    views: Seen,
+    chains: Seen,
+    pairs: Vec<(u64, u32)>,
+}
+
+impl PerCaller {
+    pub(in crate::domain::detect) fn observe(&mut self, scene: &mut Scene<'_>, call: &Call<'_>) {
+        let event = call.event;
+        if event.target.is_empty()
+            || !call.succeeded()
+            || !(call.operation.writes || call.operation.revokes)
+        {
+            return;
+        }
+        let now = scene.now.second;
+        let grantee = hash::text(event.target);
+        let pair = hash::pair(
+            hash::pair(grantee, hash::text(event.view)),
+            call.subject_key,
+        );
+        self.pairs.retain(|(_, at)| now.saturating_sub(*at) <= SOON);
+        if call.operation.revokes {
+            if let Some(at) = self.pairs.iter().position(|(known, _)| *known == pair) {
+                self.pairs.remove(at);
+                self.undone.add(scene.now, event.id);
+                self.count(
+                    scene,
+                    call,
+                    Of::Undone,
+                    2.0,
+                    "had access granted and taken back within minutes",
+                );
+            }
+            return;
+        }
+        if self.pairs.len() < PAIRS {
+            self.pairs.push((pair, now));
+        }
+        let chain = chain(event.target);
+        if let Some(chain) = chain {
+            self.watch_chain(scene, call, chain);
+        }
+        self.watch_view(scene, call);
+        let new = self.grantees.known(grantee, now, FORGET) != Known::Learned;
+        let mut told = false;
+        if new {
+            self.to_new.add(scene.now, event.id);
+            told |= self.count(
+                scene,
+                call,
+                Of::New,
+                3.0,
+                "granted access to users who never had any",
+            );
+        }
+        self.grants.add(scene.now, event.id);
+        told |= self.count(scene, call, Of::Grants, 5.0, "granted access to accounts");
+        self.grantees.note(grantee, now, told, GRANTEES);
+    }
+
+    fn watch_chain(&mut self, scene: &mut Scene<'_>, call: &Call<'_>, chain: &str) {
+        let now = scene.now.second;
+        let key = hash::text(chain);
+        let new = self.chains.known(key, now, FORGET) != Known::Learned;
+        let alarming = new && scene.is_mature();
+        if alarming {
+            // One contract of a new network can be a new customer; a second one soon is not.
+            let before = self.chains.get(key).filter(|seen| seen.quarantined);
+            let again = before.is_some_and(|seen| now.saturating_sub(seen.last) < SOON_AGAIN);
+            let text = format!(
+                "{} gave access to {} of a blockchain network that it never dealt with.",
+                scene.profile.name,
+                if again {
+                    "several contracts"
+                } else {
+                    "a contract"
+                }
+            );
+            let severity = tempered(scene, if again { Severity::High } else { Severity::Low });
+            scene.say(
+                Sign::of(DAUTH_USERS, call, text)
+                    .severity(severity)
+                    .key(key),
+            );
+        }
+        self.chains.note(key, now, alarming, 64);
+        let contract = hash::text(call.event.target);
+        if self.grantees.known(contract, now, FORGET) != Known::Learned {
+            self.dauth.add(scene.now, call.event.id);
+            self.count(
+                scene,
+                call,
+                Of::Dauth,
+                3.0,
+                "gave access to contracts that never had any",
+            );
+        }
+    }
+
+    fn watch_view(&mut self, scene: &mut Scene<'_>, call: &Call<'_>) {
+        let view = call.event.view.to_ascii_lowercase();
+        if view.is_empty() {
+            return;
+        }
+        let now = scene.now.second;
+        let key = hash::text(&view);
+        let new = self.views.known(key, now, FORGET) != Known::Learned;
+        let alarming = new && scene.is_mature() && STRONG.contains(&&*view);
+        if alarming {
+            let text = format!(
+                "{} granted the view {}, which it never did.",
+                scene.profile.name, call.event.view
+            );
+            let severity = tempered(scene, Severity::High);
+            scene.say(
+                Sign::of(STRONG_VIEW, call, text)
+                    .severity(severity)
+                    .key(key),
+            );
+        }
+        self.views.note(key, now, alarming, 64);
+    }
+
+    fn count(
+        &mut self,
+        scene: &mut Scene<'_>,
+        call: &Call<'_>,
+        of: Of,
+        n_min: f64,
+        what: &str,
+    ) -> bool {
+        let (counter, rule) = match of {
+            Of::Grants => (&mut self.grants, GRANT_BURST),
+            Of::New => (&mut self.to_new, NEW_GRANTEES),
+            Of::Undone => (&mut self.undone, GRANT_AND_REVOKE),
+            Of::Dauth => (&mut self.dauth, DAUTH_USERS),
+        };
+        let count = Count {
+            rule,
+            windows: WINDOWS,
+            n_min,
+            ratio: 2.0,
+            factor: 1.0,
+        };
+        let Some((excess, nats)) = scene.test(counter, &count) else {
+            return false;
+        };
+        let text = format!("{} {what}: {}.", scene.profile.name, measure(&excess));
+        let sign = Sign::counted(rule, excess, nats, counter.recent(), text);
+        let severity = tempered(scene, rule.severity);
+        // One cause: the others would only say the same again.
+        for other in [&mut self.grants, &mut self.to_new, &mut self.dauth] {
+            other.consume(Window::Hours(6));
+        }
+        let _ = call;
+        scene.say(sign.severity(severity));
+        true
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Of {
+    Grants,
+    New,
+    Undone,
+    Dauth,
+}
+
+fn tempered(scene: &Scene<'_>, severity: Severity) -> Severity {
+    if scene.is_sandbox() {
+        Severity::Low
+    } else {
+        severity
+    }
+}
+
+/// The network of a DAuth user, `NETWORK/0xADDRESS`.
+fn chain(target: &str) -> Option<&str> {
+    let (network, address) = target.split_once('/')?;
+    address.starts_with("0x").then_some(network)
+}

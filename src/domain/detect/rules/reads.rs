@@ -1,0 +1,226 @@
+//! D13: bulk reads of what thieves want.
+//!
+//! What is counted are customers, not calls: one whose data was not read in the last six hours.
+//! Those who were created in the last day are left out, since they are being checked.
+
+use serde::{Deserialize, Serialize};
+
+use super::{KEY_SUBJECTS, LIST_PAGES, NEW_ACCOUNTS, PERSONAL_DATA, Rule};
+use crate::domain::detect::alert::Severity;
+use crate::domain::detect::counter::{Counter, Moment, Window};
+use crate::domain::detect::event::TokenKind;
+use crate::domain::detect::scene::{Call, Count, Scene, Sign, measure};
+use crate::domain::detect::seen::DAY;
+use crate::domain::detect::tenant::{Which, side};
+
+const WINDOWS: &[Window] = &[
+    Window::Minutes(10),
+    Window::Minutes(60),
+    Window::Hours(3),
+    Window::Hours(6),
+];
+/// A key's account counts again after so many seconds without a call.
+const AWAY: u32 = 6 * 3600;
+
+/// Subjects of broad tokens that are remembered.
+const LAST_SUBJECTS: usize = 64;
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(in crate::domain::detect) struct PerCaller {
+    personal: Counter,
+    lists: Counter,
+    reached: Counter,
+    strangers: Counter,
+    last_subjects: Vec<u64>,
+    list_hours: Hours,
+    personal_hours: Hours,
+    /// Until when, in seconds, a run that began at its usual time may go on.
+    run_until: u32,
+}
+
+/// Hours of the day in which something is done.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Hours {
+    /// On how many days, and the last of them.
+    days: Vec<(u16, u16)>,
+}
+
+/// How long a pause a run may make, in seconds.
+const RUN: u32 = 3600;
+/// Work that is done in more hours of the day is no batch.
+const BATCH_HOURS: usize = 4;
+
+impl Hours {
+    fn learn(&mut self, now: Moment) {
+        self.days.resize(24, (0, 0));
+        let day = (now.second / DAY) as u16;
+        if let Some((days, last)) = self.days.get_mut(now.hour.rem_euclid(24) as usize)
+            && *last != day
+        {
+            *last = day;
+            *days = days.saturating_add(1);
+        }
+    }
+
+    /// Whether it was done around this hour on two days.
+    fn have(&self, now: Moment) -> bool {
+        let hour = now.hour.rem_euclid(24);
+        [hour + 23, hour, hour + 1].iter().any(|near| {
+            let days = self.days.get((near % 24) as usize);
+            days.is_some_and(|(days, _)| *days >= 2)
+        })
+    }
+
+    fn are_few(&self) -> bool {
+        self.days.iter().filter(|(days, _)| *days >= 2).count() <= BATCH_HOURS
+    }
+}
+
+impl PerCaller {
+    pub(in crate::domain::detect) fn observe(&mut self, scene: &mut Scene<'_>, call: &Call<'_>) {
+        if !call.succeeded() {
+            return;
+        }
+        let event = call.event;
+        let now = scene.now.second;
+        if event.pii && call.subject_key != 0 {
+            let young = call
+                .subject
+                .is_some_and(|row| now.saturating_sub(row.first) < DAY)
+                && scene.tenant.has_watched(2, now);
+            let fresh = call.subject.is_none_or(|row| !row.was_read(scene.now.hour));
+            if fresh && !young {
+                self.personal.add(scene.now, event.id);
+                // A statement run reads more at the end of a month, at its usual time.
+                let batch = now < self.run_until
+                    || (self.personal_hours.are_few() && self.personal_hours.have(scene.now));
+                if batch {
+                    self.run_until = self.run_until.max(now.saturating_add(RUN));
+                }
+                let least = if batch {
+                    Severity::Low
+                } else {
+                    PERSONAL_DATA.severity
+                };
+                if !self.count(
+                    scene,
+                    PERSONAL_DATA,
+                    least,
+                    8.0,
+                    2.5,
+                    "read personal data of customers",
+                ) {
+                    self.personal_hours.learn(scene.now);
+                }
+            }
+        }
+        let whole = matches!(event.token_kind, TokenKind::Bank | TokenKind::Organization);
+        if call.operation.lists && whole && call.subject_key == 0 {
+            self.lists.add(scene.now, event.id);
+            let ratio = if self.list_hours.have(scene.now) {
+                6.0
+            } else {
+                2.5
+            };
+            if !self.count(
+                scene,
+                LIST_PAGES,
+                LIST_PAGES.severity,
+                15.0,
+                ratio,
+                "read lists page by page",
+            ) {
+                self.list_hours.learn(scene.now);
+            }
+        }
+        if (event.token_kind == TokenKind::ApiKey || whole) && call.subject_key != 0 {
+            let away = call
+                .subject
+                .is_none_or(|row| now.saturating_sub(row.called) > AWAY);
+            let reached = !whole || !self.is_again(call.subject_key);
+            if away && reached && !call.operation.mints {
+                self.reached.add(scene.now, event.id);
+                self.count(
+                    scene,
+                    KEY_SUBJECTS,
+                    KEY_SUBJECTS.severity,
+                    12.0,
+                    2.5,
+                    "reached accounts with one credential",
+                );
+            }
+            if call.subject.is_none()
+                && event.token_kind == TokenKind::ApiKey
+                && !call.operation.writes
+            {
+                self.strangers.add(scene.now, event.id);
+                self.count(
+                    scene,
+                    NEW_ACCOUNTS,
+                    NEW_ACCOUNTS.severity,
+                    4.0,
+                    2.0,
+                    "acted for accounts that were never seen",
+                );
+            }
+        }
+    }
+
+    /// Whether a subject was among the last ones: a broad token leaves no trace in its row.
+    fn is_again(&mut self, subject: u64) -> bool {
+        if self.last_subjects.contains(&subject) {
+            return true;
+        }
+        if self.last_subjects.len() >= LAST_SUBJECTS {
+            self.last_subjects.remove(0);
+        }
+        self.last_subjects.push(subject);
+        false
+    }
+
+    fn count(
+        &mut self,
+        scene: &mut Scene<'_>,
+        rule: &'static Rule,
+        severity: Severity,
+        n_min: f64,
+        ratio: f64,
+        what: &str,
+    ) -> bool {
+        let counter = match rule.name {
+            name if name == PERSONAL_DATA.name => &mut self.personal,
+            name if name == LIST_PAGES.name => &mut self.lists,
+            name if name == NEW_ACCOUNTS.name => &mut self.strangers,
+            _ => &mut self.reached,
+        };
+        if f64::from(counter.count(scene.now, Window::Hours(6))) < n_min {
+            return false;
+        }
+        // Everybody busy at once is a busy day.
+        let side = side(scene.profile.environment);
+        let window = Window::Minutes(60);
+        let factor = scene
+            .tenant
+            .common_mode((0.0, 0.0), Which::Calls, scene.now, window, side)
+            .min(2.0);
+        let question = Count {
+            rule,
+            windows: WINDOWS,
+            n_min,
+            ratio,
+            factor,
+        };
+        let Some((excess, nats)) = scene.test(counter, &question) else {
+            return false;
+        };
+        let text = format!("{} {what}: {}.", scene.profile.name, measure(&excess));
+        let severity = if scene.is_sandbox() {
+            Severity::Low
+        } else {
+            severity
+        };
+        let sign = Sign::counted(rule, excess, nats, counter.recent(), text);
+        scene.say(sign.severity(severity));
+        true
+    }
+}

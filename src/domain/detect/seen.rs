@@ -1,0 +1,148 @@
+//! A bounded set of values that were seen, with what is known of each: networks of a caller,
+//! its operations, grantees.
+
+use serde::{Deserialize, Serialize};
+
+/// Seconds of a day.
+pub(super) const DAY: u32 = 86_400;
+
+/// How long a value that raised an alarm is held apart: nobody has said that it is right.
+pub(super) const QUARANTINE: u32 = 28 * DAY;
+
+/// One value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Value {
+    hash: u64,
+    /// Second at which it was first seen.
+    pub first: u32,
+    /// Second at which it was last seen.
+    pub last: u32,
+    /// How often, up to the largest number that fits.
+    pub count: u32,
+    /// It raised an alarm and is not learned.
+    pub quarantined: bool,
+}
+
+/// What is known of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Known {
+    /// Never seen, or forgotten.
+    New,
+    /// It raised an alarm before and nobody has said that it is right.
+    Quarantined,
+    /// Usual.
+    Learned,
+}
+
+/// Values, ordered by hash; the least recently used goes when the set is full.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Seen {
+    values: Vec<Value>,
+}
+
+impl Seen {
+    fn place(&self, hash: u64) -> Result<usize, usize> {
+        self.values.binary_search_by_key(&hash, |value| value.hash)
+    }
+
+    pub(super) fn get(&self, hash: u64) -> Option<&Value> {
+        self.values.get(self.place(hash).ok()?)
+    }
+
+    /// What is known of a value that is forgotten after `forget` seconds without it.
+    pub(super) fn known(&self, hash: u64, now: u32, forget: u32) -> Known {
+        match self.get(hash) {
+            Some(value) if value.quarantined && now.saturating_sub(value.first) < QUARANTINE => {
+                Known::Quarantined
+            }
+            Some(value) if now.saturating_sub(value.last) < forget => Known::Learned,
+            _ => Known::New,
+        }
+    }
+
+    /// Notes that a value was seen; `alarming` holds a new one apart.
+    pub(super) fn note(&mut self, hash: u64, now: u32, alarming: bool, max: usize) {
+        match self.place(hash) {
+            Ok(at) => {
+                if let Some(value) = self.values.get_mut(at) {
+                    if value.quarantined && now.saturating_sub(value.first) >= QUARANTINE {
+                        value.quarantined = false;
+                    }
+                    if alarming && !value.quarantined {
+                        value.quarantined = true;
+                        value.first = now;
+                    }
+                    value.last = value.last.max(now);
+                    value.count = value.count.saturating_add(1);
+                }
+            }
+            Err(at) => {
+                let value = Value {
+                    hash,
+                    first: now,
+                    last: now,
+                    count: 1,
+                    quarantined: alarming,
+                };
+                self.values.insert(at, value);
+                if self.values.len() > max {
+                    self.forget_oldest(hash);
+                }
+            }
+        }
+    }
+
+    /// Held-apart values go first, so that a flood of strange ones cannot push out the usual.
+    fn forget_oldest(&mut self, but: u64) {
+        let oldest = self
+            .values
+            .iter()
+            .enumerate()
+            .filter(|(_, value)| value.hash != but)
+            .min_by_key(|(_, value)| (!value.quarantined && value.count > 2, value.last))
+            .map(|(at, _)| at);
+        if let Some(at) = oldest {
+            self.values.remove(at);
+        }
+    }
+
+    /// How many learned values were first seen in the `span` seconds before `now`.
+    pub(super) fn fresh(&self, now: u32, span: u32) -> usize {
+        let values = self.values.iter().filter(|value| !value.quarantined);
+        values
+            .filter(|value| now.saturating_sub(value.first) < span)
+            .count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_learned_forgotten_and_held_apart() {
+        let mut seen = Seen::default();
+        seen.note(5, 10, false, 8);
+        seen.note(6, 10, true, 8);
+        assert_eq!(seen.known(5, 20, DAY), Known::Learned);
+        assert_eq!(seen.known(5, 10 + DAY, DAY), Known::New);
+        assert_eq!(seen.known(6, 20, DAY), Known::Quarantined);
+        assert_eq!(seen.known(7, 20, DAY), Known::New);
+        let later = 10 + QUARANTINE;
+        seen.note(6, later, false, 8);
+        assert_eq!(seen.known(6, later, DAY), Known::Learned);
+    }
+
+    #[test]
+    fn a_flood_leaves_the_usual_values() {
+        let mut seen = Seen::default();
+        for _ in 0..3 {
+            seen.note(1, 10, false, 8);
+        }
+        for n in 2..100 {
+            seen.note(n, 10 + n as u32, true, 8);
+        }
+        assert_eq!(seen.values.len(), 8);
+        assert_eq!(seen.known(1, 200, DAY), Known::Learned);
+    }
+}

@@ -1,0 +1,141 @@
+//! What is known of all callers together.
+
+use serde::{Deserialize, Serialize};
+
+use super::counter::{Counter, Moment, Window};
+use super::event::{Environment, Event};
+use super::hash;
+use super::seen::{DAY, Seen};
+
+/// Providers whose health is watched.
+const MAX_PROVIDERS: usize = 16;
+/// Operations and scopes of all callers that are remembered.
+pub(super) const MAX_HABITS: usize = 4096;
+/// Networks of all callers that are remembered.
+pub(super) const MAX_NETWORKS: usize = 4096;
+
+/// How a provider does.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Provider {
+    hash: u64,
+    minute: i64,
+    calls: u32,
+    troubled: u32,
+    /// Until when its callers may do more than usual, in seconds.
+    unsettled_until: u32,
+}
+
+/// After trouble, callers make up for what they could not do.
+const UNSETTLED: u32 = 15 * 60;
+
+/// All callers together.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Tenant {
+    /// Second of the first event.
+    pub first: u32,
+    /// Operations and scopes with the caller that learned them first.
+    pub habits: Seen,
+    /// Networks from which anybody calls.
+    pub networks: Seen,
+    /// All calls and all mints in production, and in the sandbox.
+    pub calls: [Counter; 2],
+    pub mints: [Counter; 2],
+    providers: Vec<Provider>,
+}
+
+/// A place in pairs of things by environment.
+pub(super) fn side(environment: Environment) -> usize {
+    match environment {
+        Environment::Production => 0,
+        Environment::Sandbox => 1,
+    }
+}
+
+impl Tenant {
+    /// Notes how the provider did.
+    pub(super) fn weather(&mut self, event: &Event<'_>, troubled: bool, now: Moment) {
+        let hash = hash::pair(hash::text(event.provider), side(event.environment) as u64);
+        let at = match self.providers.iter().position(|known| known.hash == hash) {
+            Some(at) => at,
+            None if self.providers.len() < MAX_PROVIDERS => {
+                self.providers.push(Provider {
+                    hash,
+                    minute: now.minute,
+                    calls: 0,
+                    troubled: 0,
+                    unsettled_until: 0,
+                });
+                self.providers.len() - 1
+            }
+            None => return,
+        };
+        let Some(provider) = self.providers.get_mut(at) else {
+            return;
+        };
+        if provider.minute != now.minute {
+            provider.minute = now.minute;
+            provider.calls = 0;
+            provider.troubled = 0;
+        }
+        provider.calls += 1;
+        provider.troubled += u32::from(troubled);
+        if provider.troubled >= 3 && provider.troubled * 5 >= provider.calls {
+            provider.unsettled_until = now.second.saturating_add(UNSETTLED);
+        }
+    }
+
+    /// Whether a provider is, or was a quarter of an hour ago, in trouble.
+    pub(super) fn is_unsettled(&self, event_provider: u64, now: u32) -> bool {
+        let mut providers = self.providers.iter();
+        providers.any(|known| known.hash == event_provider && now < known.unsettled_until)
+    }
+
+    /// Whether any provider is.
+    pub(super) fn is_anything_unsettled(&self, now: u32) -> bool {
+        self.providers
+            .iter()
+            .any(|known| now < known.unsettled_until)
+    }
+
+    /// Age in seconds.
+    pub(super) fn age(&self, now: u32) -> u32 {
+        now.saturating_sub(self.first)
+    }
+
+    /// How many times as busy as usual the others are: 1 to 4.
+    pub(super) fn common_mode(
+        &mut self,
+        own: (f64, f64),
+        all: Which,
+        now: Moment,
+        window: Window,
+        side: usize,
+    ) -> f64 {
+        let born = i64::from(self.first) / 3600;
+        let counters = match all {
+            Which::Calls => &mut self.calls,
+            Which::Mints => &mut self.mints,
+        };
+        let Some(counter) = counters.get_mut(side) else {
+            return 1.0;
+        };
+        let count = f64::from(counter.count(now, window)) - own.0;
+        let expected = counter.expected(now, window, born) - own.1;
+        if expected < 20.0 {
+            return 1.0;
+        }
+        (count / expected).clamp(1.0, 4.0)
+    }
+
+    /// Whether it has watched for as many days.
+    pub(super) fn has_watched(&self, days: u32, now: u32) -> bool {
+        self.age(now) >= days.saturating_mul(DAY)
+    }
+}
+
+/// Which of the common counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Which {
+    Calls,
+    Mints,
+}
