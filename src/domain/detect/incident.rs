@@ -284,7 +284,7 @@ mod tests {
             .collect()
     }
 
-    use Severity::{Critical, High, Info, Low, Medium};
+    use Severity::{Critical, High, Low, Medium};
 
     #[test]
     fn one_cause_is_told_once_and_again_after_hours() {
