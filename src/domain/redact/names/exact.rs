@@ -39,7 +39,7 @@ pub(super) fn exact(joined: &str) -> Option<Class> {
         | "eventtype" | "category" | "scheme" | "network" | "networkname" | "channel"
         | "source" | "protocol" | "format" | "fieldtype" | "documenttype" | "documentsubtype"
         | "producttype" | "transfertype" | "accounttype" | "service" | "component" | "module"
-        | "logger" | "target" | "stage" | "outcome" | "decision" | "result" | "effect"
+        | "target" | "branch" | "stage" | "outcome" | "decision" | "result" | "effect"
         | "operation" | "op" | "provider" | "api" | "severity" | "alg" | "typ" | "cty"
         | "subtype" | "issystem" | "ispublic" | "as" | "sort" | "sortdirection" | "order"
         | "sortby" | "filter" | "include" | "expand" => Safe(WORDY),
@@ -81,6 +81,7 @@ pub(super) fn exact(joined: &str) -> Option<Class> {
         | "revision" | "etag" | "ref" | "gitsha" | "fingerprint" | "contenthash" => {
             Safe(HASH | REFERENCE | VERSION)
         }
+        "logger" | "class" | "classname" => Safe(PROGRAM | WORDY),
         "traceparent" => Safe(TRACEPARENT),
         "trackingnumber" | "trackingid" | "trackingcode" | "waybill" => Safe(BUSINESS_ID),
         "contenttype" | "mimetype" | "mediatype" | "accept" => Safe(MIME | WORDY),

@@ -76,6 +76,9 @@ pub(crate) const ZONE: u32 = 1 << 26;
 /// The id of a trace or span: hexadecimal, or a decimal of 64 bits.
 pub(crate) const TRACE: u32 = 1 << 27;
 
+/// The name of a class with its package.
+pub(crate) const PROGRAM: u32 = 1 << 28;
+
 /// Every form that a value can have of its own.
 pub(crate) const FORMED: u32 = ID
     | BUSINESS_ID
@@ -161,6 +164,7 @@ fn matches_one(shapes: u32, value: &[u8]) -> bool {
         || (has(MAC) && is_mac(value))
         || (has(ISIN) && is_isin(value))
         || (has(ZONE) && is_zone(value))
+        || (has(PROGRAM) && is_program_name(value))
 }
 
 /// What may stand under a name that is not known: values that cannot hold six characters of a

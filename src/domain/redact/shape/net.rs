@@ -189,3 +189,36 @@ pub(crate) fn is_zone(value: &[u8]) -> bool {
                 .iter()
                 .all(|b| b.is_ascii_digit() || matches!(b, b'+' | b'-' | b':')))
 }
+
+/// The name of a class or function with its package: `java.util.concurrent.locks.ReentrantLock@4f2c8a1b`,
+/// `com.acme.TransferImpl$$Lambda$17.execute`. Parts of letters in words of three letters and more on average,
+/// two points at least, and digits only in short parts or behind the last sign.
+pub(crate) fn is_program_name(token: &[u8]) -> bool {
+    let (name, suffix) = match memchr::memrchr(b'@', token) {
+        Some(at) => (&token[..at], &token[at + 1..]),
+        None => (token, &b""[..]),
+    };
+    if token.len() > 160
+        || suffix.len() > 8
+        || !suffix.iter().all(u8::is_ascii_hexdigit)
+        || name.iter().filter(|b| **b == b'.').count() < 2
+        || !name[0].is_ascii_lowercase()
+    {
+        return false;
+    }
+    let (mut letters, mut humps) = (0, 0);
+    let good = name.split(|b| matches!(b, b'.' | b'$' | b'_')).all(|part| {
+        let digits = part.iter().filter(|b| b.is_ascii_digit()).count();
+        if digits > 0 {
+            return part.len() <= 8 && (digits == part.len() || digits <= 4);
+        }
+        part.iter().all(u8::is_ascii_alphabetic) && {
+            words::split_words(part, |hump| {
+                humps += 1;
+                letters += hump.len();
+                hump.len() <= 16
+            })
+        }
+    });
+    good && letters >= humps * 4
+}

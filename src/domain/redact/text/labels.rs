@@ -37,7 +37,9 @@ impl Scan<'_, '_, '_> {
             return Some(start + len + close.len());
         }
         // A sign behind it shows that this mark closed what stood before.
-        let closed = matches!(inside.first(), Some(b',' | b';' | b'}' | b')' | b']'));
+        let joins = |b: &u8| matches!(b, b' ' | b',' | b':' | b';' | b'=' | b'>' | b'|');
+        let closed = matches!(inside.first(), Some(b',' | b';' | b'}' | b')' | b']'))
+            || inside.iter().all(joins);
         if names || closed || self.sink.masks.mask_len(inside).is_some() {
             return None;
         }

@@ -1,7 +1,7 @@
 //! Tokens that may stand: program text, versions, hosts, logins are told apart here.
 
 use super::super::shape;
-use super::super::words::{self, KNOWN, LABEL, NOUN};
+use super::super::words::{KNOWN, LABEL, NOUN};
 
 /// A path or a list of plain pieces: `src/edge/proxy/mod.rs:142:17`.
 pub(super) fn is_joined(token: &[u8], strict: bool) -> bool {
@@ -41,40 +41,8 @@ pub(super) fn is_plain(token: &[u8]) -> bool {
         || is_ip(token)
         || is_product(token)
         || shape::is_machine(token)
-        || is_program_name(token)
-}
-
-/// The name of a class or function with its package: `java.util.concurrent.locks.ReentrantLock@4f2c8a1b`,
-/// `com.acme.TransferImpl$$Lambda$17.execute`. Parts of letters in words of three letters and more on average,
-/// two points at least, and digits only in short parts or behind the last sign.
-fn is_program_name(token: &[u8]) -> bool {
-    let (name, suffix) = match memchr::memrchr(b'@', token) {
-        Some(at) => (&token[..at], &token[at + 1..]),
-        None => (token, &b""[..]),
-    };
-    if token.len() > 160
-        || suffix.len() > 8
-        || !suffix.iter().all(u8::is_ascii_hexdigit)
-        || name.iter().filter(|b| **b == b'.').count() < 2
-        || !name[0].is_ascii_lowercase()
-    {
-        return false;
-    }
-    let (mut letters, mut humps) = (0, 0);
-    let good = name.split(|b| matches!(b, b'.' | b'$' | b'_')).all(|part| {
-        let digits = part.iter().filter(|b| b.is_ascii_digit()).count();
-        if digits > 0 {
-            return part.len() <= 8 && (digits == part.len() || digits <= 4);
-        }
-        part.iter().all(u8::is_ascii_alphabetic) && {
-            words::split_words(part, |hump| {
-                humps += 1;
-                letters += hump.len();
-                hump.len() <= 16
-            })
-        }
-    });
-    good && letters >= humps * 4
+        || shape::is_program_name(token)
+        || is_pinned(token)
 }
 
 /// An address of either version, with a port or not.
@@ -138,4 +106,20 @@ pub(super) fn is_product(token: &[u8]) -> bool {
     name.len() <= 20
         && name.iter().all(|b| b.is_ascii_alphabetic() || *b == b'-')
         && shape::is_version(version)
+}
+
+/// `ledger:1.14.2-alpine@sha256:9f86d0...`: an image and its digest.
+fn is_pinned(token: &[u8]) -> bool {
+    let Some(at) = memchr::memmem::find(token, b"@sha256:") else {
+        return false;
+    };
+    let image = &token[..at];
+    image.len() <= 96
+        && shape::is_hash(&token[at + 1..])
+        && image.iter().filter(|b| b.is_ascii_digit()).count() <= 8
+        && image.iter().all(|b| {
+            b.is_ascii_lowercase()
+                || b.is_ascii_digit()
+                || matches!(b, b'.' | b'-' | b'_' | b'/' | b':')
+        })
 }
