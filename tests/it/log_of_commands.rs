@@ -111,7 +111,7 @@ fn many_at_once_make_one_log() {
     assert_eq!(found["sound"], true, "{found:#}");
     assert_eq!(found["commands"]["records_behind"], 0, "{found:#}");
     // The start, two records of each command that has ended, and the intent of this one.
-    assert!(found["commands"]["records"].as_u64().unwrap() >= 1 + 2 * 7 + 1);
+    assert!(found["commands"]["records"].as_u64().unwrap() > 1 + 2 * 7);
 }
 
 #[test]

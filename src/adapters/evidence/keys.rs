@@ -227,7 +227,7 @@ impl KeyPlaces {
         Ok(key)
     }
 
-    /// The key that is to be announced, if there is one.
+    /// The key that is to be announced, if there is one; perhaps one that was announced before.
     ///
     /// # Errors
     /// [`SigningKeyError`].
@@ -235,7 +235,11 @@ impl KeyPlaces {
         let variable = clone(self.next_variable.as_ref());
         let path = next_path(&self.file);
         if variable.is_none() && !matches!(path.try_exists(), Ok(true)) {
-            return Ok(None);
+            // Who lends the keys may have put the next one into its place already.
+            return match &self.lent_by {
+                Some(_) => self.load(origin).map(Some),
+                None => Ok(None),
+            };
         }
         let name = self.lent_by.as_deref().unwrap_or(origin);
         let next = signing_key::load_next(&path, variable, name)?;
@@ -326,6 +330,35 @@ mod tests {
         assert!(matches!(error, SigningKeyError::Missing { .. }), "{text}");
         assert!(text.contains(&made.verifier().to_string()), "{text}");
         assert!(!places.file.exists(), "no other key is made for it");
+    }
+
+    #[test]
+    fn lent_keys_are_read_under_another_name_and_left_where_they_are() {
+        let dir = tempfile::tempdir().unwrap();
+        let own = |file| KeyPlaces {
+            file,
+            variable: None,
+            next_variable: None,
+            lent_by: None,
+        };
+        let file = dir.path().join("signing.key");
+        let lent = own(file.clone()).lent_by("egret/node-1");
+        assert!(lent.in_force("egret/node-1/cli", None).is_err());
+        assert!(!file.exists(), "no key is made for the node");
+        let first = own(file.clone()).in_force("egret/node-1", None).unwrap();
+        let key = lent.in_force("egret/node-1/cli", None).unwrap();
+        assert_eq!(key.verifier().public(), first.verifier().public());
+        assert_ne!(key.verifier().id(), first.verifier().id());
+
+        // Before the node has changed its key, and after.
+        let next = signing_key::create_next(&next_path(&file), "egret/node-1").unwrap();
+        let coming = || lent.next("egret/node-1/cli").unwrap().unwrap();
+        assert_eq!(coming().verifier().public(), next.public());
+        own(file.clone()).install_next().unwrap();
+        assert_eq!(coming().verifier().public(), next.public());
+        let history = KeyHistory::new(coming().verifier().clone());
+        let key = lent.in_force("egret/node-1/cli", Some(&history)).unwrap();
+        assert_eq!(key.verifier(), coming().verifier());
     }
 
     #[test]

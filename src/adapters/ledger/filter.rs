@@ -135,7 +135,7 @@ impl Resolved<'_> {
     /// As [`Resolved::push`], without the bounds of the call id.
     pub(super) fn push_others(&self, sql: &mut Sql, over: Over) {
         let filter = self.filter;
-        filter.push_received(sql);
+        filter.push_received(sql, self.is_sqlite);
         filter.push_common(sql, over, self.is_sqlite);
         filter.push_ended(sql, over);
         if filter.banks_only {
@@ -316,18 +316,28 @@ impl Filter {
 
     /// The recorded time decides, but only near the ends of the period: between them the id says
     /// enough, and what an index holds can be counted without a look at the rows.
-    fn push_received(&self, sql: &mut Sql) {
+    fn push_received(&self, sql: &mut Sql, is_sqlite: bool) {
         if let Some(from) = self.from {
-            let inside = from.as_millis().saturating_add(ID_SLACK_MILLIS);
-            sql.push(" AND (call_id >= ");
-            sql.push_bind(CallId::floor(inside).as_bytes().to_vec());
-            sql.push(" OR received_at >= ").push_bind(from.0).push(")");
+            let inside = CallId::floor(from.as_millis().saturating_add(ID_SLACK_MILLIS));
+            if is_sqlite {
+                sql.push(" AND (call_id >= ");
+                sql.push_bind(inside.as_bytes().to_vec());
+                sql.push(" OR received_at >= ").push_bind(from.0).push(")");
+            } else {
+                let low = CallId::floor(from.as_millis().saturating_sub(ID_SLACK_MILLIS));
+                push_not_of(sql, low, inside, "<", from);
+            }
         }
         if let Some(to) = self.to {
-            let inside = to.as_millis().saturating_sub(ID_SLACK_MILLIS);
-            sql.push(" AND (call_id < ");
-            sql.push_bind(CallId::floor(inside).as_bytes().to_vec());
-            sql.push(" OR received_at < ").push_bind(to.0).push(")");
+            let inside = CallId::floor(to.as_millis().saturating_sub(ID_SLACK_MILLIS));
+            if is_sqlite {
+                sql.push(" AND (call_id < ");
+                sql.push_bind(inside.as_bytes().to_vec());
+                sql.push(" OR received_at < ").push_bind(to.0).push(")");
+            } else {
+                let high = CallId::floor(to.as_millis().saturating_add(ID_SLACK_MILLIS));
+                push_not_of(sql, inside, high, ">=", to);
+            }
         }
     }
 
@@ -414,6 +424,17 @@ impl Filter {
             sql.push(" AND error_code = ").push_bind(code.to_owned());
         }
     }
+}
+
+/// Leaves out what was received on the wrong side of a moment, among the calls near it. Postgres
+/// does not look into the row for a column only where that matters: a condition that names one
+/// makes it fetch every row, so those near the end are looked for apart.
+fn push_not_of(sql: &mut Sql, low: CallId, high: CallId, wrong: &str, at: Micros) {
+    sql.push(" AND call_id NOT IN (SELECT call_id FROM records WHERE true");
+    push_id(sql, ">=", low);
+    push_id(sql, "<", high);
+    sql.push(" AND received_at ").push(wrong).push(" ");
+    sql.push_bind(at.0).push(")");
 }
 
 /// Appends a comparison with the call id.
