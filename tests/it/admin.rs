@@ -66,9 +66,9 @@ fn figures_follow_the_calls() {
     assert_eq!(gateway.figure("egret_check_ok{check=\"clock\"}"), 1.0);
     // Two workers, one listener.
     assert_eq!(gateway.figure("egret_listener_sockets"), 2.0);
-    // Labels name endpoint groups; nothing of a call is one.
+    // Nothing of a call is a label; the names of limits are.
     let text = gateway.admin_get("/metrics");
-    for word in ["app", "trade", "node-1"] {
+    for word in ["app", "trades", "node-1"] {
         assert!(!text.text().contains(word), "{word}:\n{}", text.text());
     }
 }

@@ -176,7 +176,7 @@ fn run(seed: u64, outages: &[Outage], busy: [u64; NODES]) -> (u32, u32) {
     let shared = FleetSettings {
         replicas: NODES as u32,
         longest_call: LONGEST,
-        is_lasting: seed % 2 == 0,
+        is_lasting: seed.is_multiple_of(2),
     };
     let mut budgets = [(); NODES].map(|()| Budget::shared(settings, shared, Micros(0)));
     let mut ways: [Way; NODES] = Default::default();

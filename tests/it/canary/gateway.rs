@@ -38,6 +38,8 @@ impl Gateway {
             .current_dir(home.path())
             .env_remove("EGRET_CONFIG")
             .env("EGRET_ADMIN_ADDRESS", "127.0.0.1:0")
+            // More is fired than a bank allows.
+            .env("EGRET_LIMITS_SHADOW", "true")
             .env("RUST_BACKTRACE", "full")
             .env("RUST_LOG", "trace")
             .stdin(Stdio::null())
