@@ -270,7 +270,13 @@ impl Fleet {
         };
         let pace = self.span / self.limit.max(1) * self.live.max(1);
         let pauses = pace.saturating_mul(beyond - 1);
-        self.ask_at.max(now).plus(pauses)
+        // Where something is free the store gives it at once; else it has said when.
+        let next = if self.total < self.limit {
+            now
+        } else {
+            self.ask_at.max(now)
+        };
+        next.plus(pauses)
     }
 
     /// A call takes a place.

@@ -10,8 +10,8 @@ use tokio::net::TcpStream;
 use crate::harness::{Config, Gateway, Sim, runtime};
 
 /// Cybrid's five minutes are this long here.
-pub const SPAN: Duration = Duration::from_secs(6);
-const SCALE: u32 = 50;
+pub const SPAN: Duration = Duration::from_secs(10);
+const SCALE: u32 = 30;
 /// What Cybrid allows in them.
 pub const LIMIT: u32 = 100;
 /// Fifteen simulated minutes.
@@ -89,8 +89,8 @@ pub fn bank() -> Sim {
 pub fn gateway(bank: &Sim, limits: &str) -> (Gateway, Vec<String>) {
     let span = format!("\"{}ms\"", SPAN.as_millis());
     let config = Config::new().within_limits().callers("").section(&format!(
-        "[limits]\n{limits}\n[limits.patience]\nmoney = \"2s\"\nwrite = \"2s\"\nread = \"2s\"\n\
-         batch = \"4s\"\n[timeouts]\nrequest = \"10s\"\n\
+        "[limits]\n{limits}\n[limits.patience]\nmoney = \"4s\"\nwrite = \"4s\"\nread = \"4s\"\n\
+         batch = \"6s\"\n[timeouts]\nrequest = \"10s\"\n\
          [providers.cybrid.budgets]\ngeneral = {{ window = {span} }}\n"
     ));
     let config = config.cybrid(&bank.url());

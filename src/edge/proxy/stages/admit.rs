@@ -17,6 +17,10 @@ use crate::domain::quota::{PATIENCE_FIELD, PRIORITY_FIELD, Told, Wish, priority_
 use crate::domain::record::CallRecord;
 use crate::types::Priority;
 
+/// The least that a refused caller is told to stay away: at once would mean that it should have
+/// waited.
+const SOON: Duration = Duration::from_secs(1);
+
 /// What a call spends, and how it waits for it.
 pub struct Dues {
     gates: SmallVec<[Arc<Gate>; 2]>,
@@ -113,7 +117,7 @@ pub async fn admit(_: &Parts, exchange: &mut Exchange) -> Result<(), Problem> {
 fn advice(gate: &Gate, denied: Denied) -> Advice {
     let plan = gate.plan();
     Advice {
-        retry_after: Some(denied.retry_after),
+        retry_after: Some(denied.retry_after.max(SOON)),
         budget: Some(Arc::clone(&plan.name)),
         allowance: Some(Allowance {
             quota: denied.standing.limit,
