@@ -24,8 +24,10 @@ use super::tenant::{Tenant, side};
 /// Milliseconds after which a mint is looked at for the first time, and for good.
 const EARLY: i64 = 40_000;
 const LATE: i64 = 300_000;
-/// Minutes after which pauses of callers are looked at.
-const PAUSE: i64 = 5;
+/// Milliseconds after which all callers are looked at, even if nothing happens.
+const STEP: i64 = 300_000;
+/// Steps without any event after which there is nothing left to be seen: two days.
+const MOST_STEPS: i64 = 576;
 /// Operation names whose meaning is kept at hand.
 const MAX_OPERATIONS: usize = 4096;
 
@@ -54,8 +56,6 @@ struct Caller {
 pub(super) struct State {
     /// The newest moment, in milliseconds; `None` before the first event.
     clock: Option<i64>,
-    hour: i64,
-    pause: i64,
     tenant: Tenant,
     callers: Vec<Caller>,
     subjects: Table<Subject>,
@@ -107,8 +107,6 @@ impl Detection {
             settings,
             State {
                 clock: None,
-                hour: 0,
-                pause: 0,
                 tenant: Tenant::default(),
                 callers: Vec::new(),
                 subjects: Table::new(bounds.subjects),
@@ -237,21 +235,25 @@ impl Detection {
     /// feed calls it with the time up to which it has seen every event, so that live and replayed
     /// detection agree.
     pub fn advance(&mut self, at: i64, told: &mut Vec<Alert>) {
-        let at = self.state.clock.map_or(at, |clock| clock.max(at));
+        let clock = match self.state.clock {
+            None => at,
+            Some(clock) if clock >= at => return,
+            Some(clock) => clock,
+        };
+        // Step by step, so that it does not matter in how many calls the time has passed.
+        let mut step = clock.div_euclid(STEP);
+        let last = at.div_euclid(STEP);
+        while step < last {
+            step += 1;
+            if step > clock.div_euclid(STEP) + MOST_STEPS {
+                // Nothing waits longer than that.
+                step = last;
+            }
+            let now = step * STEP;
+            self.judge(now, told);
+            self.each(Moment::new(now), told);
+        }
         self.judge(at, told);
-        let now = Moment::new(at);
-        if self.state.clock.is_none() {
-            self.state.hour = now.hour;
-            self.state.pause = now.minute.div_euclid(PAUSE);
-        }
-        if now.hour != self.state.hour {
-            self.each(now, told, PerCaller::hour);
-            self.state.hour = now.hour;
-        }
-        if now.minute.div_euclid(PAUSE) != self.state.pause {
-            self.each(now, told, PerCaller::pause);
-            self.state.pause = now.minute.div_euclid(PAUSE);
-        }
         self.state.clock = Some(at);
     }
 
@@ -632,12 +634,7 @@ impl Detection {
     }
 
     /// Lets every caller's detectors look at the time that is over.
-    fn each(
-        &mut self,
-        now: Moment,
-        told: &mut Vec<Alert>,
-        look: fn(&mut PerCaller, &mut Scene<'_>),
-    ) {
+    fn each(&mut self, now: Moment, told: &mut Vec<Alert>) {
         for at in 0..self.state.callers.len() {
             let state = &mut self.state;
             let slack = if state.tenant.is_anything_unsettled(now.second) {
@@ -654,7 +651,7 @@ impl Detection {
                     signs: &mut self.signs,
                     slack,
                 };
-                look(&mut caller.detectors, &mut scene);
+                caller.detectors.pause(&mut scene);
             }
             self.tell(at as u16, None, now, told);
         }

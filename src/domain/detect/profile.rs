@@ -51,8 +51,6 @@ pub(super) struct Profile {
     pub shapes: [Shape; 2],
     /// Address of its latest mint.
     pub mint_ip: Option<IpAddr>,
-    /// The hour that was looked at last.
-    pub hour: i64,
 }
 
 impl Profile {
@@ -74,7 +72,6 @@ impl Profile {
                 },
             ],
             mint_ip: None,
-            hour: i64::from(now) / 3600,
         }
     }
 

@@ -210,11 +210,6 @@ impl PerCaller {
         self.unused.judge(scene, judged);
     }
 
-    /// Lets the hour that has ended be looked at.
-    pub(super) fn hour(&mut self, scene: &mut Scene<'_>) {
-        self.intensity.hour(scene);
-    }
-
     /// Lets a pause of five minutes be looked at.
     pub(super) fn pause(&mut self, scene: &mut Scene<'_>) {
         self.volume.pause(scene);

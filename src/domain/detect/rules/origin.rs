@@ -14,7 +14,6 @@ use crate::domain::detect::event::Answer;
 use crate::domain::detect::profile::MAX_ORIGINS;
 use crate::domain::detect::scene::{Call, Scene, Sign};
 use crate::domain::detect::seen::{DAY, Known};
-use crate::domain::detect::tenant::MAX_NETWORKS;
 
 /// Nothing of its own: the sets belong to the profile, since other detectors read them.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -59,7 +58,7 @@ impl PerCaller {
             scene
                 .tenant
                 .networks
-                .note(call.network, now, false, MAX_NETWORKS);
+                .note(call.network, now, false);
         }
     }
 
