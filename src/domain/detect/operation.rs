@@ -64,7 +64,8 @@ const WRITES: &[&str] = &[
     "issue",
     "upload",
     "register",
-    "masquerade", "permit",
+    "masquerade",
+    "permit",
 ];
 const MONEY: &[&str] = &[
     "transfer",
@@ -140,7 +141,9 @@ impl Operation {
                         "create",
                         "post",
                         "mint",
-                        "oauth", "auth", "initialize",
+                        "oauth",
+                        "auth",
+                        "initialize",
                         "customer",
                         "bank",
                         "organization",

@@ -240,7 +240,11 @@ impl Shape {
     /// Whether nearly every token is used alike, as programs do.
     pub(super) fn is_narrow(&self) -> bool {
         let mode = self.mode();
-        let near = self.learned.iter().enumerate().filter(|(at, _)| at.abs_diff(mode) <= 1);
+        let near = self
+            .learned
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| at.abs_diff(mode) <= 1);
         let near: f64 = near.map(|(_, learned)| *learned).sum();
         near >= NARROW * self.total()
     }
@@ -249,7 +253,11 @@ impl Shape {
     pub(super) fn keeps_usual(&self) -> bool {
         let mode = self.mode();
         let all: u32 = self.today.iter().sum();
-        let near = self.today.iter().enumerate().filter(|(at, _)| at.abs_diff(mode) <= 1);
+        let near = self
+            .today
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| at.abs_diff(mode) <= 1);
         let near: u32 = near.map(|(_, today)| *today).sum();
         // A few say nothing yet.
         all < 5 || f64::from(near) >= NARROW * f64::from(all)

@@ -104,7 +104,8 @@ impl ManySeen {
 
     /// What is known of a value that is forgotten after `forget` seconds without it.
     pub(super) fn known(&self, hash: u64, now: u32, forget: u32) -> Known {
-        self.get(hash).map_or(Known::New, |value| value.known(now, forget))
+        self.get(hash)
+            .map_or(Known::New, |value| value.known(now, forget))
     }
 
     /// Notes that a value was seen; `alarming` holds a new one apart.
@@ -133,7 +134,8 @@ impl Seen {
 
     /// What is known of a value that is forgotten after `forget` seconds without it.
     pub(super) fn known(&self, hash: u64, now: u32, forget: u32) -> Known {
-        self.get(hash).map_or(Known::New, |value| value.known(now, forget))
+        self.get(hash)
+            .map_or(Known::New, |value| value.known(now, forget))
     }
 
     /// Notes that a value was seen; `alarming` holds a new one apart.
@@ -153,18 +155,18 @@ impl Seen {
         }
     }
 
-    /// Held-apart values go first, so that a flood of strange ones cannot push out the usual.
+    /// Gives up an eighth, so that a flood costs little each time. Held-apart and rare values go
+    /// first, so that strange ones cannot push out the usual.
     fn forget_oldest(&mut self, but: u64) {
-        let oldest = self
-            .values
-            .iter()
-            .enumerate()
-            .filter(|(_, value)| value.hash != but)
-            .min_by_key(|(_, value)| (!value.quarantined && value.count > 2, value.last))
-            .map(|(at, _)| at);
-        if let Some(at) = oldest {
-            self.values.remove(at);
-        }
+        let rank = |value: &Value| {
+            let usual = !value.quarantined && value.count > 2;
+            (value.hash == but, usual, value.last, value.hash)
+        };
+        let mut ranks: Vec<_> = self.values.iter().map(rank).collect();
+        let last = (ranks.len() / 8).max(1) - 1;
+        let (_, last, _) = ranks.select_nth_unstable(last);
+        let last = *last;
+        self.values.retain(|value| rank(value) > last);
     }
 
     /// How many learned values were first seen in the `span` seconds before `now`.

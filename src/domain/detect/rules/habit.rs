@@ -118,7 +118,8 @@ impl PerCaller {
             };
             alarming = severity.is_page();
             // It was told, and nobody has said that it is right: no news.
-            let severity = if known == Known::Quarantined && !(doors && self.is_news(scene, habit)) {
+            let severity = if known == Known::Quarantined && !(doors && self.is_news(scene, habit))
+            {
                 Severity::Info
             } else {
                 severity

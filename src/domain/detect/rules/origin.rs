@@ -55,10 +55,7 @@ impl PerCaller {
             .networks
             .note(call.network, now, strange && new, MAX_ORIGINS);
         if !strange {
-            scene
-                .tenant
-                .networks
-                .note(call.network, now, false);
+            scene.tenant.networks.note(call.network, now, false);
         }
     }
 

@@ -137,7 +137,10 @@ impl PerCaller {
         let now = scene.now.second;
         self.recent.push_back((now, judged.uses));
         while self.recent.len() > LONG_RECENT
-            || self.recent.front().is_some_and(|(at, _)| now - at > LONG_SPAN)
+            || self
+                .recent
+                .front()
+                .is_some_and(|(at, _)| now - at > LONG_SPAN)
         {
             self.recent.pop_front();
         }
@@ -145,15 +148,25 @@ impl PerCaller {
         let Some(shape) = scene.profile.shapes.first() else {
             return;
         };
-        if count < ENOUGH || !shape.is_known() || shape.is_narrow() || !scene.profile.is_mature(now) {
+        if count < ENOUGH || !shape.is_known() || shape.is_narrow() || !scene.profile.is_mature(now)
+        {
             return;
         }
         // Many at once, or fewer among those of half a day.
-        let near = self.recent.iter().rev().take(RECENT).take_while(|(at, _)| now - at <= SPAN);
+        let near = self
+            .recent
+            .iter()
+            .rev()
+            .take(RECENT)
+            .take_while(|(at, _)| now - at <= SPAN);
         let near: Vec<u8> = near.map(|(_, uses)| *uses).collect();
         let all = self.recent.iter().map(|(_, uses)| *uses);
         let tests = [
-            (near.len() as f64, shape.strangeness(near.iter().copied()), DISTANCE),
+            (
+                near.len() as f64,
+                shape.strangeness(near.iter().copied()),
+                DISTANCE,
+            ),
             (count - 8.0, shape.strangeness(all), LONG_DISTANCE),
         ];
         let found = tests.iter().find(|(count, score, distance)| {
