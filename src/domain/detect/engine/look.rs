@@ -72,7 +72,9 @@ impl Detection {
         now: Moment,
     ) -> Call<'a> {
         let operation_hash = hash::text(event.operation);
-        let operation = self.operation(operation_hash, event.operation);
+        let operation = self
+            .operation(operation_hash, event.operation)
+            .with_effect(event.effect);
         let place = self.place(event, map);
         let answer = event.answer();
         let key = |text: &str| if text.is_empty() { 0 } else { hash::text(text) };

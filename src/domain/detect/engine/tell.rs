@@ -39,7 +39,8 @@ impl Detection {
                 .severity
                 .min(own.max_severity.unwrap_or(Severity::Critical));
             if learning && !sign.rule.from_start && sign.excess.is_none() {
-                severity = severity.min(Severity::Low);
+                // Nor may it add to anything: much is seen for the first time.
+                severity = Severity::Info;
             }
             let at = event.map_or(now.at, |event| event.at);
             let Some(done) = state

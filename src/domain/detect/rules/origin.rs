@@ -19,6 +19,8 @@ use crate::domain::detect::seen::{DAY, Known};
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(in crate::domain::detect) struct PerCaller {}
 
+/// A strange network that was told is told again after so many seconds without it.
+const NEWS: u32 = 3 * DAY;
 /// More new values a week than this, and another one is nothing remarkable.
 const RESTLESS: usize = 2;
 
@@ -122,6 +124,17 @@ impl PerCaller {
         } else {
             severity
         };
+        // A service that has moved is there every day: it was told, and is no news.
+        let last = profile_last(scene, call.network);
+        let known = novelty.network == Known::Quarantined;
+        if known && now.saturating_sub(last) < NEWS {
+            scene.say(
+                Sign::of(NEW_ORIGIN, call, text)
+                    .severity(Severity::Info)
+                    .key(call.network),
+            );
+            return severity.is_page();
+        }
         scene.say(
             Sign::of(NEW_ORIGIN, call, text)
                 .severity(severity)
@@ -130,4 +143,13 @@ impl PerCaller {
         // Without an alarm the place is learned like any other.
         severity.is_page()
     }
+}
+
+/// When a network was last seen, in seconds.
+fn profile_last(scene: &Scene<'_>, network: u64) -> u32 {
+    scene
+        .profile
+        .networks
+        .get(network)
+        .map_or(0, |value| value.last)
 }
