@@ -10,7 +10,7 @@ use crate::adapters::network_map;
 use crate::cli::audit::moment::Moment;
 use crate::cli::{Failure, Outcome};
 use crate::domain::detect::{
-    Alert, Detection, Figures, Line, MAX_LINE, NetworkMap, NoMap, Settings,
+    Alert, Detection, Event, Figures, Line, LineFault, MAX_LINE, NetworkMap, NoMap, Row, Settings,
 };
 use crate::types::Micros;
 
@@ -18,7 +18,8 @@ use crate::types::Micros;
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ReplayArgs {
-    /// Events to read: one JSON object a line in the neutral event format; `-` is standard input.
+    /// Events to read, one JSON object a line: the neutral event format, or what
+    /// `egret audit export` writes; `-` is standard input.
     #[arg(long, value_name = "FILE")]
     events: PathBuf,
     /// Where alerts go, one JSON object a line; `-` is standard output.
@@ -57,6 +58,8 @@ Examples:
       egret detect replay --events events.jsonl --alerts alerts.jsonl
   With a network map and stricter settings, from a pipe:
       zcat events.jsonl.gz | egret detect replay --events - --netmap networks.json --settings detect.toml
+  From the ledger:
+      egret audit export --format jsonl --since 30d -o - | egret detect replay --events -
   Learn from last month, then judge this week:
       egret detect replay --events october.jsonl --alerts /dev/null --save learned.bin
       egret detect replay --events week.jsonl --resume learned.bin
@@ -122,6 +125,8 @@ pub fn run(args: &ReplayArgs, now: Micros, out: &mut impl Write) -> Outcome {
         map,
         span,
         lenient: args.lenient,
+        is_export: None,
+        last: None,
         count: Count::default(),
     };
     let done = if is_standard(&args.alerts) {
@@ -197,6 +202,10 @@ struct Replay<'a> {
     /// First millisecond, and the one behind the last.
     span: (i64, i64),
     lenient: bool,
+    /// Whether the input is an export of the ledger; known from the first line.
+    is_export: Option<bool>,
+    /// The newest event.
+    last: Option<i64>,
     count: Count,
 }
 
@@ -205,7 +214,6 @@ impl Replay<'_> {
         let mut input = BufReader::with_capacity(BUFFER, input);
         let mut line = Vec::with_capacity(1024);
         let mut told = Vec::new();
-        let mut last = None;
         loop {
             line.clear();
             // One byte more than is allowed tells a line that is too long from one that fits.
@@ -227,33 +235,45 @@ impl Replay<'_> {
             if text.is_empty() {
                 continue;
             }
-            match Line::read(text) {
-                Ok(read) => {
-                    let event = read.event(self.count.lines);
-                    if event.at < self.span.0 || event.at >= self.span.1 {
-                        self.count.left_out += 1;
-                        continue;
-                    }
-                    last = last.max(Some(event.at));
-                    self.detection.observe(&event, self.map, &mut told);
-                }
+            // The first line tells which of the two it is.
+            let is_export = *self.is_export.get_or_insert_with(|| is_export(text));
+            let judged = if is_export {
+                Row::read(text).map(|row| row.is_call() && self.observe(&row.event(), &mut told))
+            } else {
+                Line::read(text).map(|line| self.observe(&line.event(self.count.lines), &mut told))
+            };
+            match judged {
+                Ok(true) => {}
+                Ok(false) => self.count.left_out += 1,
                 Err(_) if self.lenient => self.count.faulty += 1,
-                Err(fault) => {
-                    return Err(Failure::new(format!(
-                        "line {}: {fault}; --lenient goes on after such lines",
-                        self.count.lines
-                    )));
-                }
+                Err(fault) => return Err(self.refusal(&fault)),
             }
             if !told.is_empty() {
                 self.write(&mut told, out)?;
             }
         }
-        if let Some(last) = last {
+        if let Some(last) = self.last {
             self.detection
                 .advance(last.saturating_add(AFTERMATH), &mut told);
         }
         self.write(&mut told, out)
+    }
+
+    /// Shows an event to the detectors. Returns whether it lies in the span.
+    fn observe(&mut self, event: &Event<'_>, told: &mut Vec<Alert>) -> bool {
+        if event.at < self.span.0 || event.at >= self.span.1 {
+            return false;
+        }
+        self.last = self.last.max(Some(event.at));
+        self.detection.observe(event, self.map, told);
+        true
+    }
+
+    fn refusal(&self, fault: &LineFault) -> Failure {
+        Failure::new(format!(
+            "line {}: {fault}; --lenient goes on after such lines",
+            self.count.lines
+        ))
     }
 
     fn write(&mut self, told: &mut Vec<Alert>, out: &mut impl Write) -> Outcome {
@@ -267,6 +287,11 @@ impl Replay<'_> {
     }
 }
 
+/// Whether a line is a row of the ledger. Only those have a `received_at`.
+fn is_export(line: &[u8]) -> bool {
+    memchr::memmem::find(line, b"\"received_at\"").is_some()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -278,6 +303,8 @@ mod tests {
             map: &NoMap,
             span: (0, 1_000),
             lenient,
+            is_export: None,
+            last: None,
             count: Count::default(),
         };
         let done = replay.run(text.as_bytes(), &mut Vec::new());

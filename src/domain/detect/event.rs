@@ -154,6 +154,9 @@ pub struct Event<'a> {
     pub provider: &'a str,
     /// Operation name.
     pub operation: &'a str,
+    /// What the catalog says that the operation does (`read`, `write`, `money`, `mint`,
+    /// `access-change`); empty if only its name is known.
+    pub effect: &'a str,
     /// The service that called.
     pub caller: &'a str,
     /// Its address.

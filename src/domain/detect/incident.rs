@@ -6,7 +6,7 @@ use super::alert::Severity;
 use super::hash;
 use super::rules::{Family, RULES};
 use super::scene::Sign;
-use super::seen::{DAY, Known, Seen};
+use super::seen::{DAY, Known, ManySeen};
 
 /// Signs of different families on one caller within so many seconds are one thing.
 const TOGETHER: u32 = 30 * 60;
@@ -20,8 +20,6 @@ const AGAIN: u32 = 6 * 3600;
 const MOST_RISES: u8 = 2;
 /// Incidents that are remembered.
 const MOST: usize = 10_000;
-/// Notices that are remembered, and for how long.
-const MOST_NOTICES: usize = 4096;
 
 /// One thing that happens.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -54,7 +52,7 @@ const MOST_KEYS: usize = 64;
 pub(super) struct Incidents {
     open: Vec<Incident>,
     count: u64,
-    notices: Seen,
+    notices: ManySeen,
     pruned: u32,
 }
 
@@ -223,7 +221,7 @@ impl Incidents {
         if known {
             return None;
         }
-        self.notices.note(key, now, false, MOST_NOTICES);
+        self.notices.note(key, now, false);
         Some(Told {
             severity: Severity::Info,
             incident: 0,

@@ -69,6 +69,8 @@ struct Raw<'a> {
     #[serde(borrow, default)]
     op: Text<'a>,
     #[serde(borrow, default)]
+    effect: Text<'a>,
+    #[serde(borrow, default)]
     caller: Text<'a>,
     #[serde(borrow, default)]
     ip: Text<'a>,
@@ -116,7 +118,7 @@ impl<'a> Line<'a> {
     /// quotes nothing of it.
     pub fn read(line: &'a [u8]) -> Result<Self, LineFault> {
         if line.len() > MAX_LINE {
-            return Err(LineFault(format!("it is longer than {MAX_LINE} bytes")));
+            return Err(LineFault::too_long());
         }
         let mut raw: Raw<'a> =
             serde_json::from_slice(line).map_err(|error| LineFault::of(&error))?;
@@ -140,6 +142,7 @@ impl<'a> Line<'a> {
             },
             provider: &raw.provider.0,
             operation: &raw.op.0,
+            effect: &raw.effect.0,
             caller: &raw.caller.0,
             ip: raw.ip.0.parse::<IpAddr>().ok(),
             country: &raw.country.0,
@@ -175,7 +178,15 @@ impl<'a> Line<'a> {
 pub struct LineFault(String);
 
 impl LineFault {
-    fn of(error: &serde_json::Error) -> Self {
+    pub(super) fn too_long() -> Self {
+        Self(format!("it is longer than {MAX_LINE} bytes"))
+    }
+
+    pub(super) fn no_call_id() -> Self {
+        Self("its call_id is no UUID".to_owned())
+    }
+
+    pub(super) fn of(error: &serde_json::Error) -> Self {
         use serde_json::error::Category;
         // The library's own text can quote a value; the place and the sort of fault cannot.
         let what = match error.classify() {

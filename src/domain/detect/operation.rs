@@ -178,6 +178,33 @@ impl Operation {
     }
 }
 
+impl Operation {
+    /// The same, corrected by what the catalog says of it.
+    pub(super) fn with_effect(self, effect: &str) -> Self {
+        let writes = matches!(effect, "write" | "money" | "access-change");
+        match effect {
+            "read" => Self {
+                lists: self.lists,
+                ..Self::default()
+            },
+            "mint" => Self {
+                mints: true,
+                ..Self::default()
+            },
+            "write" | "money" | "access-change" => Self {
+                mints: false,
+                writes,
+                lists: false,
+                moves_money: effect == "money" && !self.makes_destination,
+                touches_money: effect == "money" || self.touches_money,
+                administers: effect == "access-change" || self.administers,
+                ..self
+            },
+            _ => self,
+        }
+    }
+}
+
 /// Whether it is about an account at another bank.
 fn external_account(words: &[String]) -> bool {
     let has = |wanted: &str| words.iter().any(|word| word == wanted);

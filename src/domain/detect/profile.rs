@@ -51,8 +51,6 @@ pub(super) struct Profile {
     pub shapes: [Shape; 2],
     /// Address of its latest mint.
     pub mint_ip: Option<IpAddr>,
-    /// The hour that was looked at last.
-    pub hour: i64,
 }
 
 impl Profile {
@@ -74,7 +72,6 @@ impl Profile {
                 },
             ],
             mint_ip: None,
-            hour: i64::from(now) / 3600,
         }
     }
 
@@ -97,6 +94,8 @@ const ENOUGH: f64 = 50.0;
 const ENOUGH_SERVICE: f64 = 5.0;
 /// The share of tokens that are used within one of the usual number if all are used alike.
 const NARROW: f64 = 0.8;
+/// So many mints would be needed to outweigh not knowing anything.
+const PRIOR: f64 = 12.0;
 /// The share of cold mints below which a use is thin.
 const THIN: f64 = 0.06;
 
@@ -213,11 +212,14 @@ impl Shape {
         }
         let total = self.total().max(1.0);
         let at = |bin: usize| self.learned.get(bin).copied().unwrap_or(0.0) / total;
+        // The fewer were learned, the less is known of the shape.
+        let sure = total / (total + PRIOR);
         let mut score = 0.0;
         for (bin, count) in counts.iter().enumerate().filter(|(_, count)| **count > 0.0) {
             // One use more or fewer is no other shape, and nothing is impossible.
             let near = (at(bin.wrapping_sub(1)) + at(bin) + at(bin + 1)) / 3.0;
-            let usual = 0.75 * at(bin) + 0.2 * near + 0.05 / BINS as f64;
+            let even = 1.0 / BINS as f64;
+            let usual = sure * (0.75 * at(bin) + 0.2 * near + 0.05 * even) + (1.0 - sure) * even;
             score += count * (count / (all * usual)).ln();
         }
         score

@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::table::{Row, Table, Worth};
+
 /// Seconds of a day.
 pub(super) const DAY: u32 = 86_400;
 
@@ -10,7 +12,7 @@ pub(super) const DAY: u32 = 86_400;
 pub(super) const QUARANTINE: u32 = 28 * DAY;
 
 /// One value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Value {
     hash: u64,
     /// Second at which it was first seen.
@@ -34,6 +36,87 @@ pub(super) enum Known {
     Learned,
 }
 
+impl Value {
+    fn new(hash: u64, now: u32, alarming: bool) -> Self {
+        Self {
+            hash,
+            first: now,
+            last: now,
+            count: 1,
+            quarantined: alarming,
+        }
+    }
+
+    fn known(&self, now: u32, forget: u32) -> Known {
+        if self.quarantined && now.saturating_sub(self.first) < QUARANTINE {
+            Known::Quarantined
+        } else if now.saturating_sub(self.last) < forget {
+            Known::Learned
+        } else {
+            Known::New
+        }
+    }
+
+    fn note(&mut self, now: u32, alarming: bool) {
+        if self.quarantined && now.saturating_sub(self.first) >= QUARANTINE {
+            self.quarantined = false;
+        }
+        if alarming && !self.quarantined {
+            self.quarantined = true;
+            self.first = now;
+        }
+        self.last = self.last.max(now);
+        self.count = self.count.saturating_add(1);
+    }
+}
+
+impl Row for Value {
+    fn key(&self) -> u64 {
+        self.hash
+    }
+
+    fn worth(&self, _: u32) -> Worth {
+        if self.quarantined || self.count <= 2 {
+            Worth::Once(self.last)
+        } else {
+            Worth::Kept(self.last)
+        }
+    }
+}
+
+/// Values that many callers share, or that one caller has thousands of.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct ManySeen(Table<Value>);
+
+/// How many that are, in 32 bytes each.
+const MANY: usize = 4096;
+
+impl Default for ManySeen {
+    fn default() -> Self {
+        Self(Table::new(MANY))
+    }
+}
+
+impl ManySeen {
+    pub(super) fn get(&self, hash: u64) -> Option<&Value> {
+        self.0.get(hash)
+    }
+
+    /// What is known of a value that is forgotten after `forget` seconds without it.
+    pub(super) fn known(&self, hash: u64, now: u32, forget: u32) -> Known {
+        self.get(hash)
+            .map_or(Known::New, |value| value.known(now, forget))
+    }
+
+    /// Notes that a value was seen; `alarming` holds a new one apart.
+    pub(super) fn note(&mut self, hash: u64, now: u32, alarming: bool) {
+        match self.0.get_mut(hash) {
+            Some(value) => value.note(now, alarming),
+            None => self.0.insert(Value::new(hash, now, alarming), now),
+        }
+    }
+}
+
 /// Values, ordered by hash; the least recently used goes when the set is full.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Seen {
@@ -51,13 +134,8 @@ impl Seen {
 
     /// What is known of a value that is forgotten after `forget` seconds without it.
     pub(super) fn known(&self, hash: u64, now: u32, forget: u32) -> Known {
-        match self.get(hash) {
-            Some(value) if value.quarantined && now.saturating_sub(value.first) < QUARANTINE => {
-                Known::Quarantined
-            }
-            Some(value) if now.saturating_sub(value.last) < forget => Known::Learned,
-            _ => Known::New,
-        }
+        self.get(hash)
+            .map_or(Known::New, |value| value.known(now, forget))
     }
 
     /// Notes that a value was seen; `alarming` holds a new one apart.
@@ -65,26 +143,11 @@ impl Seen {
         match self.place(hash) {
             Ok(at) => {
                 if let Some(value) = self.values.get_mut(at) {
-                    if value.quarantined && now.saturating_sub(value.first) >= QUARANTINE {
-                        value.quarantined = false;
-                    }
-                    if alarming && !value.quarantined {
-                        value.quarantined = true;
-                        value.first = now;
-                    }
-                    value.last = value.last.max(now);
-                    value.count = value.count.saturating_add(1);
+                    value.note(now, alarming);
                 }
             }
             Err(at) => {
-                let value = Value {
-                    hash,
-                    first: now,
-                    last: now,
-                    count: 1,
-                    quarantined: alarming,
-                };
-                self.values.insert(at, value);
+                self.values.insert(at, Value::new(hash, now, alarming));
                 if self.values.len() > max {
                     self.forget_oldest(hash);
                 }
@@ -92,18 +155,18 @@ impl Seen {
         }
     }
 
-    /// Held-apart values go first, so that a flood of strange ones cannot push out the usual.
+    /// Gives up an eighth, so that a flood costs little each time. Held-apart and rare values go
+    /// first, so that strange ones cannot push out the usual.
     fn forget_oldest(&mut self, but: u64) {
-        let oldest = self
-            .values
-            .iter()
-            .enumerate()
-            .filter(|(_, value)| value.hash != but)
-            .min_by_key(|(_, value)| (!value.quarantined && value.count > 2, value.last))
-            .map(|(at, _)| at);
-        if let Some(at) = oldest {
-            self.values.remove(at);
-        }
+        let rank = |value: &Value| {
+            let usual = !value.quarantined && value.count > 2;
+            (value.hash == but, usual, value.last, value.hash)
+        };
+        let mut ranks: Vec<_> = self.values.iter().map(rank).collect();
+        let last = (ranks.len() / 8).max(1) - 1;
+        let (_, last, _) = ranks.select_nth_unstable(last);
+        let last = *last;
+        self.values.retain(|value| rank(value) > last);
     }
 
     /// How many learned values were first seen in the `span` seconds before `now`.

@@ -5,14 +5,10 @@ use serde::{Deserialize, Serialize};
 use super::counter::{Counter, Moment, Window};
 use super::event::{Environment, Event};
 use super::hash;
-use super::seen::{DAY, Seen};
+use super::seen::{DAY, ManySeen};
 
 /// Providers whose health is watched.
 const MAX_PROVIDERS: usize = 16;
-/// Operations and scopes of all callers that are remembered.
-pub(super) const MAX_HABITS: usize = 4096;
-/// Networks of all callers that are remembered.
-pub(super) const MAX_NETWORKS: usize = 4096;
 
 /// How a provider does.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -34,9 +30,9 @@ pub(super) struct Tenant {
     /// Second of the first event.
     pub first: u32,
     /// Operations and scopes with the caller that learned them first.
-    pub habits: Seen,
+    pub habits: ManySeen,
     /// Networks from which anybody calls.
-    pub networks: Seen,
+    pub networks: ManySeen,
     /// All calls and all mints in production, and in the sandbox.
     pub calls: [Counter; 2],
     pub mints: [Counter; 2],

@@ -8,7 +8,6 @@ use crate::domain::detect::event::{Answer, TokenKind};
 use crate::domain::detect::hash;
 use crate::domain::detect::scene::{Call, Scene, Sign};
 use crate::domain::detect::seen::{DAY, Known, Seen};
-use crate::domain::detect::tenant::MAX_HABITS;
 
 /// Habits that are remembered of a caller.
 const MAX: usize = 256;
@@ -62,7 +61,7 @@ impl PerCaller {
         let now = scene.now.second;
         self.habits.note(habit, now, alarming, MAX);
         if !alarming {
-            scene.tenant.habits.note(habit, now, false, MAX_HABITS);
+            scene.tenant.habits.note(habit, now, false);
         }
     }
 

@@ -9,7 +9,7 @@ use super::UNUSUAL_HOURS;
 use crate::domain::detect::alert::Severity;
 use crate::domain::detect::counter::is_weekend;
 use crate::domain::detect::scene::{Call, Scene, Sign};
-use crate::domain::detect::seen::DAY;
+use crate::domain::detect::seen::{DAY, QUARANTINE};
 
 /// A caller active in more hours of a day has no hours.
 const MOST_HOURS: usize = 14;
@@ -35,6 +35,8 @@ pub(in crate::domain::detect) struct PerCaller {
     hour: i64,
     events: u32,
     strange: bool,
+    /// When each hour of the day was told last, in seconds.
+    told: Vec<u32>,
 }
 
 impl PerCaller {
@@ -53,7 +55,18 @@ impl PerCaller {
                 scene.profile.name,
                 hour.rem_euclid(24)
             );
-            let severity = if scene.is_sandbox() {
+            // Told once for an hour of the day, and not acknowledged: no news for a month.
+            self.told.resize(24, 0);
+            let now = scene.now.second;
+            let at = hour.rem_euclid(24);
+            let near = [at + 23, at, at + 1].map(|near| self.told.get((near % 24) as usize));
+            let last = near.into_iter().flatten().max().copied().unwrap_or(0);
+            if let Some(told) = self.told.get_mut(at as usize) {
+                *told = now;
+            }
+            let severity = if last > 0 && now.saturating_sub(last) < QUARANTINE {
+                Severity::Info
+            } else if scene.is_sandbox() {
                 Severity::Low
             } else {
                 Severity::Medium

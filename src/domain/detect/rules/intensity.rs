@@ -18,6 +18,8 @@ const EXCESS: f64 = 80.0;
 const LEAST_SUBJECTS: f64 = 10.0;
 /// Fewer mints for one customer in an hour are never remarkable.
 const LEAST_MINTS: f64 = 8.0;
+/// What is left after an hour of the largest numbers: 1 % less a day.
+const FADING: f64 = 0.9996;
 /// Hours that must be known.
 const HOURS: f64 = 48.0;
 
@@ -38,6 +40,7 @@ pub(in crate::domain::detect) struct PerCaller {
     most_mints_now: f64,
     told: bool,
     told_subject: u64,
+    hour: i64,
 }
 
 impl PerCaller {
@@ -45,6 +48,7 @@ impl PerCaller {
         if call.subject_key == 0 || !call.succeeded() {
             return;
         }
+        self.roll(scene.now.hour);
         if call.minted.is_some() {
             self.watch_mints(scene, call);
         }
@@ -161,7 +165,12 @@ impl PerCaller {
     }
 
     /// Learns the hour that is over.
-    pub(in crate::domain::detect) fn hour(&mut self, _: &mut Scene<'_>) {
+    fn roll(&mut self, hour: i64) {
+        if hour == self.hour {
+            return;
+        }
+        let fading = FADING.powf((hour - self.hour).clamp(0, 24 * 365) as f64);
+        self.hour = hour;
         if self.subjects >= 3.0 && !self.told {
             let per_subject = self.calls / self.subjects;
             // Of the mean of so many: the variance of one is larger by their number.
@@ -172,9 +181,9 @@ impl PerCaller {
             self.spread += weight * (one.max(per_subject) - self.spread);
             self.hours += 1.0;
         }
-        self.largest = (self.largest * 0.9996).max(self.largest_now);
+        self.largest = (self.largest * fading).max(self.largest_now);
         self.largest_now = 0.0;
-        self.most_mints = (self.most_mints * 0.9996).max(self.most_mints_now);
+        self.most_mints = (self.most_mints * fading).max(self.most_mints_now);
         self.most_mints_now = 0.0;
         self.calls = 0.0;
         self.subjects = 0.0;

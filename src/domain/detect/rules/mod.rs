@@ -126,13 +126,13 @@ rules! {
         "Many tokens are minted for one customer.";
     UNKNOWN_CUSTOMERS: "unknown-customers", "enumeration", Enumeration, Medium, 10.0, true,
         "A caller asks for customers who do not exist.";
-    FAILED_AUTHENTICATION: "failed-authentication", "auth_fail", Authentication, Medium, 14.0, true,
+    FAILED_AUTHENTICATION: "failed-authentication", "auth_fail", Authentication, Medium, 14.0, false,
         "Credentials are refused far more often than usual.";
     GUESSED: "guessed", "auth_fail", Authentication, High, 0.0, true,
         "After failures from a strange network, a credential works there.";
     MINT_DENIED: "mint-denied", "mint_denied", Authentication, Medium, 14.0, true,
         "The token endpoint keeps refusing a caller with 403.";
-    GRANT_BURST: "grant-burst", "privilege", Privilege, High, 14.0, false,
+    GRANT_BURST: "grant-burst", "privilege", Privilege, High, 17.0, false,
         "Access to accounts is granted far more often than usual.";
     NEW_GRANTEES: "new-grantees", "privilege", Privilege, High, 9.0, false,
         "Access is granted to users who never had any.";
@@ -152,7 +152,7 @@ rules! {
         "A key acts for accounts that were never seen.";
     UNUSUAL_HOURS: "unusual-hours", "off_hours", Hours, Medium, 0.0, false,
         "A caller with fixed hours is active outside of them.";
-    NEW_DESTINATION: "new-destination", "money", Money, High, 6.0, false,
+    NEW_DESTINATION: "new-destination", "money", Money, High, 8.0, false,
         "Money is sent to places that were made moments before.";
     ONE_SUBJECT: "one-subject", "account_abuse", Volume, Medium, 0.0, false,
         "One customer or account is called far more often than any before.";
@@ -208,11 +208,6 @@ impl PerCaller {
     /// Shows how a minted token was used in the first minutes of its life.
     pub(super) fn judge(&mut self, scene: &mut Scene<'_>, judged: &Judged) {
         self.unused.judge(scene, judged);
-    }
-
-    /// Lets the hour that has ended be looked at.
-    pub(super) fn hour(&mut self, scene: &mut Scene<'_>) {
-        self.intensity.hour(scene);
     }
 
     /// Lets a pause of five minutes be looked at.

@@ -14,12 +14,13 @@ use crate::domain::detect::event::Answer;
 use crate::domain::detect::profile::MAX_ORIGINS;
 use crate::domain::detect::scene::{Call, Scene, Sign};
 use crate::domain::detect::seen::{DAY, Known};
-use crate::domain::detect::tenant::MAX_NETWORKS;
 
 /// Nothing of its own: the sets belong to the profile, since other detectors read them.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(in crate::domain::detect) struct PerCaller {}
 
+/// A strange network that was told is told again after so many seconds without it.
+const NEWS: u32 = 3 * DAY;
 /// More new values a week than this, and another one is nothing remarkable.
 const RESTLESS: usize = 2;
 
@@ -56,10 +57,7 @@ impl PerCaller {
             .networks
             .note(call.network, now, strange && new, MAX_ORIGINS);
         if !strange {
-            scene
-                .tenant
-                .networks
-                .note(call.network, now, false, MAX_NETWORKS);
+            scene.tenant.networks.note(call.network, now, false);
         }
     }
 
@@ -126,6 +124,17 @@ impl PerCaller {
         } else {
             severity
         };
+        // A service that has moved is there every day: it was told, and is no news.
+        let last = profile_last(scene, call.network);
+        let known = novelty.network == Known::Quarantined;
+        if known && now.saturating_sub(last) < NEWS {
+            scene.say(
+                Sign::of(NEW_ORIGIN, call, text)
+                    .severity(Severity::Info)
+                    .key(call.network),
+            );
+            return severity.is_page();
+        }
         scene.say(
             Sign::of(NEW_ORIGIN, call, text)
                 .severity(severity)
@@ -134,4 +143,13 @@ impl PerCaller {
         // Without an alarm the place is learned like any other.
         severity.is_page()
     }
+}
+
+/// When a network was last seen, in seconds.
+fn profile_last(scene: &Scene<'_>, network: u64) -> u32 {
+    scene
+        .profile
+        .networks
+        .get(network)
+        .map_or(0, |value| value.last)
 }

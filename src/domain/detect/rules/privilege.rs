@@ -7,11 +7,9 @@ use crate::domain::detect::alert::Severity;
 use crate::domain::detect::counter::{Counter, Window};
 use crate::domain::detect::hash;
 use crate::domain::detect::scene::{Call, Count, Scene, Sign, measure};
-use crate::domain::detect::seen::{DAY, Known, Seen};
+use crate::domain::detect::seen::{DAY, Known, ManySeen, Seen};
 
 const WINDOWS: &[Window] = &[Window::Minutes(60), Window::Hours(6), Window::Hours(24)];
-/// Grantees that are remembered of a caller.
-const GRANTEES: usize = 4096;
 /// Grants that may be taken back soon.
 const PAIRS: usize = 512;
 /// How soon, in seconds.
@@ -39,7 +37,7 @@ pub(in crate::domain::detect) struct PerCaller {
     to_new: Counter,
     undone: Counter,
     dauth: Counter,
-    grantees: Seen,
+    grantees: ManySeen,
     views: Seen,
     chains: Seen,
     pairs: Vec<(u64, u32)>,
@@ -97,7 +95,7 @@ impl PerCaller {
         }
         self.grants.add(scene.now, event.id);
         told |= self.count(scene, call, Of::Grants, 5.0, "granted access to accounts");
-        self.grantees.note(grantee, now, told, GRANTEES);
+        self.grantees.note(grantee, now, told);
     }
 
     fn watch_chain(&mut self, scene: &mut Scene<'_>, call: &Call<'_>, chain: &str) {

@@ -167,7 +167,7 @@ impl PerCaller {
                 shape.strangeness(near.iter().copied()),
                 DISTANCE,
             ),
-            (count - 8.0, shape.strangeness(all), LONG_DISTANCE),
+            (count - ENOUGH, shape.strangeness(all), LONG_DISTANCE),
         ];
         let found = tests.iter().find(|(count, score, distance)| {
             *count >= ENOUGH && *score >= MINT_SHAPE.nats.max(distance * count)

@@ -93,6 +93,11 @@ impl PerCaller {
         }
         let born = scene.profile.born();
         let fewest = f64::from(self.calls.fewest(scene.now, born));
+        if fewest == 0.0 {
+            // It pauses now and then: nothing to be seen until it calls again.
+            self.silent = true;
+            return;
+        }
         // The chance of no call at all, in nats, if even the quietest hour is taken for usual.
         let score = fewest * f64::from(silent_for) / 3600.0;
         if score < SILENCE_SCORE {

@@ -1,0 +1,354 @@
+//! A row of `egret audit export --format jsonl`, read as an event.
+//!
+//! The ledger says more than the neutral format and says it otherwise: subjects are a list, pairs
+//! of a mint and its use share a fingerprint, and whether the gateway or the bank answered follows
+//! from the decision. `docs/audit-schema.md` describes the columns.
+
+use std::borrow::Cow;
+use std::net::{IpAddr, SocketAddr};
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::event::{Environment, Event, Fault, Mint, TokenKind};
+use super::line::{LineFault, MAX_LINE};
+
+#[derive(Deserialize)]
+struct Subject {
+    #[serde(default)]
+    kind: String,
+    #[serde(default)]
+    role: String,
+    /// `null` once it was erased.
+    #[serde(default)]
+    subject: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Raw {
+    call_id: String,
+    received_at: i64,
+    caller: Option<String>,
+    caller_address: Option<String>,
+    provider: Option<String>,
+    environment: Option<String>,
+    operation: Option<String>,
+    effect: Option<String>,
+    query: Option<String>,
+    token_type: Option<String>,
+    token_fingerprint: Option<String>,
+    token_expires_at: Option<i64>,
+    #[serde(default)]
+    subjects: Option<Vec<Subject>>,
+    on_behalf_of: Option<String>,
+    #[serde(default)]
+    facts: Option<serde_json::Map<String, Value>>,
+    minted_kind: Option<String>,
+    minted_fingerprint: Option<String>,
+    minted_expires_at: Option<i64>,
+    decision: Option<String>,
+    outcome: Option<String>,
+    status: Option<u16>,
+    error_code: Option<String>,
+}
+
+/// A row that was read.
+pub struct Row {
+    raw: Raw,
+    id: u128,
+    scopes: Vec<Cow<'static, str>>,
+    target: String,
+    view: String,
+}
+
+/// Kinds of subjects that a call can be about. A bank or an organization is in nearly every token
+/// and says nothing.
+const WHOM: &[&str] = &["customer", "account", "user"];
+
+/// Roles in which a subject is what the call is about, the surest first.
+const ROLES: &[&str] = &["on_behalf_of", "request", "token", "response"];
+
+impl Row {
+    /// Reads a row.
+    ///
+    /// # Errors
+    /// The line is no row of an export.
+    pub fn read(line: &[u8]) -> Result<Self, LineFault> {
+        if line.len() > MAX_LINE {
+            return Err(LineFault::too_long());
+        }
+        let raw: Raw = serde_json::from_slice(line).map_err(|error| LineFault::of(&error))?;
+        let digits: String = raw.call_id.chars().filter(|c| *c != '-').collect();
+        let id = u128::from_str_radix(&digits, 16).map_err(|_| LineFault::no_call_id())?;
+        let fact = |names: &[&str]| {
+            let facts = raw.facts.as_ref();
+            let found = names.iter().find_map(|name| facts?.get(*name)?.as_str());
+            found.unwrap_or_default().to_owned()
+        };
+        let scopes = raw
+            .facts
+            .as_ref()
+            .and_then(|facts| facts.get("requested_scopes"));
+        let scopes = scopes.map(words).unwrap_or_default();
+        let changes_access = raw.effect.as_deref() == Some("access-change");
+        let grantee =
+            raw.subjects.iter().flatten().find(|subject| {
+                changes_access && subject.kind == "user" && subject.role == "request"
+            });
+        let target = grantee
+            .and_then(|user| user.subject.clone())
+            .unwrap_or_default();
+        let view = fact(&["view_id", "view"]);
+        Ok(Self {
+            id,
+            scopes,
+            target,
+            view,
+            raw,
+        })
+    }
+
+    /// Whether it is a call to a bank; what Egret's own commands did is not judged.
+    #[must_use]
+    pub fn is_call(&self) -> bool {
+        self.raw.provider.as_deref() != Some("egret")
+    }
+
+    fn subject(&self) -> &str {
+        if let Some(account) = &self.raw.on_behalf_of {
+            return account;
+        }
+        let subjects = || self.raw.subjects.iter().flatten();
+        ROLES
+            .iter()
+            .flat_map(|role| WHOM.iter().map(move |kind| (role, kind)))
+            .find_map(|(role, kind)| {
+                let mut found =
+                    subjects().filter(|subject| subject.role == *role && subject.kind == *kind);
+                found.find_map(|subject| subject.subject.as_deref())
+            })
+            .filter(|subject| *subject != self.target)
+            .unwrap_or_default()
+    }
+
+    fn fault(&self) -> Fault {
+        let raw = &self.raw;
+        match raw.decision.as_deref() {
+            Some("limited") => return Fault::RateLimited,
+            Some("unavailable") => return Fault::CircuitOpen,
+            _ => {}
+        }
+        if raw.outcome.as_deref() == Some("unknown") {
+            return Fault::Timeout;
+        }
+        let minting = raw.effect.as_deref() == Some("mint");
+        match raw.status {
+            Some(401) if raw.token_expires_at.is_some_and(|at| at <= raw.received_at) => {
+                Fault::TokenExpired
+            }
+            Some(401) if minting => Fault::InvalidClient,
+            Some(401) => Fault::InvalidToken,
+            // A limit answers in front of the bank's application, without a code of its own.
+            Some(403) if minting && raw.error_code.is_none() => Fault::TokenRateLimit,
+            Some(500..) => Fault::Upstream,
+            _ => Fault::None,
+        }
+    }
+
+    fn mint(&self) -> Option<Mint<'_>> {
+        let raw = &self.raw;
+        let kind = raw.minted_kind.as_deref()?;
+        let ends = raw.minted_expires_at.unwrap_or(raw.received_at);
+        let ttl = ends.saturating_sub(raw.received_at) / 1_000_000;
+        Some(Mint {
+            kind: minted(kind),
+            token: raw.minted_fingerprint.as_deref().unwrap_or_default(),
+            ttl: u32::try_from(ttl).unwrap_or(0),
+        })
+    }
+
+    /// The event in it.
+    #[must_use]
+    pub fn event(&self) -> Event<'_> {
+        let raw = &self.raw;
+        let query = raw
+            .query
+            .as_deref()
+            .unwrap_or_default()
+            .to_ascii_lowercase();
+        Event {
+            id: self.id,
+            at: raw.received_at.div_euclid(1000),
+            environment: match raw.environment.as_deref() {
+                Some("sandbox") => Environment::Sandbox,
+                _ => Environment::Production,
+            },
+            provider: raw.provider.as_deref().unwrap_or_default(),
+            operation: raw.operation.as_deref().unwrap_or_default(),
+            effect: raw.effect.as_deref().unwrap_or_default(),
+            caller: raw.caller.as_deref().unwrap_or_default(),
+            ip: raw.caller_address.as_deref().and_then(address),
+            country: "",
+            asn: 0,
+            token_kind: TokenKind::of(raw.token_type.as_deref().unwrap_or_default()),
+            token: raw.token_fingerprint.as_deref().unwrap_or_default(),
+            subject: self.subject(),
+            scopes: &self.scopes,
+            mint: self.mint(),
+            target: &self.target,
+            view: &self.view,
+            pii: query.contains("include_pii=true"),
+            status: raw.status.unwrap_or(0),
+            by_proxy: raw
+                .decision
+                .as_deref()
+                .is_some_and(|decision| decision != "forwarded"),
+            fault: self.fault(),
+            load_test: false,
+        }
+    }
+}
+
+/// An address with a port, or without one.
+fn address(text: &str) -> Option<IpAddr> {
+    let with_port = text.parse::<SocketAddr>().map(|address| address.ip());
+    with_port.or_else(|_| text.parse()).ok()
+}
+
+/// The kind of token that a word of the ledger for minted things means.
+fn minted(kind: &str) -> TokenKind {
+    match kind {
+        _ if kind.contains("customer") => TokenKind::Customer,
+        _ if kind.contains("client_credentials") || kind.contains("bank") => TokenKind::Bank,
+        _ if kind.contains("organization") => TokenKind::Organization,
+        _ if kind.contains("key") => TokenKind::ApiKey,
+        _ if kind.contains("login") || kind.contains("consent") || kind.contains("oauth") => {
+            TokenKind::DirectLogin
+        }
+        _ => TokenKind::Other,
+    }
+}
+
+/// Scopes as one text with spaces, or as a list.
+fn words(value: &Value) -> Vec<Cow<'static, str>> {
+    match value {
+        Value::String(text) => text
+            .split_whitespace()
+            .map(|word| Cow::Owned(word.to_owned()))
+            .collect(),
+        Value::Array(list) => list.iter().flat_map(words).collect(),
+        _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn row(changes: Value) -> Row {
+        let mut row = json!({
+            "seq": 7, "call_id": "019a2b3c-4d5e-7f60-8123-456789abcdef", "received_at": 1_795_323_600_123_456_i64,
+            "caller": "app", "caller_address": "[2001:db8::1]:4711", "provider": "cybrid", "environment": "sandbox",
+            "operation": "identity.create_customer_token", "effect": "mint", "query": null, "token_type": "bank",
+            "token_fingerprint": "aa".repeat(16), "subjects": [
+                { "kind": "bank", "role": "token", "subject": "bb".repeat(16) },
+                { "kind": "customer", "role": "request", "subject": "cc".repeat(16) },
+                { "kind": "customer", "role": "request", "subject": null } ],
+            "facts": { "requested_scopes": ["trades:read", "customers:read"] },
+            "minted_kind": "customer_access_token", "minted_fingerprint": "dd".repeat(16),
+            "minted_expires_at": 1_795_325_400_123_456_i64, "decision": "forwarded", "outcome": "success", "status": 201,
+        });
+        for (key, value) in changes.as_object().unwrap() {
+            row[key] = value.clone();
+        }
+        Row::read(row.to_string().as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn a_mint_is_read() {
+        let row = row(json!({}));
+        let event = row.event();
+        assert_eq!(event.id, 0x019a_2b3c_4d5e_7f60_8123_4567_89ab_cdef);
+        assert_eq!(event.at, 1_795_323_600_123);
+        assert_eq!(event.ip, Some("2001:db8::1".parse().unwrap()));
+        assert_eq!(
+            (event.subject, event.token_kind),
+            (&*"cc".repeat(16), TokenKind::Bank)
+        );
+        assert_eq!(event.scopes, ["trades:read", "customers:read"]);
+        let mint = event.mint.unwrap();
+        assert_eq!((mint.kind, mint.ttl), (TokenKind::Customer, 1800));
+        assert!(row.is_call() && !event.by_proxy);
+    }
+
+    #[test]
+    fn failures_are_told_apart() {
+        for (changes, fault, by_proxy) in [
+            (
+                json!({"status": 503, "decision": "unavailable"}),
+                Fault::CircuitOpen,
+                true,
+            ),
+            (
+                json!({"status": 429, "decision": "limited"}),
+                Fault::RateLimited,
+                true,
+            ),
+            (
+                json!({"status": 504, "outcome": "unknown"}),
+                Fault::Timeout,
+                false,
+            ),
+            (json!({"status": 403}), Fault::TokenRateLimit, false),
+            (
+                json!({"status": 403, "error_code": "forbidden"}),
+                Fault::None,
+                false,
+            ),
+            (json!({"status": 401}), Fault::InvalidClient, false),
+            (
+                json!({"status": 401, "effect": "read", "token_expires_at": 5}),
+                Fault::TokenExpired,
+                false,
+            ),
+            (json!({"status": 502}), Fault::Upstream, false),
+        ] {
+            let row = row(changes.clone());
+            let event = row.event();
+            assert_eq!(
+                (event.fault, event.by_proxy),
+                (fault, by_proxy),
+                "{changes}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_grant_names_who_and_what() {
+        let row = row(json!({
+            "effect": "access-change", "provider": "obp", "operation": "OBPv4.0.0-grantUserAccessToView",
+            "subjects": [{ "kind": "user", "role": "request", "subject": "ee" },
+                         { "kind": "account", "role": "request", "subject": "ff" }],
+            "facts": { "view_id": "owner" }, "minted_kind": null,
+        }));
+        let event = row.event();
+        assert_eq!(
+            (event.target, event.view, event.subject),
+            ("ee", "owner", "ff")
+        );
+    }
+
+    #[test]
+    fn other_lines_are_faults() {
+        for line in [
+            "{}",
+            "[]",
+            r#"{"call_id":"x","received_at":1}"#,
+            r#"{"ts":1}"#,
+        ] {
+            assert!(Row::read(line.as_bytes()).is_err(), "{line}");
+        }
+    }
+}
