@@ -7,6 +7,7 @@ mod catalog;
 mod check;
 mod classify;
 mod demo;
+mod detect;
 mod doctor;
 mod health;
 mod providers;
@@ -99,6 +100,8 @@ enum Command {
     Classify(classify::ClassifyArgs),
     /// Try it: simulated banks, a gateway, a minute of traffic, and what is on record then.
     Demo(demo::DemoArgs),
+    /// Try detectors on history, and judge what they say.
+    Detect(detect::DetectArgs),
     /// Check the surroundings of a gateway, and test on the spot that no secret gets out.
     Doctor(doctor::DoctorArgs),
     /// Ask a running gateway how it is.
@@ -193,6 +196,7 @@ pub fn run() -> ExitCode {
         Command::Doctor(args) => doctor::run(&args, &mut out),
         Command::Health(args) => health::run(&args, &mut out),
         Command::Redact(args) => redact_args::run(&args, io::stdin().lock(), &mut out),
+        Command::Detect(args) => detect::run(&args, &mut out),
         Command::Sim(args) => sim::run(&args, &mut out),
         Command::Witness(args) => witness::run(&args, &mut out),
         Command::Completions { shell } => {

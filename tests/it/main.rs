@@ -33,3 +33,4 @@ mod reports;
 mod retention;
 mod routing;
 mod streaming;
+mod traffic;

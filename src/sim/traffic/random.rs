@@ -136,7 +136,7 @@ pub(super) fn ln(x: f64) -> f64 {
     let bits = x.to_bits();
     let mut exponent = ((bits >> 52) & 0x7ff) as i64 - 1023;
     let mut mantissa = f64::from_bits((bits & 0x000f_ffff_ffff_ffff) | 0x3ff0_0000_0000_0000);
-    if mantissa > 1.414_213_562_373_095 {
+    if mantissa > core::f64::consts::SQRT_2 {
         mantissa /= 2.0;
         exponent += 1;
     }
