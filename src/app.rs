@@ -1,5 +1,6 @@
 //! The one place where the concrete parts are chosen and put together.
 
+pub mod alerts;
 pub mod capture;
 pub mod evidence;
 pub mod health;
@@ -86,6 +87,9 @@ pub enum StartError {
     /// The log cannot be sealed with what is configured.
     #[error(transparent)]
     Evidence(#[from] SealerError),
+    /// People cannot be told about incidents.
+    #[error(transparent)]
+    Alerts(#[from] alerts::AlertsError),
     /// The captures cannot be kept.
     #[error("cannot keep captures in {path}: {cause}")]
     Captures {
@@ -244,6 +248,7 @@ pub struct Running {
     admin: Option<AdminServer>,
     evidence: Option<Arc<evidence::Evidence>>,
     captures: Option<Arc<Captures>>,
+    alerts: Option<alerts::Alerts>,
     background: Background,
     drain: Duration,
 }
@@ -272,6 +277,7 @@ impl Running {
         let callers_file = CallersFile::open(&config.callers.file)?;
         let callers = Arc::new(ArcSwap::new(Arc::clone(callers_file.book())));
         let captures = capture::start(&config, &catalog)?;
+        let alerts = alerts::Alerts::start(&config)?;
         let routes = Routes::new(catalog, &config)?;
         let servers = routes.servers();
         let runtime = runtime()?;
@@ -330,6 +336,7 @@ impl Running {
             admin,
             evidence,
             captures,
+            alerts,
             background,
             drain: config.timeouts.drain,
         })
@@ -352,6 +359,9 @@ impl Running {
         self.background.stop();
         if let Some(captures) = &self.captures {
             captures.stop();
+        }
+        if let Some(alerts) = self.alerts {
+            alerts.stop();
         }
         let unwritten = self.journal.shutdown(FLUSH_TIME).err().unwrap_or(0);
         if let Some(evidence) = &self.evidence {

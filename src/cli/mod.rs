@@ -1,5 +1,6 @@
 //! The command line: one file per command.
 
+mod alert;
 pub mod audit;
 pub mod caller;
 mod capture;
@@ -73,6 +74,13 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Check a configuration and report every fault.
     Check(check::CheckArgs),
+    /// Look at incidents, and answer them.
+    Alert {
+        #[command(flatten)]
+        config: ConfigArgs,
+        #[command(flatten)]
+        args: alert::AlertArgs,
+    },
     /// Ask the audit ledger.
     Audit {
         #[command(flatten)]
@@ -187,6 +195,7 @@ pub fn run() -> ExitCode {
     let done = match cli.command {
         Command::Serve(args) => serve::run(&args),
         Command::Check(args) => check::run(&args, &mut out),
+        Command::Alert { config, args } => alert::run(&config, &args, &mut out),
         Command::Audit { config, args } => run_audit(&config, &args, &mut out),
         Command::Caller { config, args } => run_caller(&config, &args, &mut out),
         Command::Capture { config, args } => capture::run(&config, &args, &mut out),

@@ -62,6 +62,18 @@ pub enum OwnOperation {
     CaptureList,
     /// Shows a capture.
     CaptureRead,
+    /// Lists incidents.
+    AlertList,
+    /// Shows an incident.
+    AlertShow,
+    /// Takes an incident.
+    AlertAck,
+    /// Closes an incident.
+    AlertClose,
+    /// Begins, lists or ends silences.
+    AlertSilence,
+    /// Tries the channels.
+    AlertTest,
 }
 
 impl OwnOperation {
@@ -81,6 +93,12 @@ impl OwnOperation {
         Self::AuditHold,
         Self::CaptureList,
         Self::CaptureRead,
+        Self::AlertList,
+        Self::AlertShow,
+        Self::AlertAck,
+        Self::AlertClose,
+        Self::AlertSilence,
+        Self::AlertTest,
     ];
 
     /// Its id, as in the column `operation`.
@@ -100,6 +118,12 @@ impl OwnOperation {
             Self::AuditHold => "audit.hold",
             Self::CaptureList => "capture.list",
             Self::CaptureRead => "capture.read",
+            Self::AlertList => "alert.list",
+            Self::AlertShow => "alert.show",
+            Self::AlertAck => "alert.ack",
+            Self::AlertClose => "alert.close",
+            Self::AlertSilence => "alert.silence",
+            Self::AlertTest => "alert.test",
         }
     }
 
@@ -115,10 +139,17 @@ impl OwnOperation {
             | Self::AuditVerify
             | Self::AuditProve
             | Self::CaptureList
-            | Self::CaptureRead => Effect::Read,
-            Self::AuditRebuild | Self::AuditPrune | Self::AuditErase | Self::AuditHold => {
-                Effect::Write
-            }
+            | Self::CaptureRead
+            | Self::AlertList
+            | Self::AlertShow => Effect::Read,
+            Self::AlertAck
+            | Self::AlertClose
+            | Self::AlertSilence
+            | Self::AlertTest
+            | Self::AuditRebuild
+            | Self::AuditPrune
+            | Self::AuditErase
+            | Self::AuditHold => Effect::Write,
         }
     }
 }

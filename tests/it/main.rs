@@ -7,6 +7,7 @@
 )]
 
 mod admin;
+mod alerts;
 mod bad_input;
 mod callers;
 mod canary;

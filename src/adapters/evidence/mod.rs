@@ -10,7 +10,6 @@
 //! - [`witness`] is the other side: the state of a witness of other logs.
 
 pub mod checkpoints;
-mod client;
 pub mod deliver;
 pub mod keys;
 pub mod leaves;

@@ -159,6 +159,11 @@ impl Label {
         }
     }
 
+    /// Whether nothing came of it: a thief who found nothing to steal.
+    pub(super) fn is_void(&self) -> bool {
+        self.events == 0 && !self.is_fixed
+    }
+
     pub(super) fn write(&self, out: &mut impl Write) -> io::Result<()> {
         let hex = |set: &BTreeSet<u64>| set.iter().map(|word| format!("{word:016x}")).collect();
         let line = Line {

@@ -204,7 +204,7 @@ pub fn generate(
     while hour < end {
         let mut late = Vec::new();
         while let Some(planned) = next.next_if(|planned| planned.at < hour + HOUR) {
-            let label = open(&mut world, &tenants, &planned, &mut summary);
+            let label = open(&mut world, &tenants, &planned);
             // What changes everyday life must be known before the hour; a thief needs what the
             // hour brings.
             if planned.label_type == LabelType::Trap || planned.scenario.name.starts_with("silence")
@@ -223,7 +223,12 @@ pub fn generate(
         world.close_hour(events)?;
         hour += HOUR;
     }
-    for label in &world.labels {
+    for label in world.labels.iter().filter(|label| !label.is_void()) {
+        match label.label_type {
+            LabelType::Attack => summary.attacks += 1,
+            LabelType::Trap => summary.traps += 1,
+            LabelType::Tenant => {}
+        }
         label.write(labels)?;
     }
     if let Some(netmap) = netmap {
@@ -290,25 +295,19 @@ fn tenant_label(world: &World, tenant: &Tenant, start: i64, end: i64) -> Label {
 }
 
 /// Opens the label of a scene.
-fn open(
-    world: &mut World,
-    tenants: &[Tenant],
-    planned: &schedule::Planned,
-    summary: &mut TrafficSummary,
-) -> u32 {
+fn open(world: &mut World, tenants: &[Tenant], planned: &schedule::Planned) -> u32 {
     let name = tenants
         .get(planned.tenant)
         .map_or("", |tenant| tenant.site.name.as_str());
     let mut label = Label::new(planned.label_type, planned.scenario.name, name, planned.at);
     label.categories = planned.scenario.categories;
-    if planned.label_type == LabelType::Attack {
-        summary.attacks += 1;
+    let letter = if planned.label_type == LabelType::Attack {
         label.difficulty = Some(planned.difficulty);
-        label.id = format!("a{}", summary.attacks);
+        'a'
     } else {
-        summary.traps += 1;
-        label.id = format!("b{}", summary.traps);
-    }
+        'b'
+    };
+    label.id = format!("{letter}{}", world.labels.len() + 1 - tenants.len());
     world.label(label)
 }
 

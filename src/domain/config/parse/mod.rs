@@ -1,6 +1,7 @@
 //! From text to [`Config`].
 
 mod admin;
+mod alerts;
 mod capture;
 mod evidence;
 mod files;
@@ -173,6 +174,7 @@ fn read(
     let log = sections::read_log(top, surroundings);
     let redaction = redaction::read(top);
     let captures = capture::read(top, &providers);
+    let alerts = alerts::read(top, &files, &data_dir);
 
     let config = Config {
         node: node
@@ -198,6 +200,7 @@ fn read(
         captures,
         capture_dir: data_dir.join(capture::DIRECTORY),
         capture_key_file,
+        alerts,
         data_dir,
         config_hash: Box::default(),
     };
