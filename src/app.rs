@@ -1,5 +1,6 @@
 //! The one place where the concrete parts are chosen and put together.
 
+pub mod alerts;
 pub mod capture;
 pub mod commands;
 pub mod evidence;
@@ -96,6 +97,9 @@ pub enum StartError {
     /// The log cannot be sealed with what is configured.
     #[error(transparent)]
     Evidence(#[from] SealerError),
+    /// People cannot be told about incidents.
+    #[error(transparent)]
+    Alerts(#[from] alerts::AlertsError),
     /// The captures cannot be kept.
     #[error("cannot keep captures in {path}: {cause}")]
     Captures {
@@ -255,6 +259,7 @@ pub struct Running {
     evidence: Option<Arc<evidence::Evidence>>,
     captures: Option<Arc<Captures>>,
     commands: CommandsKeeper,
+    alerts: Option<alerts::Alerts>,
     background: Background,
     drain: Duration,
 }
@@ -284,6 +289,7 @@ impl Running {
         let callers = Arc::new(ArcSwap::new(Arc::clone(callers_file.content())));
         let lockdown = lockdown::Follower::open(&config)?;
         let captures = capture::start(&config, &catalog)?;
+        let alerts = alerts::Alerts::start(&config)?;
         let routes = Routes::new(catalog, &config)?;
         let servers = routes.servers();
         health.calling(routes.groups());
@@ -368,6 +374,7 @@ impl Running {
             evidence,
             captures,
             commands,
+            alerts,
             background,
             drain: config.timeouts.drain,
         })
@@ -391,6 +398,9 @@ impl Running {
         self.commands.stop();
         if let Some(captures) = &self.captures {
             captures.stop();
+        }
+        if let Some(alerts) = self.alerts {
+            alerts.stop();
         }
         let unwritten = self.journal.shutdown(FLUSH_TIME).err().unwrap_or(0);
         if let Some(evidence) = &self.evidence {

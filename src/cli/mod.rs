@@ -1,5 +1,6 @@
 //! The command line: one file per command.
 
+mod alert;
 pub mod audit;
 pub mod caller;
 mod capture;
@@ -75,6 +76,13 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Check a configuration and report every fault.
     Check(check::CheckArgs),
+    /// Look at incidents, and answer them.
+    Alert {
+        #[command(flatten)]
+        config: ConfigArgs,
+        #[command(flatten)]
+        args: alert::AlertArgs,
+    },
     /// Ask the audit ledger.
     Audit {
         #[command(flatten)]
@@ -102,7 +110,7 @@ enum Command {
     Classify(classify::ClassifyArgs),
     /// Try it: simulated banks, a gateway, a minute of traffic, and what is on record then.
     Demo(demo::DemoArgs),
-    /// Find attacks in recorded calls.
+    /// Find attacks in recorded calls, and judge how well that is done.
     Detect(detect::DetectArgs),
     /// Check the surroundings of a gateway, and test on the spot that no secret gets out.
     Doctor(doctor::DoctorArgs),
@@ -198,6 +206,7 @@ pub fn run() -> ExitCode {
     let done = match cli.command {
         Command::Serve(args) => serve::run(&args),
         Command::Check(args) => check::run(&args, &mut out),
+        Command::Alert { config, args } => alert::run(&config, &args, &mut out),
         Command::Audit { config, args } => run_audit(&config, &args, &mut out),
         Command::Caller { config, args } => run_caller(&config, &args, &mut out),
         Command::Capture { config, args } => capture::run(&config, &args, &mut out),

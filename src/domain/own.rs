@@ -77,6 +77,18 @@ pub enum OwnOperation {
     BreakerProbe,
     /// Lets all calls through again.
     BreakerClose,
+    /// Lists incidents.
+    AlertList,
+    /// Shows an incident.
+    AlertShow,
+    /// Takes an incident.
+    AlertAck,
+    /// Closes an incident.
+    AlertClose,
+    /// Begins, lists or ends silences.
+    AlertSilence,
+    /// Tries the channels.
+    AlertTest,
 }
 
 impl OwnOperation {
@@ -103,6 +115,12 @@ impl OwnOperation {
         Self::BreakerOpen,
         Self::BreakerProbe,
         Self::BreakerClose,
+        Self::AlertList,
+        Self::AlertShow,
+        Self::AlertAck,
+        Self::AlertClose,
+        Self::AlertSilence,
+        Self::AlertTest,
     ];
 
     /// Its id, as in the column `operation`.
@@ -129,6 +147,12 @@ impl OwnOperation {
             Self::BreakerOpen => "breaker.open",
             Self::BreakerProbe => "breaker.probe",
             Self::BreakerClose => "breaker.close",
+            Self::AlertList => "alert.list",
+            Self::AlertShow => "alert.show",
+            Self::AlertAck => "alert.ack",
+            Self::AlertClose => "alert.close",
+            Self::AlertSilence => "alert.silence",
+            Self::AlertTest => "alert.test",
         }
     }
 
@@ -146,8 +170,14 @@ impl OwnOperation {
             | Self::AuditProve
             | Self::CaptureList
             | Self::CaptureRead
-            | Self::LockdownList => Effect::Read,
-            Self::AuditRebuild
+            | Self::LockdownList
+            | Self::AlertList
+            | Self::AlertShow => Effect::Read,
+            Self::AlertAck
+            | Self::AlertClose
+            | Self::AlertSilence
+            | Self::AlertTest
+            | Self::AuditRebuild
             | Self::AuditPrune
             | Self::AuditErase
             | Self::AuditHold

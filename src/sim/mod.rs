@@ -1,5 +1,6 @@
 //! Vendor simulators: Cybrid, Open Bank Project and Wyre as their documents describe them, for
-//! trying an integration offline, for Egret's own tests and for the demo.
+//! trying an integration offline, for Egret's own tests and for the demo. Beside them, [`traffic`]
+//! makes weeks of labelled calls for the trial of detectors.
 //!
 //! They listen on loopback only, keep all state in memory, repeat themselves under a seed and
 //! hold no real credential. They check what the vendors check (tokens, scopes, signatures, rate
@@ -53,6 +54,7 @@ mod tap;
 mod testing;
 #[cfg(test)]
 mod tests;
+pub mod traffic;
 mod wyre;
 
 use std::fmt;

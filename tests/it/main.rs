@@ -7,6 +7,7 @@
 )]
 
 mod admin;
+mod alerts;
 mod auditors;
 mod bad_input;
 mod callers;
@@ -41,3 +42,4 @@ mod resilience;
 mod retention;
 mod routing;
 mod streaming;
+mod traffic;

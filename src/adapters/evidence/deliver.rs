@@ -18,12 +18,14 @@ use tokio::sync::watch;
 
 use super::FileError;
 use super::checkpoints::{self, Signed};
-use super::client::Client;
 use super::leaves::LeafStore;
 use super::sealer::{Sealer, with_note};
+use crate::adapters::http_client::{Client, HttpPost};
 use crate::domain::config::WatchedBy;
 use crate::domain::evidence::merkle::prove_consistency;
-use crate::domain::evidence::witness::{AddCheckpoint, add_cosignature, conflict_size};
+use crate::domain::evidence::witness::{
+    AddCheckpoint, MAX_ANSWER_BYTES, add_cosignature, conflict_size,
+};
 use crate::domain::evidence::{CheckpointStore, Note, StoredCheckpoint};
 use crate::domain::journal::JournalId;
 
@@ -404,7 +406,13 @@ impl Post {
         };
         let answer = self
             .client
-            .post(&self.witness.url, "/add-checkpoint", request.to_string())
+            .post(HttpPost {
+                url: &self.witness.url,
+                path: "/add-checkpoint",
+                headers: &[("content-type", "text/plain; charset=utf-8".to_owned())],
+                body: request.to_string().into_bytes(),
+                max_answer: MAX_ANSWER_BYTES,
+            })
             .await
             .map_err(NotCosigned::Later)?;
         match answer.status {

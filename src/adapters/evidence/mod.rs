@@ -12,7 +12,6 @@
 //! - [`witness`] is the other side: the state of a witness of other logs.
 
 pub mod checkpoints;
-mod client;
 pub mod commands;
 pub mod deliver;
 pub mod keys;

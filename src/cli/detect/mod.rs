@@ -2,12 +2,13 @@
 
 mod replay;
 mod rules;
+mod score;
 
 use std::io::Write;
 
 use clap::{Args, Subcommand};
 
-use super::Outcome;
+use super::{Failure, Outcome};
 use crate::types::Micros;
 
 /// Options of `egret detect`.
@@ -23,6 +24,8 @@ enum DetectCommand {
     Replay(replay::ReplayArgs),
     /// List the rules.
     Rules(rules::RulesArgs),
+    /// Judge alerts by labels: recall, precision, false pages, delay, a table per rule.
+    Score(score::ScoreArgs),
 }
 
 /// Runs a command.
@@ -33,5 +36,6 @@ pub fn run(args: &DetectArgs, now: Micros, out: &mut impl Write) -> Outcome {
     match &args.command {
         DetectCommand::Replay(args) => replay::run(args, now, out),
         DetectCommand::Rules(args) => rules::run(args, out),
+        DetectCommand::Score(args) => score::run(args, out),
     }
 }

@@ -4,6 +4,7 @@
 //! [`Surroundings`], so that `egret check`, `egret serve` and the tests share every decision.
 //! It does not open sockets, does not make files and does not know the catalog.
 
+mod alerts;
 mod budgets;
 mod fault;
 mod ledger;
@@ -12,6 +13,7 @@ mod parse;
 pub mod reader;
 mod units;
 
+pub use alerts::{AlertChannel, Alerts, ChannelKind, MailTls};
 pub use budgets::{BudgetKey, BudgetRule, Budgets, Patience, SharedStore};
 pub use fault::{Fault, Faults, MAX_FAULTS, echo, nearest};
 pub use ledger::{BadUrl, LedgerPlace, PostgresPlace};

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::LedgerPlace;
+use super::alerts::Alerts;
 use super::budgets::{BudgetRule, Budgets};
 use crate::domain::catalog::{BaseUrl, HttpVersion};
 use crate::domain::evidence::VerifierKey;
@@ -61,6 +62,8 @@ pub struct Config {
     pub capture_dir: PathBuf,
     /// File of the key that captures are encrypted with; made when a rule first needs it.
     pub capture_key_file: PathBuf,
+    /// Who is told about incidents, and how.
+    pub alerts: Alerts,
     /// First 16 hexadecimal digits of the SHA-256 of the configuration text, of the environment
     /// variables that override it and of every provider file that it names.
     pub config_hash: Box<str>,

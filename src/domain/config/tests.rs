@@ -1,5 +1,6 @@
 //! What a user sees when a configuration is read.
 
+mod alerts;
 mod budgets;
 mod machine;
 mod redaction;

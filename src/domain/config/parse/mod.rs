@@ -1,6 +1,7 @@
 //! From text to [`Config`].
 
 mod admin;
+mod alerts;
 mod budgets;
 mod capture;
 mod evidence;
@@ -186,6 +187,7 @@ fn read(
     let log = sections::read_log(top, surroundings);
     let redaction = redaction::read(top);
     let captures = capture::read(top, &providers);
+    let alerts = alerts::read(top, &files, &data_dir);
 
     let config = Config {
         node: node
@@ -213,6 +215,7 @@ fn read(
         captures,
         capture_dir: data_dir.join(capture::DIRECTORY),
         capture_key_file,
+        alerts,
         data_dir,
         config_hash: Box::default(),
     };

@@ -20,6 +20,10 @@ x = \"money\"
 [providers.cybrid.services.bank]
 sandbox = { url = \"https://bank.example\" }
 production = { url = \"https://live.example\" }
+[[alerts.channel]]
+name = \"x\"
+kind = \"alertmanager\"
+url = \"https://alerts.example\"
 ";
 
 const BEGIN: &str = "<!-- keys: made by the test `the_reference_is_up_to_date`, do not edit -->\n";
@@ -56,6 +60,7 @@ fn render(keys: &[KeyInfo]) -> String {
             "listener" => "`[[listener]]`".to_owned(),
             "redaction.rule" => "`[[redaction.rule]]`".to_owned(),
             "capture" => "`[[capture]]`".to_owned(),
+            "alerts.channel" => "`[[alerts.channel]]`".to_owned(),
             section => format!("`[{section}]`"),
         };
         let head = "| key | type and bounds | default | meaning | variable |\n| --- | --- | --- | --- | --- |";

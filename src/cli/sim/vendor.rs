@@ -1,28 +1,17 @@
-//! `egret sim`
+//! `egret sim cybrid|obp|wyre`
 
 use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use tokio::net::TcpListener;
 
-use super::{Failure, Outcome};
+use super::super::{Failure, Outcome};
 use crate::adapters::clock;
 use crate::sim::{Faults, SimOptions, Simulator, Vendor};
 
-/// Vendors that can be simulated.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum VendorName {
-    /// Identity, bank and organization API on one address.
-    Cybrid,
-    /// Open Bank Project.
-    Obp,
-    /// Wyre v2 and v3.
-    Wyre,
-}
-
-/// Options of `egret sim`.
+/// Options of a simulated vendor.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  egret sim cybrid\n  egret sim cybrid --limits\n  egret sim obp \
@@ -31,9 +20,7 @@ POST a JSON object to /__sim/faults. The credentials of the fakes are fixed:\n  
 / sim-bank-secret, sim-org-id / sim-org-secret\n  OBP     sim-user / sim-password-1, consumer key \
 simconsumerkey00000000000000000000000000\n  Wyre    AK-SIM-MASTER-0001 / SK-SIM-MASTER-SECRET-00000001"
 )]
-pub struct SimArgs {
-    /// Which vendor.
-    vendor: VendorName,
+pub struct VendorArgs {
     /// Address to listen on; loopback only. Default: 127.0.0.1 with port 9001, 9002 or 9003.
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
@@ -88,11 +75,11 @@ fn parse_latency(text: &str) -> Result<(u64, u64), String> {
 }
 
 /// Simulates a vendor until a signal stops it.
-pub fn run(args: &SimArgs, out: &mut impl Write) -> Outcome {
-    let (vendor, port) = match args.vendor {
-        VendorName::Cybrid => (Vendor::Cybrid, 9001),
-        VendorName::Obp => (Vendor::Obp, 9002),
-        VendorName::Wyre => (Vendor::Wyre, 9003),
+pub(super) fn run(vendor: Vendor, args: &VendorArgs, out: &mut impl Write) -> Outcome {
+    let port = match vendor {
+        Vendor::Cybrid => 9001,
+        Vendor::Obp => 9002,
+        Vendor::Wyre => 9003,
     };
     let address = args
         .listen

@@ -1,4 +1,5 @@
-//! Posts to witnesses: one request on a connection of its own.
+//! Posts to others than banks (witnesses, receivers of alerts): one request on a connection of its
+//! own, which may be inside TLS. Nothing is followed and nothing is tried again here.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,29 +12,45 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
 
 use crate::domain::catalog::BaseUrl;
-use crate::domain::evidence::witness::MAX_ANSWER_BYTES;
 
 /// Longest time for one request, from the look-up of the name to the end of the answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// An answer.
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) body: Bytes,
+pub struct Answer {
+    /// Its status.
+    pub status: u16,
+    /// Its body.
+    pub body: Bytes,
+}
+
+/// A request.
+pub struct HttpPost<'a> {
+    /// Where to.
+    pub url: &'a BaseUrl,
+    /// What follows the path of the URL.
+    pub path: &'a str,
+    /// Headers besides `host`.
+    pub headers: &'a [(&'static str, String)],
+    /// The body.
+    pub body: Vec<u8>,
+    /// Most bytes of an answer; more is a fault.
+    pub max_answer: usize,
 }
 
 /// What is needed for TLS, made once.
-pub(super) struct Client {
+pub struct Client {
     tls: Option<TlsConnector>,
 }
 
 impl Client {
     /// With the system's authorities, if any of the servers wants TLS.
-    pub(super) fn new(wants_tls: bool) -> Self {
+    pub fn new(wants_tls: bool) -> Self {
         let tls = wants_tls.then(|| {
             let mut roots = RootCertStore::empty();
             // None at all shows at the first handshake.
@@ -51,48 +68,64 @@ impl Client {
         Self { tls: tls.flatten() }
     }
 
-    /// Posts a text below a base URL.
+    /// Posts.
     ///
     /// # Errors
     /// What went wrong, without anything that the server said.
-    pub(super) async fn post(
-        &self,
-        url: &BaseUrl,
-        path: &str,
-        body: String,
-    ) -> Result<Answer, String> {
-        match tokio::time::timeout(TIMEOUT, self.try_post(url, path, body)).await {
+    pub async fn post(&self, post: HttpPost<'_>) -> Result<Answer, String> {
+        match tokio::time::timeout(TIMEOUT, self.try_post(post)).await {
             Ok(done) => done,
             Err(_) => Err(format!("no answer within {} s", TIMEOUT.as_secs())),
         }
     }
 
-    async fn try_post(&self, url: &BaseUrl, path: &str, body: String) -> Result<Answer, String> {
+    /// A connection inside TLS.
+    ///
+    /// # Errors
+    /// What the handshake says.
+    pub async fn wrap(
+        &self,
+        host: &str,
+        stream: TcpStream,
+    ) -> Result<TlsStream<TcpStream>, String> {
+        let tls = self.tls.as_ref().ok_or("TLS is not available")?;
+        let name = ServerName::try_from(host.to_owned()).map_err(|error| error.to_string())?;
+        tls.connect(name, stream)
+            .await
+            .map_err(|error| format!("TLS: {error}"))
+    }
+
+    async fn try_post(&self, post: HttpPost<'_>) -> Result<Answer, String> {
+        let url = post.url;
         let host = url.host().trim_start_matches('[').trim_end_matches(']');
         let stream = TcpStream::connect((host, url.port()))
             .await
             .map_err(|error| format!("cannot connect: {error}"))?;
-        let request = Request::post(format!("{}{path}", url.path()))
-            .header(header::HOST, url.authority())
-            .header(header::CONTENT_TYPE, "text/plain; charset=utf-8")
-            .body(Full::new(Bytes::from(body)))
+        let path = format!("{}{}", url.path(), post.path);
+        let path = if path.is_empty() {
+            "/".to_owned()
+        } else {
+            path
+        };
+        let mut request = Request::post(path).header(header::HOST, url.authority());
+        for (name, value) in post.headers {
+            request = request.header(*name, value);
+        }
+        let request = request
+            .body(Full::new(Bytes::from(post.body)))
             .map_err(|error| error.to_string())?;
         if !url.tls() {
-            return exchange(stream, request).await;
+            return exchange(stream, request, post.max_answer).await;
         }
-        let tls = self.tls.as_ref().ok_or("TLS is not available")?;
-        let name = ServerName::try_from(host.to_owned()).map_err(|error| error.to_string())?;
-        let stream = tls
-            .connect(name, stream)
-            .await
-            .map_err(|error| format!("TLS: {error}"))?;
-        exchange(stream, request).await
+        let stream = self.wrap(host, stream).await?;
+        exchange(stream, request, post.max_answer).await
     }
 }
 
 async fn exchange(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     request: Request<Full<Bytes>>,
+    max_answer: usize,
 ) -> Result<Answer, String> {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
         .await
@@ -103,7 +136,7 @@ async fn exchange(
             .await
             .map_err(|error| error.to_string())?;
         let status = answer.status().as_u16();
-        let body = Limited::new(answer.into_body(), MAX_ANSWER_BYTES)
+        let body = Limited::new(answer.into_body(), max_answer)
             .collect()
             .await
             .map_err(|error| error.to_string())?;

@@ -1,0 +1,199 @@
+//! Incidents from the disk to somebody's webhook, and what people answer.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::PermissionsExt;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use egret::adapters::notify::{Desk, Route};
+use egret::domain::incident::{Category, Settings, Severity, Sign};
+use egret::types::Micros;
+use serde_json::Value;
+
+use crate::harness::{Config, Sim};
+
+/// Generous: the gateway looks at its queue every second.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Takes whatever is posted, for as long as the process lives.
+fn receiver() -> (SocketAddr, Receiver<(String, Value)>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut reader = BufReader::new(stream.unwrap());
+            let (mut head, mut length) = (String::new(), 0);
+            loop {
+                let mut line = String::new();
+                if reader.read_line(&mut line).unwrap() == 0 || line == "\r\n" {
+                    break;
+                }
+                if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+                    length = value.trim().parse().unwrap();
+                }
+                head.push_str(&line);
+            }
+            let mut body = vec![0; length];
+            reader.read_exact(&mut body).unwrap();
+            let answer = b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n";
+            reader.get_mut().write_all(answer).unwrap();
+            if sender
+                .send((head, serde_json::from_slice(&body).unwrap()))
+                .is_err()
+            {
+                return;
+            }
+        }
+    });
+    (address, receiver)
+}
+
+fn config(address: SocketAddr) -> Config {
+    let sim = Sim::start(egret::sim::Vendor::Cybrid);
+    let config = Config::new().cybrid(&sim.url()).section(&format!(
+        "[[alerts.channel]]\nname = \"soc\"\nkind = \"webhook\"\nurl = \"http://{address}/hook\"\nsecret_file = \"soc.key\"\n"
+    ));
+    let key = config.path().with_file_name("soc.key");
+    std::fs::write(&key, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n").unwrap();
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
+    config
+}
+
+#[test]
+fn a_channel_is_tried_and_a_wrong_one_is_named() {
+    let (address, received) = receiver();
+    let config = config(address);
+    let said = config.egret(&["alert", "test"]).ok();
+    assert!(said.contains("soc") && said.contains("taken"), "{said}");
+    let (head, body) = received.recv_timeout(PATIENCE).unwrap();
+    assert!(
+        head.starts_with("POST /hook HTTP/1.1") && head.contains("webhook-signature: v1,"),
+        "{head}"
+    );
+    assert_eq!(body["type"], "incident.opened");
+    assert_eq!(
+        received.recv_timeout(PATIENCE).unwrap().1["type"],
+        "incident.closed"
+    );
+    assert!(
+        config
+            .egret(&["alert", "test", "--channel", "noc"])
+            .failed()
+            .contains("no channel noc")
+    );
+    assert!(
+        config
+            .egret(&["alert", "list"])
+            .ok()
+            .contains("no incidents")
+    );
+    assert!(
+        config
+            .egret(&["alert", "ack", "inc-1"])
+            .failed()
+            .contains("there is no incident inc-1")
+    );
+}
+
+#[test]
+fn an_incident_reaches_people_and_they_answer() {
+    let (address, received) = receiver();
+    let config = config(address);
+    config.write();
+    let directory = config.path().with_file_name("data").join("alerts");
+    let route = Route {
+        channel: "soc".into(),
+        tell_from: Severity::Medium,
+        tells_acknowledged: true,
+    };
+    let mut desk = Desk::open(&directory, Settings::default(), vec![route]).unwrap();
+    let now = Micros(jiff::Timestamp::now().as_microsecond());
+    let sign = Sign {
+        at: now,
+        since: now,
+        rule: "cold-mints".into(),
+        category: Category::MintUnused,
+        severity: Severity::High,
+        cause: Some(1),
+        environment: "production".into(),
+        caller: "payouts".into(),
+        ip: String::new(),
+        subject: String::new(),
+        token: String::new(),
+        target: String::new(),
+        baseline: None,
+        calls: Vec::new(),
+        sentence: String::new(),
+    };
+    desk.take(&sign, now).unwrap();
+    assert!(received.try_recv().is_err());
+
+    let gateway = config.start();
+    let (_, body) = received.recv_timeout(PATIENCE).unwrap();
+    assert_eq!(body["type"], "incident.opened");
+    assert_eq!(body["data"]["callers"]["first"][0], "payouts");
+    let id = body["data"]["id"].as_str().unwrap();
+    assert!(gateway.egret(&["alert", "list"]).ok().contains(id));
+    assert!(
+        gateway
+            .egret(&["alert", "show", id])
+            .ok()
+            .contains("egret lockdown caller payouts")
+    );
+    gateway.egret(&["alert", "ack", id]).ok();
+    assert_eq!(
+        received.recv_timeout(PATIENCE).unwrap().1["type"],
+        "incident.acknowledged"
+    );
+    gateway
+        .egret(&[
+            "alert",
+            "silence",
+            "--caller",
+            "payouts",
+            "--for",
+            "2h",
+            "--reason",
+            "migration",
+        ])
+        .ok();
+    assert!(
+        gateway
+            .egret(&["alert", "silence", "--list"])
+            .ok()
+            .contains("caller payouts")
+    );
+    gateway.egret(&["alert", "silence", "--lift", "1"]).ok();
+    gateway
+        .egret(&["alert", "close", id, "--reason", "load test"])
+        .ok();
+    assert_eq!(
+        received.recv_timeout(PATIENCE).unwrap().1["type"],
+        "incident.closed"
+    );
+    assert!(
+        gateway
+            .egret(&["alert", "list"])
+            .ok()
+            .contains("no incidents")
+    );
+    assert!(
+        gateway
+            .egret(&["alert", "list", "--all"])
+            .ok()
+            .contains("closed")
+    );
+    let rows = gateway.query(&["--provider", "egret"]);
+    let operations: Vec<String> = rows
+        .iter()
+        .map(|row| row.text("operation").to_owned())
+        .collect();
+    assert!(
+        operations
+            .iter()
+            .any(|operation| operation == "alert.close"),
+        "{operations:?}"
+    );
+}
