@@ -19,7 +19,7 @@ fn three_gateways_share_what_the_bank_allows() {
     expect_no_refusal(&bank, &calls);
     expect_order(&calls);
     let used = used(&bank, time);
-    println!("used {used:.3}");
+    eprintln!("used {used:.3}");
     assert!(used >= 0.97, "only {used:.3} of the allowance was used");
     for (gateway, _) in &gateways {
         assert_eq!(gateway.figure("egret_limits_shared"), 1.0);
@@ -58,6 +58,6 @@ fn without_their_redis_each_goes_on_with_its_part() {
     expect_no_refusal(&bank, &calls);
     expect_order(&calls);
     let used = used(&bank, half * 2);
-    println!("used {used:.3}");
+    eprintln!("used {used:.3}");
     assert!(used >= 0.8, "only {used:.3} of the allowance was used");
 }

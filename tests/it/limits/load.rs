@@ -218,7 +218,7 @@ pub fn of(calls: &[Call], class: Class) -> (usize, usize, Duration) {
 pub fn expect_order(calls: &[Call]) {
     for class in Class::ALL {
         let (all, served, took) = of(calls, class);
-        println!("{class:?}: {served} of {all}, {took:?} on average");
+        eprintln!("{class:?}: {served} of {all}, {took:?} on average");
         assert!(served > 0, "{class:?} starved");
     }
     let (money, money_served, money_took) = of(calls, Class::Money);
@@ -231,7 +231,7 @@ pub fn expect_order(calls: &[Call]) {
     for client in 0..CLIENTS {
         let of_client = calls.iter().filter(|call| call.client == client);
         let served = of_client.filter(|call| !call.is_spent).count();
-        println!("client {client}: {served}");
+        eprintln!("client {client}: {served}");
         assert!(served > 0, "client {client} starved");
     }
 }

@@ -13,7 +13,7 @@ fn an_overload_uses_what_the_bank_allows_and_no_more() {
     expect_no_refusal(&bank, &calls);
     expect_order(&calls);
     let used = used(&bank, time);
-    println!("used {used:.3}");
+    eprintln!("used {used:.3}");
     assert!(used >= 0.97, "only {used:.3} of the allowance was used");
     let (gateway, _) = &gateways[0];
     let figure =

@@ -33,7 +33,7 @@ fn a_spent_budget_is_told_with_the_time_to_come_again() {
     );
     let limit = answer.header("RateLimit").unwrap();
     assert!(limit.starts_with("\"cybrid.general\";r=0;t="), "{limit}");
-    let body: serde_json::Value = serde_json::from_str(&answer.text()).unwrap();
+    let body: serde_json::Value = serde_json::from_str(answer.text()).unwrap();
     assert_eq!(body["budget"], "cybrid.general");
     assert_eq!(body["retry_after"], after);
     gateway.row_of(&answer).expect(&[
