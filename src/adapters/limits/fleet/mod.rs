@@ -188,7 +188,7 @@ impl Fleet {
         let mut pipe = redis::Pipeline::with_capacity(due.len());
         let mut asked = Vec::with_capacity(due.len());
         for gate in due {
-            if let Some(words) = gate.with_budget(|budget, now| wire::words(budget, now)) {
+            if let Some(words) = gate.with_budget(wire::words) {
                 pipe.cmd("EVALSHA")
                     .arg(script)
                     .arg(1)
