@@ -14,6 +14,7 @@ mod cli_demo;
 mod clients;
 mod commands;
 mod crash;
+mod detect;
 mod evidence;
 mod export;
 mod faults;
