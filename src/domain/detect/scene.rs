@@ -200,20 +200,29 @@ impl Scene<'_> {
         count: &Count<'_>,
         floor: impl FnMut(Window) -> f64,
     ) -> Option<(Excess, f64)> {
-        let early = self.is_learning() && !self.tenant.has_watched(FIRST_WEEK, self.now.second);
-        if count.rule.from_start || (self.is_mature() && !early) {
-            self.test_at_once(counter, count, floor)
-        } else {
-            None
+        let found = self.look_above(counter, count, floor)?;
+        // While everything is learned, so is this: it may well be the first pay day.
+        if count.rule.from_start || !self.is_learning() {
+            counter.consume(found.0.window);
         }
+        Some(found)
     }
 
-    fn test_at_once(
-        &mut self,
+    /// The same, and the counter stays as it is.
+    pub(super) fn look(&self, counter: &mut Counter, count: &Count<'_>) -> Option<(Excess, f64)> {
+        self.look_above(counter, count, |_| 0.0)
+    }
+
+    fn look_above(
+        &self,
         counter: &mut Counter,
         count: &Count<'_>,
         mut floor: impl FnMut(Window) -> f64,
     ) -> Option<(Excess, f64)> {
+        let early = self.is_learning() && !self.tenant.has_watched(FIRST_WEEK, self.now.second);
+        if !count.rule.from_start && (early || !self.is_mature()) {
+            return None;
+        }
         let own = self.settings.of(count.rule).sensitivity;
         let sensitivity = own.unwrap_or(self.settings.sensitivity);
         let strict = if !count.rule.from_start && self.is_learning() {
@@ -233,10 +242,6 @@ impl Scene<'_> {
             };
             counter.test(self.now, &test, &mut floor)
         })?;
-        // While everything is learned, so is this: it may well be the first pay day.
-        if count.rule.from_start || !self.is_learning() {
-            counter.consume(excess.window);
-        }
         Some((excess, nats))
     }
 }

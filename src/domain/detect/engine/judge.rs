@@ -10,12 +10,16 @@ impl Detection {
     /// Judges the mints whose time has come, in the order of their times.
     pub(super) fn judge(&mut self, until: i64, told: &mut Vec<Alert>) {
         loop {
-            let first = self.state.pending.front().map(|mint| mint.at + LATE);
+            let first = self
+                .state
+                .pending
+                .front()
+                .map(|mint| mint.at.saturating_add(LATE));
             let next = self
                 .state
                 .pending
                 .get(self.state.looked)
-                .map(|mint| mint.at + EARLY);
+                .map(|mint| mint.at.saturating_add(EARLY));
             let early = match (first, next) {
                 (_, Some(next)) if next <= until && first.is_none_or(|first| next <= first) => true,
                 (Some(first), _) if first <= until => false,
@@ -26,13 +30,13 @@ impl Detection {
                     return;
                 };
                 self.state.looked += 1;
-                (mint, mint.at + EARLY)
+                (mint, mint.at.saturating_add(EARLY))
             } else {
                 let Some(mint) = self.state.pending.pop_front() else {
                     return;
                 };
                 self.state.looked = self.state.looked.saturating_sub(1);
-                (mint, mint.at + LATE)
+                (mint, mint.at.saturating_add(LATE))
             };
             self.judge_one(mint, early, Moment::new(due), told);
         }

@@ -31,6 +31,8 @@ const LATE: i64 = 300_000;
 const STEP: i64 = 300_000;
 /// Steps without any event after which there is nothing left to be seen: two days.
 const MOST_STEPS: i64 = 576;
+/// An event that is farther ahead of the newest one, in milliseconds, has a wrong time: 400 days.
+const LONGEST_GAP: i64 = 400 * 86_400_000;
 /// Operation names whose meaning is kept at hand.
 const MAX_OPERATIONS: usize = 4096;
 
@@ -181,10 +183,12 @@ impl Detection {
 
     /// Takes an event in and appends what is to be told.
     pub fn observe(&mut self, event: &Event<'_>, map: &dyn NetworkMap, told: &mut Vec<Alert>) {
-        let at = self
-            .state
-            .clock
-            .map_or(event.at, |clock| clock.max(event.at));
+        let at = match self.state.clock {
+            None => event.at,
+            // A slip of the pen must not stop the clock for all that follow.
+            Some(clock) if event.at.saturating_sub(clock) > LONGEST_GAP => clock,
+            Some(clock) => clock.max(event.at),
+        };
         self.advance(at, told);
         let now = Moment::new(at);
         if self.state.events == 0 {

@@ -65,7 +65,6 @@ impl PerCaller {
                 self.undone.add(scene.now, event.id);
                 self.count(
                     scene,
-                    call,
                     Of::Undone,
                     2.0,
                     "had access granted and taken back within minutes",
@@ -87,14 +86,13 @@ impl PerCaller {
             self.to_new.add(scene.now, event.id);
             told |= self.count(
                 scene,
-                call,
                 Of::New,
                 3.0,
                 "granted access to users who never had any",
             );
         }
         self.grants.add(scene.now, event.id);
-        told |= self.count(scene, call, Of::Grants, 5.0, "granted access to accounts");
+        told |= self.count(scene, Of::Grants, 5.0, "granted access to accounts");
         self.grantees.note(grantee, now, told);
     }
 
@@ -129,7 +127,6 @@ impl PerCaller {
             self.dauth.add(scene.now, call.event.id);
             self.count(
                 scene,
-                call,
                 Of::Dauth,
                 3.0,
                 "gave access to contracts that never had any",
@@ -161,14 +158,7 @@ impl PerCaller {
         self.views.note(key, now, alarming, 64);
     }
 
-    fn count(
-        &mut self,
-        scene: &mut Scene<'_>,
-        call: &Call<'_>,
-        of: Of,
-        n_min: f64,
-        what: &str,
-    ) -> bool {
+    fn count(&mut self, scene: &mut Scene<'_>, of: Of, n_min: f64, what: &str) -> bool {
         let (counter, rule) = match of {
             Of::Grants => (&mut self.grants, GRANT_BURST),
             Of::New => (&mut self.to_new, NEW_GRANTEES),
@@ -192,7 +182,6 @@ impl PerCaller {
         for other in [&mut self.grants, &mut self.to_new, &mut self.dauth] {
             other.consume(Window::Hours(6));
         }
-        let _ = call;
         scene.say(sign.severity(severity));
         true
     }

@@ -70,8 +70,8 @@ impl PerCaller {
         if self.told_hour == scene.now.hour || n < LEAST {
             return;
         }
-        let mut copy = self.calls.clone();
-        if let Some((excess, nats)) = scene.test(&mut copy, &count(&[window], RATIO, LEAST, factor))
+        if let Some((excess, nats)) =
+            scene.look(&mut self.calls, &count(&[window], RATIO, LEAST, factor))
         {
             self.told_hour = scene.now.hour;
             let text = format!("{} made calls: {}.", scene.profile.name, measure(&excess));

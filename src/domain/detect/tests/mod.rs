@@ -50,6 +50,27 @@ fn told_after(learned: &[u8], feed: &Feed) -> Vec<Alert> {
 }
 
 #[test]
+fn one_wrong_time_does_not_stop_the_clock() {
+    let (learned, mut feed) = learned();
+    // Microseconds where milliseconds belong.
+    let wrong = format!("{{\"ts\":{},\"caller\":\"web\"}}", ATTACK * 1000);
+    let mut detection = Detection::restore(Settings::default(), &learned).unwrap();
+    run(&mut detection, &wrong);
+    feed.mint(Say {
+        at: ATTACK + HOUR,
+        subject: 5,
+        ip: "203.0.113.5",
+        country: "BR",
+        ..SAY
+    });
+    let told = run(&mut detection, &feed.text());
+    assert!(
+        told.iter()
+            .any(|alert| alert.rule == "new-origin" && alert.at == ATTACK + HOUR)
+    );
+}
+
+#[test]
 fn a_snapshot_of_something_else_is_refused() {
     for bytes in [
         &b""[..],
