@@ -39,6 +39,9 @@ pub struct TrafficArgs {
     /// Call operations what the provider files call them, not by the short names of the format.
     #[arg(long)]
     catalog_names: bool,
+    /// Let attackers act from the services' own addresses, whatever the difficulty.
+    #[arg(long)]
+    inside: bool,
     /// Where the events go, one JSON object a line.
     #[arg(long, value_name = "FILE", required_unless_present = "list")]
     events: Option<PathBuf>,
@@ -82,6 +85,7 @@ pub(super) fn run(args: &TrafficArgs, out: &mut impl Write) -> Outcome {
     options.volume = args.volume;
     options.learning_days = args.learning;
     options.catalog_names = args.catalog_names;
+    options.inside = args.inside;
     let mut events_file = create(events)?;
     let mut labels_file = create(labels)?;
     let mut netmap_file = args.netmap.as_deref().map(create).transpose()?;

@@ -11,6 +11,7 @@
 mod book;
 mod case;
 mod category;
+mod line;
 mod runbook;
 mod silence;
 #[cfg(test)]
@@ -21,6 +22,7 @@ mod view;
 pub use book::{Act, ActFault, Book, Figures, LoadFault, Settings};
 pub use case::{Case, Ending, Names, State, Step, StepKind};
 pub use category::Category;
+pub use line::{LineFault, read_line};
 pub use runbook::steps;
 pub use silence::{Silence, SilenceFault};
 pub use text::{list, show};

@@ -65,6 +65,10 @@ pub struct TrafficOptions {
     pub catalog_names: bool,
     /// Days before the first attack.
     pub learning_days: i64,
+    /// Thieves act from the services' own addresses, whatever the difficulty; only what leaves
+    /// the house by its nature (a stolen token, a stolen key) is used elsewhere. A detector that
+    /// knows nothing but new networks finds little then.
+    pub inside: bool,
 }
 
 impl TrafficOptions {
@@ -80,6 +84,7 @@ impl TrafficOptions {
             volume: 1.0,
             catalog_names: false,
             learning_days: LEARNING_DAYS,
+            inside: false,
         }
     }
 }
@@ -209,7 +214,7 @@ pub fn generate(
             // hour brings.
             if planned.label_type == LabelType::Trap || planned.scenario.name.starts_with("silence")
             {
-                play(&mut world, &mut tenants, &planned, label, options.seed);
+                play(&mut world, &mut tenants, &planned, label, options);
             } else {
                 late.push((planned, label));
             }
@@ -218,7 +223,7 @@ pub fn generate(
             tenant.step(&mut world, hour);
         }
         for (planned, label) in late {
-            play(&mut world, &mut tenants, &planned, label, options.seed);
+            play(&mut world, &mut tenants, &planned, label, options);
         }
         world.close_hour(events)?;
         hour += HOUR;
@@ -316,7 +321,7 @@ fn play(
     tenants: &mut [Tenant],
     planned: &schedule::Planned,
     label: u32,
-    seed: u64,
+    options: &TrafficOptions,
 ) {
     let Some(tenant) = tenants.get_mut(planned.tenant) else {
         return;
@@ -327,7 +332,8 @@ fn play(
         who: planned.who,
         at: planned.at,
         difficulty: planned.difficulty,
-        random: Random::new(seed, &[3, u64::from(label), planned.at as u64]),
+        inside: options.inside,
+        random: Random::new(options.seed, &[3, u64::from(label), planned.at as u64]),
         label,
     };
     (planned.scenario.play)(&mut scene);

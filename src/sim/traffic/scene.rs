@@ -46,6 +46,8 @@ pub(super) struct Scene<'a> {
     pub(super) who: usize,
     pub(super) at: i64,
     pub(super) difficulty: Difficulty,
+    /// Whether thieves are always inside.
+    pub(super) inside: bool,
     pub(super) random: Random,
     /// Number of the label.
     pub(super) label: u32,
@@ -117,6 +119,7 @@ impl Scene<'_> {
     /// Far away when easy, at a host nearby when medium, inside when hard.
     pub(super) fn origin(&mut self) -> Address {
         match self.difficulty {
+            _ if self.inside => self.own(),
             Difficulty::Easy => self.abroad(),
             Difficulty::Medium => self.hosted(),
             Difficulty::Hard => self.own(),
