@@ -3,7 +3,7 @@
 //! assembly of a record, and the place of an attempt in its endpoint group.
 //!
 //! `cargo bench --bench parts`
-#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use std::pin::pin;
 use std::sync::Arc;
