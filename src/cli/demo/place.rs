@@ -101,6 +101,9 @@ impl Place {
              api = {{ sandbox = \"http://{obp}\" }}\n\n\
              [providers.wyre.services]\n\
              api = {{ sandbox = \"http://{wyre}\" }}\n\n\
+             # More calls in a minute than a bank takes in an hour: its limits are only counted.\n\
+             [limits]\n\
+             shadow = true\n\n\
              [timeouts]\n\
              drain = \"2s\"\n"
         )

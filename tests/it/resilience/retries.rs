@@ -164,7 +164,9 @@ fn another_address_of_the_bank_is_tried_at_once() {
         .unwrap()
         .count();
     if addresses < 2 {
-        return crate::clients::skip("localhost has one address here");
+        // What the name stands for is the machine's own, and no package changes it.
+        eprintln!("SKIPPED: localhost has one address here");
+        return;
     }
     let gateway = Config::new()
         .cybrid(&format!("http://localhost:{port}"))
