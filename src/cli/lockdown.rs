@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::audit::args::parse_fingerprint;
+use super::audit::args::{parse_caller, parse_fingerprint};
 use super::audit::erase::parse_reason;
 use super::{ConfigArgs, Failure, Outcome, notice, runtime};
 use crate::adapters::{clock, machine};
@@ -14,9 +14,9 @@ use crate::app::lockdown::{LockdownError, Locks, Reach};
 use crate::app::own_calls::{OpenOwnCall, OwnCalls, Tally};
 use crate::app::{self, Setup};
 use crate::domain::catalog::{Catalog, Provider};
-use crate::domain::config::{is_caller_name, nearest, parse_duration, show_duration};
+use crate::domain::config::{nearest, parse_duration, show_duration};
 use crate::domain::lockdown::{InForce, Lock, LockTarget};
-use crate::domain::own::{OwnCall, OwnOperation};
+use crate::domain::own::{MAX_REASON, OwnCall, OwnOperation};
 use crate::domain::record::Fingerprint;
 use crate::types::{self, CallId, Micros};
 
@@ -327,7 +327,9 @@ impl Desk<'_> {
         let redactor = app::redactor_builder(&self.setup.config, false)
             .and_then(app::build_redactor)
             .map_err(Failure::new)?;
-        Ok(redactor.text(reason).into_inner())
+        // A mask can be longer than what it stands for.
+        let room = MAX_REASON - '…'.len_utf8();
+        Ok(redactor.text(reason).truncate(room).into_inner())
     }
 
     async fn finish<T>(
@@ -357,14 +359,6 @@ fn until_when(lock: &Lock, now: Micros) -> String {
             "for {}",
             show_duration(Duration::from_secs(left.as_secs().max(1)))
         ),
-    }
-}
-
-fn parse_caller(text: &str) -> Result<String, String> {
-    if is_caller_name(text) {
-        Ok(text.to_owned())
-    } else {
-        Err("use the name of a caller as `egret audit query` shows it".to_owned())
     }
 }
 

@@ -29,6 +29,9 @@ pub const ROWS: &str = "rows";
 /// Fact: who has logged in, where that is not the user who ran the command.
 pub const LOGIN: &str = "login";
 
+/// Longest reason that a person may give for a command, in bytes: a sentence and a reference.
+pub const MAX_REASON: usize = 200;
+
 /// Longest kind of a subject that is recorded as typed.
 const MAX_KIND: usize = 32;
 

@@ -234,6 +234,19 @@ fn what_a_person_writes_as_the_reason_is_kept_without_secrets() {
 }
 
 #[test]
+fn a_reason_that_grows_by_its_masks_still_locks() {
+    let (gateway, _bank) = start();
+    // As long as may be typed; masked it is longer.
+    let reason = "a1@b.io ".repeat(25);
+    gateway
+        .egret(&["lockdown", "all", "--reason", reason.trim()])
+        .ok();
+    until_status(&gateway, BANKS, 403);
+    let (_, config) = gateway.stop();
+    assert_eq!(config.start().get(BANKS, &[]).status, 403);
+}
+
+#[test]
 fn a_fleet_is_locked_through_its_ledger_also_when_that_is_away() {
     let Some(mut server) = Server::start() else {
         return;

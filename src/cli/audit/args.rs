@@ -13,6 +13,7 @@ use super::report::{EXAMPLES as REPORT_EXAMPLES, ReportArgs};
 use super::verify::{self, VerifyArgs};
 use super::{AuditError, Context};
 use crate::adapters::ledger::{Filter, IdPrefix, StatusFilter};
+use crate::domain::config::is_caller_name;
 use crate::domain::own::{self, OwnCall, OwnOperation};
 use crate::domain::record::{Fingerprint, Pseudonym};
 use crate::types::{CallId, Decision, Effect, Environment, Outcome, PiiClass, Secret, TokenType};
@@ -414,6 +415,14 @@ where
 {
     PossibleValuesParser::new(all.iter().map(move |word| spell(*word)))
         .try_map(|word| word.parse::<T>())
+}
+
+pub(in crate::cli) fn parse_caller(text: &str) -> Result<String, String> {
+    if is_caller_name(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("use the name of a caller as `egret audit query` shows it".to_owned())
+    }
 }
 
 pub(in crate::cli) fn parse_fingerprint(text: &str) -> Result<Fingerprint, String> {

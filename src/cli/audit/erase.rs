@@ -15,7 +15,7 @@ use crate::adapters::journal::{EraseError, Erased, Maintenance};
 use crate::adapters::ledger::retention::{self, Order};
 use crate::adapters::ledger::{LedgerError, LedgerPlace, Reader, hold};
 use crate::domain::journal::Cursor;
-use crate::domain::own::{OwnCall, OwnOperation};
+use crate::domain::own::{MAX_REASON, OwnCall, OwnOperation};
 use crate::domain::record::Pseudonym;
 use crate::types::Secret;
 
@@ -24,9 +24,6 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Pause between two looks whether calls have ended.
 const POLL: Duration = Duration::from_millis(100);
-
-/// Longest reason: a sentence and a reference.
-const MAX_REASON: usize = 200;
 
 pub(super) const ERASE_EXAMPLES: &str = "\
 Works while the gateway runs. What is erased cannot be brought back; leaves and proofs stay as they are.

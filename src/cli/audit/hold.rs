@@ -5,7 +5,8 @@ use std::io::Write;
 use clap::{Args, Subcommand};
 
 use super::args::{
-    RawSubject, parse_cursor, parse_customer, parse_fingerprint, parse_pseudonym, parse_subject,
+    RawSubject, parse_caller, parse_cursor, parse_customer, parse_fingerprint, parse_pseudonym,
+    parse_subject,
 };
 use super::erase::{parse_reason, user};
 use super::{AuditError, Context, Moment, Tally};
@@ -13,7 +14,6 @@ use crate::adapters::ledger::LedgerPlace;
 use crate::adapters::ledger::Store;
 use crate::adapters::ledger::hold::{self, HoldOn, Whom};
 use crate::app::own_calls::PATIENCE;
-use crate::domain::config::is_caller_name;
 use crate::domain::own::{OwnCall, OwnOperation};
 use crate::domain::record::{Fingerprint, Pseudonym};
 use crate::types::{CallId, Secret};
@@ -233,12 +233,4 @@ fn resolve<'a>(
         call_id: args.call_id,
     };
     Ok((on, named.map(|(kind, _)| kind)))
-}
-
-fn parse_caller(text: &str) -> Result<String, String> {
-    if is_caller_name(text) {
-        Ok(text.to_owned())
-    } else {
-        Err("use the name of a caller as `egret audit query` shows it".to_owned())
-    }
 }

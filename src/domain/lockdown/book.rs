@@ -11,9 +11,6 @@ use crate::types::{CallId, Micros};
 /// Most locks at a time. Each is looked at by calls, and more than these nobody oversees.
 pub const MAX_LOCKS: usize = 1_000;
 
-/// Longest reason of a lock, in bytes: a sentence and a reference.
-pub const MAX_REASON: usize = 200;
-
 /// A lock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lock {

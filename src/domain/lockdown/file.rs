@@ -4,11 +4,12 @@ use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use super::{Lock, LockBook, LockTarget, MAX_LOCKS, MAX_REASON};
+use super::{Lock, LockBook, LockTarget, MAX_LOCKS};
 use crate::domain::config::Faults;
 use crate::domain::config::reader::{
     Document, IntegerIn, Kind, Problem, Raw, Table, Timestamp, no_variables,
 };
+use crate::domain::own::MAX_REASON;
 use crate::types::CallId;
 
 /// The format that this program writes and reads.

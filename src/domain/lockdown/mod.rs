@@ -10,7 +10,7 @@ mod file;
 mod in_force;
 mod target;
 
-pub use book::{Attempt, Lock, LockBook, LockError, MAX_LOCKS, MAX_REASON};
+pub use book::{Attempt, Lock, LockBook, LockError, MAX_LOCKS};
 pub use file::{parse_locks, write_locks};
 pub use in_force::{Forbidden, InForce};
 pub use target::{LockTarget, TargetError};
