@@ -245,6 +245,40 @@ impl Scene<'_> {
         }
     }
 
+    /// Somebody among the customers who come by, as the records name them.
+    pub(super) fn visitor(&mut self) -> u64 {
+        let people = &self.tenant.site.people;
+        let customer = people.visitor(&mut self.random);
+        people.subject(customer)
+    }
+
+    /// A moment for each subject: `count` of them drawn, `gap` seconds apart on average.
+    pub(super) fn moments_of(
+        &mut self,
+        subjects: Vec<u64>,
+        count: u64,
+        gap: f64,
+    ) -> impl Iterator<Item = (i64, u64)> + use<> {
+        self.moments(count, gap * 1_000.0).into_iter().zip(subjects)
+    }
+
+    /// A customer's token used for one thing after the other; `pause` milliseconds before each. Gives
+    /// when the last is done.
+    pub(super) fn in_turn(
+        &mut self,
+        from: Address,
+        with: (Token, u64),
+        begin: i64,
+        pause: i64,
+        ops: &[Op],
+    ) -> i64 {
+        let (token, subject) = with;
+        ops.iter().fold(begin, |then, op| {
+            let call = Call::new(*op, TokenKind::Customer, token.token).about(subject);
+            self.call(then + pause, from, call)
+        })
+    }
+
     /// The keys of a long raid: another bank token whenever one has run out.
     pub(super) fn raid_keys(&mut self, from: Address, is_inside: bool) -> RaidKeys {
         RaidKeys {

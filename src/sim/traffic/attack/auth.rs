@@ -131,11 +131,7 @@ fn limit_hit(scene: &mut Scene<'_>) {
     let mut keys = scene.raid_keys(from, inside);
     let mut granted = 0_u64;
     let mut window = i64::MIN;
-    for (at, subject) in scene
-        .moments(count, gap * 1_000.0)
-        .into_iter()
-        .zip(subjects)
-    {
+    for (at, subject) in scene.moments_of(subjects, count, gap) {
         let key = keys.at(scene, at);
         if at - window.max(0) > 5 * MINUTE {
             window = at;

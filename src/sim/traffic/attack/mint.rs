@@ -255,11 +255,7 @@ fn and_look(scene: &mut Scene<'_>) {
     let subjects = scene.quiet_subjects(count);
     let scopes = scene.scopes();
     let mut keys = scene.raid_keys(from, inside);
-    for (at, subject) in scene
-        .moments(count, gap * 1_000.0)
-        .into_iter()
-        .zip(subjects)
-    {
+    for (at, subject) in scene.moments_of(subjects, count, gap) {
         let key = keys.at(scene, at);
         let token = scene.mint(at + 200, from, key, subject, scopes);
         let look = Call::new(Op::AccountsList, TokenKind::Customer, token.token).about(subject);
@@ -275,11 +271,7 @@ fn and_read_all(scene: &mut Scene<'_>) {
     let subjects = scene.quiet_subjects(count);
     let scopes = scene.scopes();
     let mut keys = scene.raid_keys(from, inside);
-    for (at, subject) in scene
-        .moments(count, gap * 1_000.0)
-        .into_iter()
-        .zip(subjects)
-    {
+    for (at, subject) in scene.moments_of(subjects, count, gap) {
         let key = keys.at(scene, at);
         let token = scene.mint(at + 200, from, key, subject, scopes);
         let mut then = token.from + 100;
@@ -304,11 +296,7 @@ fn dormant(scene: &mut Scene<'_>) {
     let subjects = scene.sleepers(count);
     let scopes = scene.scopes();
     let mut keys = scene.raid_keys(from, inside);
-    for (at, subject) in scene
-        .moments(count, gap * 1_000.0)
-        .into_iter()
-        .zip(subjects)
-    {
+    for (at, subject) in scene.moments_of(subjects, count, gap) {
         let key = keys.at(scene, at);
         let token = scene.mint(at + 200, from, key, subject, scopes);
         if scene.random.chance(scene.difficulty.of(0.0, 0.3, 0.5)) {
@@ -362,14 +350,10 @@ fn with_scopes(
     let mut keys = scene.raid_keys(from, inside);
     for at in scene.moments(count, gap * 1_000.0) {
         let key = keys.at(scene, at);
-        let customer = scene.tenant.site.people.visitor(&mut scene.random);
-        let subject = scene.tenant.site.people.subject(customer);
+        let subject = scene.visitor();
         let token = scene.mint(at + 200, from, key, subject, scopes);
-        let mut then = token.from;
-        for op in [Op::AccountsList, Op::CustomersGet] {
-            let call = Call::new(op, TokenKind::Customer, token.token).about(subject);
-            then = scene.call(then + 800, from, call);
-        }
+        let ops = [Op::AccountsList, Op::CustomersGet];
+        scene.in_turn(from, (token, subject), token.from, 800, &ops);
     }
 }
 
@@ -406,11 +390,7 @@ fn by_reader(scene: &mut Scene<'_>) {
     let (count, gap) = scene.by((120, 3.0), (30, 60.0), (8, 1_200.0));
     let subjects = scene.quiet_subjects(count);
     let mut keys = scene.raid_keys(from, true);
-    for (at, subject) in scene
-        .moments(count, gap * 1_000.0)
-        .into_iter()
-        .zip(subjects)
-    {
+    for (at, subject) in scene.moments_of(subjects, count, gap) {
         let key = keys.at(scene, at);
         let token = scene.mint(at + 100, from, key, subject, 1);
         let look = Call::new(Op::AccountsList, TokenKind::Customer, token.token).about(subject);
@@ -428,8 +408,7 @@ fn long_life(scene: &mut Scene<'_>) {
     let mut keys = scene.raid_keys(from, inside);
     for at in scene.moments(count, gap * 1_000.0) {
         let key = keys.at(scene, at);
-        let customer = scene.tenant.site.people.visitor(&mut scene.random);
-        let subject = scene.tenant.site.people.subject(customer);
+        let subject = scene.visitor();
         let token = scene.random.name();
         let mut call = Call::new(Op::MintCustomer, TokenKind::Bank, key).about(subject);
         call.scopes = scopes;
@@ -452,19 +431,15 @@ fn from_afar(scene: &mut Scene<'_>) {
     let mut keys = scene.raid_keys(from, false);
     for at in scene.moments(count, gap * 1_000.0) {
         let key = keys.at(scene, at);
-        let customer = scene.tenant.site.people.visitor(&mut scene.random);
-        let subject = scene.tenant.site.people.subject(customer);
+        let subject = scene.visitor();
         let token = scene.mint(at + 300, from, key, subject, scopes);
-        let mut then = token.from;
-        for op in [
+        let ops = [
             Op::AccountsList,
             Op::TransfersList,
             Op::AccountsGet,
             Op::CustomersGet,
-        ] {
-            let call = Call::new(op, TokenKind::Customer, token.token).about(subject);
-            then = scene.call(then + 3_000, from, call);
-        }
+        ];
+        scene.in_turn(from, (token, subject), token.from, 3_000, &ops);
     }
 }
 
@@ -497,8 +472,7 @@ fn at_night(scene: &mut Scene<'_>) {
     let mut keys = scene.raid_keys(from, false);
     for at in scene.moments(count, gap * 1_000.0) {
         let key = keys.at(scene, at);
-        let customer = scene.tenant.site.people.visitor(&mut scene.random);
-        let subject = scene.tenant.site.people.subject(customer);
+        let subject = scene.visitor();
         let token = scene.mint(at + 300, from, key, subject, scopes);
         let mut then = token.from;
         for op in [Op::CustomersGet, Op::AccountsList, Op::TransfersList] {
@@ -528,8 +502,7 @@ fn by_stranger(scene: &mut Scene<'_>) {
     let mut keys = scene.raid_keys(from, false);
     for at in scene.moments(count, gap * 1_000.0) {
         let key = keys.at(scene, at);
-        let customer = scene.tenant.site.people.visitor(&mut scene.random);
-        let subject = scene.tenant.site.people.subject(customer);
+        let subject = scene.visitor();
         let token = scene.mint(at + 300, from, key, subject, scopes);
         let call = Call::new(Op::AccountsList, TokenKind::Customer, token.token).about(subject);
         scene.call(token.from + 700, from, call);
@@ -552,8 +525,7 @@ fn one_customer(scene: &mut Scene<'_>) {
     let from = scene.origin();
     let inside = scene.by(false, true, true);
     let (count, gap) = scene.by((300, 2.0), (90, 25.0), (70, 120.0));
-    let customer = scene.tenant.site.people.visitor(&mut scene.random);
-    let subject = scene.tenant.site.people.subject(customer);
+    let subject = scene.visitor();
     let scopes = scene.scopes();
     let mut keys = scene.raid_keys(from, inside);
     for at in scene.moments(count, gap * 1_000.0) {
@@ -570,11 +542,7 @@ fn batch_extra(scene: &mut Scene<'_>) {
     let subjects = scene.sleepers(count);
     let scopes = scene.scopes();
     let mut keys = scene.raid_keys(from, inside);
-    for (at, subject) in scene
-        .moments(count, gap * 1_000.0)
-        .into_iter()
-        .zip(subjects)
-    {
+    for (at, subject) in scene.moments_of(subjects, count, gap) {
         let key = keys.at(scene, at);
         let token = scene.mint(at + 200, from, key, subject, scopes);
         let look = Call::new(Op::AccountsList, TokenKind::Customer, token.token).about(subject);

@@ -60,54 +60,42 @@ pub(super) const SCENES: &[Scenario] = &[
 
 /// Customers' tokens, a wallet that is new, and at once everything goes there.
 fn wallet(scene: &mut Scene<'_>) {
-    let from = scene.origin();
-    let inside = scene.by(false, true, true);
-    let (count, gap) = scene.by((60, 20.0), (15, 300.0), (7, 2_400.0));
-    let scopes = scene.scopes();
-    let mut keys = scene.raid_keys(from, inside);
-    for at in scene.moments(count, gap * 1_000.0) {
-        let key = keys.at(scene, at);
-        let customer = scene.tenant.site.people.visitor(&mut scene.random);
-        let subject = scene.tenant.site.people.subject(customer);
-        let token = scene.mint(at + 100, from, key, subject, scopes);
-        let mut then = token.from + 500;
-        let pause = scene.by(500, 2_000, 8_000);
-        for op in [
-            Op::AccountsList,
-            Op::WalletsCreate,
-            Op::QuotesCreate,
-            Op::TransfersCreate,
-        ] {
-            let call = Call::new(op, TokenKind::Customer, token.token).about(subject);
-            then = scene.call(then, from, call) + pause;
-        }
-    }
+    let sizes = scene.by((60, 20.0), (15, 300.0), (7, 2_400.0));
+    let pause = scene.by(500, 2_000, 8_000);
+    let ops = [
+        Op::AccountsList,
+        Op::WalletsCreate,
+        Op::QuotesCreate,
+        Op::TransfersCreate,
+    ];
+    pay_out(scene, sizes, pause, &ops);
 }
 
 /// The customer's bank account is replaced, then paid out to.
 fn swap(scene: &mut Scene<'_>) {
+    let sizes = scene.by((50, 20.0), (12, 300.0), (6, 2_400.0));
+    let pause = scene.by(500, 2_500, 9_000);
+    let ops = [
+        Op::BankAccountsList,
+        Op::BankAccountsDelete,
+        Op::BankAccountsCreate,
+        Op::QuotesCreate,
+        Op::TransfersCreate,
+    ];
+    pay_out(scene, sizes, pause, &ops);
+}
+
+/// A token of one customer after the other, each used for what makes a way out and takes it.
+fn pay_out(scene: &mut Scene<'_>, (count, gap): (u64, f64), pause: i64, ops: &[Op]) {
     let from = scene.origin();
     let inside = scene.by(false, true, true);
-    let (count, gap) = scene.by((50, 20.0), (12, 300.0), (6, 2_400.0));
     let scopes = scene.scopes();
     let mut keys = scene.raid_keys(from, inside);
     for at in scene.moments(count, gap * 1_000.0) {
         let key = keys.at(scene, at);
-        let customer = scene.tenant.site.people.visitor(&mut scene.random);
-        let subject = scene.tenant.site.people.subject(customer);
+        let subject = scene.visitor();
         let token = scene.mint(at + 100, from, key, subject, scopes);
-        let mut then = token.from + 500;
-        let pause = scene.by(500, 2_500, 9_000);
-        for op in [
-            Op::BankAccountsList,
-            Op::BankAccountsDelete,
-            Op::BankAccountsCreate,
-            Op::QuotesCreate,
-            Op::TransfersCreate,
-        ] {
-            let call = Call::new(op, TokenKind::Customer, token.token).about(subject);
-            then = scene.call(then, from, call) + pause;
-        }
+        scene.in_turn(from, (token, subject), token.from + 500 - pause, pause, ops);
     }
 }
 

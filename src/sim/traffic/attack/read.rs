@@ -132,11 +132,7 @@ fn pii_bulk(scene: &mut Scene<'_>) {
     let subjects = scene.quiet_subjects(count);
     let scopes = scene.scopes();
     let mut keys = scene.raid_keys(from, inside);
-    for (at, subject) in scene
-        .moments(count, gap * 1_000.0)
-        .into_iter()
-        .zip(subjects)
-    {
+    for (at, subject) in scene.moments_of(subjects, count, gap) {
         let key = keys.at(scene, at);
         let token = scene.mint(at + 100, from, key, subject, scopes);
         let call = Call::new(Op::CustomersGet, TokenKind::Customer, token.token)
@@ -156,11 +152,7 @@ fn pii_by_bank_token(scene: &mut Scene<'_>) {
     let (count, gap) = scene.by((500, 1.5), (140, 45.0), (80, 250.0));
     let subjects = scene.quiet_subjects(count);
     let mut keys = scene.raid_keys(from, true);
-    for (at, subject) in scene
-        .moments(count, gap * 1_000.0)
-        .into_iter()
-        .zip(subjects)
-    {
+    for (at, subject) in scene.moments_of(subjects, count, gap) {
         let key = keys.at(scene, at);
         let call = Call::new(Op::CustomersGet, TokenKind::Bank, key)
             .about(subject)
@@ -232,11 +224,7 @@ fn documents(scene: &mut Scene<'_>) {
     let (count, gap) = scene.by((150, 4.0), (40, 120.0), (14, 1_200.0));
     let subjects = scene.quiet_subjects(count);
     let mut keys = scene.raid_keys(from, true);
-    for (at, subject) in scene
-        .moments(count, gap * 1_000.0)
-        .into_iter()
-        .zip(subjects)
-    {
+    for (at, subject) in scene.moments_of(subjects, count, gap) {
         let key = keys.at(scene, at);
         let list = Call::new(Op::FilesList, TokenKind::Bank, key).about(subject);
         let then = scene.call(at + 50, from, list);
@@ -302,8 +290,7 @@ fn hammered(scene: &mut Scene<'_>) {
     let inside = scene.by(false, true, true);
     let (count, gap) = scene.by((2_500, 0.4), (700, 3.0), (420, 12.0));
     let scopes = scene.scopes();
-    let customer = scene.tenant.site.people.visitor(&mut scene.random);
-    let subject = scene.tenant.site.people.subject(customer);
+    let subject = scene.visitor();
     let at = scene.at;
     let mut keys = scene.raid_keys(from, inside);
     let key = keys.at(scene, at);

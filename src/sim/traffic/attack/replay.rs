@@ -126,8 +126,7 @@ fn live(scene: &mut Scene<'_>) -> Token {
     // Nobody was there: the owner comes first.
     let own = scene.own();
     let (at, scopes) = (scene.at, scene.scopes());
-    let customer = scene.tenant.site.people.visitor(&mut scene.random);
-    let subject = scene.tenant.site.people.subject(customer);
+    let subject = scene.visitor();
     let key = scene.bank_key(at - 40 * SECOND, own, true);
     let token = scene.mint(at - 30 * SECOND, own, key, subject, scopes);
     let call = Call::new(Op::AccountsList, TokenKind::Customer, token.token).about(subject);
@@ -187,8 +186,7 @@ fn never_minted(scene: &mut Scene<'_>) {
     let from = scene.origin();
     let (tokens, gap) = scene.by((40, 5.0), (10, 120.0), (3, 2_400.0));
     for at in scene.moments(tokens, gap * 1_000.0) {
-        let customer = scene.tenant.site.people.visitor(&mut scene.random);
-        let subject = scene.tenant.site.people.subject(customer);
+        let subject = scene.visitor();
         let token = Token {
             token: scene.random.name(),
             subject,
@@ -237,11 +235,7 @@ fn bank_for_customers(scene: &mut Scene<'_>) {
     let (count, gap) = scene.by((300, 1.5), (90, 40.0), (60, 240.0));
     let subjects = scene.quiet_subjects(count);
     let mut keys = scene.raid_keys(from, true);
-    for (at, subject) in scene
-        .moments(count, gap * 1_000.0)
-        .into_iter()
-        .zip(subjects)
-    {
+    for (at, subject) in scene.moments_of(subjects, count, gap) {
         let key = keys.at(scene, at);
         let op = scene.random.pick(
             &[Op::CustomersGet, Op::AccountsList, Op::BankAccountsList],

@@ -236,8 +236,7 @@ fn staff_travels(scene: &mut Scene<'_>) {
             break;
         }
         let key = keys.at(scene, then);
-        let customer = scene.tenant.site.people.visitor(&mut scene.random);
-        let subject = scene.tenant.site.people.subject(customer);
+        let subject = scene.visitor();
         let token = scene.mint(then + 200, from, key, subject, scopes);
         let mut next = token.from;
         for op in [Op::CustomersGet, Op::AccountsList, Op::TransfersList] {

@@ -52,8 +52,7 @@ fn overtime(scene: &mut Scene<'_>) {
     let count = scene.random.between(3, 7) as u64;
     for then in scene.moments(count, 15.0 * 60_000.0) {
         let key = keys.at(scene, then);
-        let customer = scene.tenant.site.people.visitor(&mut scene.random);
-        let subject = scene.tenant.site.people.subject(customer);
+        let subject = scene.visitor();
         let token = scene.mint(then + 200, from, key, subject, scopes);
         let mut next = token.from;
         for op in [Op::CustomersGet, Op::AccountsList] {
@@ -225,8 +224,7 @@ fn wallet(scene: &mut Scene<'_>) {
     let scopes = scene.scopes();
     let mut keys = scene.raid_keys(from, true);
     for at in scene.moments(6, 40.0 * 60_000.0) {
-        let customer = scene.tenant.site.people.visitor(&mut scene.random);
-        let subject = scene.tenant.site.people.subject(customer);
+        let subject = scene.visitor();
         for (then, ops) in [
             (
                 at,
@@ -271,8 +269,7 @@ fn audit(scene: &mut Scene<'_>) {
     let mut keys = scene.raid_keys(from, true);
     for at in scene.moments(20, 14.0 * 60_000.0) {
         let key = keys.at(scene, at);
-        let customer = scene.tenant.site.people.visitor(&mut scene.random);
-        let subject = scene.tenant.site.people.subject(customer);
+        let subject = scene.visitor();
         let token = scene.mint(at + 200, from, key, subject, scopes);
         let mut then = token.from;
         for op in [

@@ -176,8 +176,7 @@ fn expired(scene: &mut Scene<'_>) {
     let count = scene.random.between(40, 160) as u64;
     for at in scene.moments(count, 9_000.0) {
         let from = scene.own();
-        let customer = scene.tenant.site.people.visitor(&mut scene.random);
-        let subject = scene.tenant.site.people.subject(customer);
+        let subject = scene.visitor();
         let old = scene.random.name();
         // A night ago it was minted here; the stream has long gone by.
         scene.fail(
