@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::{ConfigArgs, Failure, Outcome, notice};
+use super::{ConfigArgs, Failure, Outcome, notice, record};
 use crate::adapters::clock;
 use crate::adapters::machine::user_name;
 use crate::app::Setup;
 use crate::app::alerts::{deliverer, desk};
-use crate::app::own_calls::{OwnCalls, Tally};
+use crate::app::own_calls::Tally;
 use crate::domain::config::{Config, parse_duration};
 use crate::domain::incident::{
     self, Act, Book, Case, Category, NoticeKind, Settings, Severity, Sign, Silence,
@@ -132,17 +132,11 @@ pub fn run(config: &ConfigArgs, args: &AlertArgs, out: &mut impl Write) -> Outco
         AlertCommand::Close { .. } => OwnOperation::AlertClose,
         AlertCommand::Silence(_) => OwnOperation::AlertSilence,
     };
-    let calls = OwnCalls::new(config);
     let work = async |tally: &mut Tally| {
         let done = dispatch(config, &args.command, tally, out).await;
         done.and_then(|()| Ok(out.flush()?))
     };
-    let call = OwnCall::new(operation);
-    let pending = super::runtime()?.block_on(calls.record(call, work))?;
-    for said in pending.notices(calls.journal()) {
-        notice(&said);
-    }
-    Ok(())
+    record(config, OwnCall::new(operation), work)
 }
 
 async fn dispatch(

@@ -5,12 +5,11 @@ use std::io::{self, Write};
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::Value;
 
-use super::{ConfigArgs, Failure, Outcome, notice};
+use super::{ConfigArgs, Failure, Outcome, record};
 use crate::adapters::capture::{Entry, Shelf};
 use crate::adapters::clock;
 use crate::app::Setup;
 use crate::app::capture::key;
-use crate::app::own_calls::{OwnCalls, Tally};
 use crate::domain::config::Config;
 use crate::domain::own::{OwnCall, OwnOperation};
 use crate::types::{CallId, Micros};
@@ -88,20 +87,6 @@ pub fn run(config: &ConfigArgs, args: &CaptureArgs, out: &mut impl Write) -> Out
 fn unreadable(config: &Config, error: &io::Error) -> Failure {
     let path = config.capture_dir.display();
     Failure::new(format!("cannot read the captures in {path}: {error}"))
-}
-
-/// Does something once it is on record, and puts on record how it went.
-fn record(
-    config: &Config,
-    call: OwnCall,
-    work: impl AsyncFnOnce(&mut Tally) -> Outcome,
-) -> Outcome {
-    let calls = OwnCalls::new(config);
-    let pending = super::runtime()?.block_on(calls.record(call, work))?;
-    for said in pending.notices(calls.journal()) {
-        notice(&said);
-    }
-    Ok(())
 }
 
 fn list(

@@ -28,11 +28,12 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::adapters::{clock, entropy};
-use crate::app::own_calls::{CommandError, OwnCallError, OwnCalls};
+use crate::app::own_calls::{CommandError, OwnCallError, OwnCalls, Tally};
 use crate::app::{self, Setup};
-use crate::domain::config::LedgerPlace;
+use crate::domain::config::{Config, LedgerPlace};
 use crate::domain::identity::RANDOM_BYTES;
 use crate::domain::keyring::MASTER_KEY_LEN;
+use crate::domain::own::OwnCall;
 use crate::types;
 
 /// The audited egress gateway for financial APIs.
@@ -198,6 +199,20 @@ fn notice(text: &str) {
 
 /// What a command returns.
 pub type Outcome = Result<(), Failure>;
+
+/// Does something once it is on record, and puts on record how it went.
+fn record(
+    config: &Config,
+    call: OwnCall,
+    work: impl AsyncFnOnce(&mut Tally) -> Outcome,
+) -> Outcome {
+    let calls = OwnCalls::new(config);
+    let pending = runtime()?.block_on(calls.record(call, work))?;
+    for said in pending.notices(calls.journal()) {
+        notice(&said);
+    }
+    Ok(())
+}
 
 /// Runs the command line.
 pub fn run() -> ExitCode {

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use super::group::{Groups, column};
+use super::group::Groups;
 use super::terms::TERMS;
 use super::{Call, Whom};
-use crate::domain::report::{Asked, Cell, Column, Day, Document, Heading, Table, Total};
+use crate::domain::report::{Asked, Cell, Column, DAY, Day, Document, Heading, Table, Total};
 use crate::types::{Micros, Outcome};
 
 /// Most tokens that are followed: those of a caller of some years are more than anybody looks at.
@@ -16,9 +16,6 @@ const MAX_SHOWN: usize = 200;
 
 /// Most tokens that are shown.
 const MAX_TOKEN_ROWS: usize = 100;
-
-/// Microseconds of a day.
-const DAY: i64 = 86_400_000_000;
 
 /// A token as it is known from the call that obtained it and from those that carried it.
 #[derive(Clone, Debug, Default)]
@@ -93,13 +90,13 @@ impl Shown {
 }
 
 const COLUMNS: [Column; 7] = [
-    column("received", "Received"),
-    column("call_id", "Call"),
-    column("caller", "Caller"),
-    column("operation", "Operation"),
-    column("outcome", "Outcome"),
-    column("why", "Why"),
-    column("facts", "What is on record of it"),
+    Column::new("received", "Received"),
+    Column::new("call_id", "Call"),
+    Column::new("caller", "Caller"),
+    Column::new("operation", "Operation"),
+    Column::new("outcome", "Outcome"),
+    Column::new("why", "Why"),
+    Column::new("facts", "What is on record of it"),
 ];
 
 fn row(call: &Call) -> Vec<Cell> {
@@ -254,7 +251,10 @@ impl Builder {
         let totals = self.totals();
         let query = |more: &str| self.asked.query(more);
         let note = "Who called, from where.";
-        let origins = [column("caller", "Caller"), column("address", "Address")];
+        let origins = [
+            Column::new("caller", "Caller"),
+            Column::new("address", "Address"),
+        ];
         let tables = vec![
             self.token_table(),
             self.origins
@@ -263,21 +263,27 @@ impl Builder {
                 "operations",
                 "What was done",
                 "",
-                [column("operation", "Operation"), column("effect", "Effect")],
+                [
+                    Column::new("operation", "Operation"),
+                    Column::new("effect", "Effect"),
+                ],
                 Some(query("")),
             ),
             self.touched.table(
                 "touched",
                 "Whom it touched",
                 "",
-                [column("kind", "Kind"), column("subject", "Pseudonym")],
+                [
+                    Column::new("kind", "Kind"),
+                    Column::new("subject", "Pseudonym"),
+                ],
                 Some(query("")),
             ),
             self.personal.table(
                 "personal_data",
                 "Personal data that may have come back",
                 "",
-                [column("class", "Class")],
+                [Column::new("class", "Class")],
                 None,
             ),
             self.money
@@ -442,17 +448,17 @@ impl Builder {
 }
 
 const TOKEN_COLUMNS: [Column; 11] = [
-    column("depth", "Depth"),
-    column("fingerprint", "Token"),
-    column("kind", "Kind"),
-    column("obtained", "Obtained"),
-    column("obtained_by", "By"),
-    column("obtained_in", "In call"),
-    column("expires", "Ends"),
-    column("calls", "Calls"),
-    column("first", "First used"),
-    column("last", "Last used"),
-    column("callers", "Used by"),
+    Column::new("depth", "Depth"),
+    Column::new("fingerprint", "Token"),
+    Column::new("kind", "Kind"),
+    Column::new("obtained", "Obtained"),
+    Column::new("obtained_by", "By"),
+    Column::new("obtained_in", "In call"),
+    Column::new("expires", "Ends"),
+    Column::new("calls", "Calls"),
+    Column::new("first", "First used"),
+    Column::new("last", "Last used"),
+    Column::new("callers", "Used by"),
 ];
 
 const fn scope(whom: &Whom) -> &'static str {

@@ -104,10 +104,10 @@ impl<const WORDS: usize> Groups<WORDS> {
 }
 
 const FIGURES: [Column; 4] = [
-    column("calls", "Calls"),
-    column("succeeded", "Succeeded"),
-    column("first", "First"),
-    column("last", "Last"),
+    Column::new("calls", "Calls"),
+    Column::new("succeeded", "Succeeded"),
+    Column::new("first", "First"),
+    Column::new("last", "Last"),
 ];
 
 fn figures(tally: &Tally) -> [Cell; 4] {
@@ -117,8 +117,4 @@ fn figures(tally: &Tally) -> [Cell; 4] {
         Cell::Time(tally.first),
         Cell::Time(tally.last),
     ]
-}
-
-pub(super) const fn column(key: &'static str, label: &'static str) -> Column {
-    Column { key, label }
 }

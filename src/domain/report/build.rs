@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::dimension::dimensions;
-use super::document::{Asked, Cell, DAY, Day, Document, Table, Total};
-use super::tally::{Activity, Busiest, Counted, Counts, Names, Shown, Summary, column};
+use super::document::{Asked, Cell, Column, DAY, Day, Document, Table, Total};
+use super::tally::{Activity, Busiest, Counted, Counts, Names, Shown, Summary};
 use super::token::{TokenUse, Tokens};
 use super::{ReportKind, terms};
 use crate::types::{Decision, Effect, Micros, Outcome};
@@ -437,16 +437,16 @@ impl CallList {
             title: self.title.to_owned(),
             note: self.note.to_owned(),
             columns: vec![
-                column("received", "Received"),
-                column("call_id", "Call"),
-                column("caller", "Caller"),
-                column("operation", "Operation"),
-                column("token_type", "Credential"),
-                column("status", "Status"),
-                column("outcome", "Outcome"),
-                column("why", "Why"),
-                column("concerns", "Concerns"),
-                column("facts", "Facts"),
+                Column::new("received", "Received"),
+                Column::new("call_id", "Call"),
+                Column::new("caller", "Caller"),
+                Column::new("operation", "Operation"),
+                Column::new("token_type", "Credential"),
+                Column::new("status", "Status"),
+                Column::new("outcome", "Outcome"),
+                Column::new("why", "Why"),
+                Column::new("concerns", "Concerns"),
+                Column::new("facts", "Facts"),
             ],
             rows: cells.collect(),
             all,
@@ -477,12 +477,12 @@ fn gap_table(gaps: &[Gap], all: u64) -> Table {
         title: "Gaps in the record".to_owned(),
         note: note.to_owned(),
         columns: vec![
-            column("from", "From"),
-            column("to", "To"),
-            column("refused", "Refused"),
-            column("shed", "Made without a record"),
-            column("dropped", "Last steps lost"),
-            column("journal", "Journal"),
+            Column::new("from", "From"),
+            Column::new("to", "To"),
+            Column::new("refused", "Refused"),
+            Column::new("shed", "Made without a record"),
+            Column::new("dropped", "Last steps lost"),
+            Column::new("journal", "Journal"),
         ],
         rows: rows.collect(),
         all,

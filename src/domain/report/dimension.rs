@@ -2,19 +2,23 @@
 
 use super::ReportKind;
 use super::build::is_denied;
-use super::tally::{Dimension, NONE, column};
+use super::document::Column;
+use super::tally::{Dimension, NONE};
 
 const BY_CALLER: Dimension = Dimension {
     key: "by_caller",
     title: "By caller",
-    columns: &[column("caller", "Caller")],
+    columns: &[Column::new("caller", "Caller")],
     groups: |activity, _| vec![vec![activity.caller().to_owned()]],
 };
 
 const BY_OPERATION: Dimension = Dimension {
     key: "by_operation",
     title: "By operation",
-    columns: &[column("operation", "Operation"), column("effect", "Effect")],
+    columns: &[
+        Column::new("operation", "Operation"),
+        Column::new("effect", "Effect"),
+    ],
     groups: |activity, _| {
         let effect = activity.effect.as_deref().unwrap_or_default();
         vec![vec![activity.operation(), effect.to_owned()]]
@@ -24,14 +28,14 @@ const BY_OPERATION: Dimension = Dimension {
 const BY_TOKEN_TYPE: Dimension = Dimension {
     key: "by_token_type",
     title: "By kind of credential",
-    columns: &[column("token_type", "Kind")],
+    columns: &[Column::new("token_type", "Kind")],
     groups: |activity, _| vec![vec![activity.token_type.clone()]],
 };
 
 const BY_CLASS: Dimension = Dimension {
     key: "by_class",
     title: "By class of personal data",
-    columns: &[column("pii", "Class")],
+    columns: &[Column::new("pii", "Class")],
     groups: |activity, _| {
         activity
             .pii
@@ -44,7 +48,7 @@ const BY_CLASS: Dimension = Dimension {
 const BY_CLASS_AND_CALLER: Dimension = Dimension {
     key: "by_class_and_caller",
     title: "Who had which class",
-    columns: &[column("pii", "Class"), column("caller", "Caller")],
+    columns: &[Column::new("pii", "Class"), Column::new("caller", "Caller")],
     groups: |activity, _| {
         let classes = activity.pii.iter();
         let group = |class: &String| vec![class.clone(), activity.caller().to_owned()];
@@ -55,7 +59,10 @@ const BY_CLASS_AND_CALLER: Dimension = Dimension {
 const MINTED: Dimension = Dimension {
     key: "minted",
     title: "Tokens and secrets obtained",
-    columns: &[column("minted_kind", "Kind"), column("caller", "Caller")],
+    columns: &[
+        Column::new("minted_kind", "Kind"),
+        Column::new("caller", "Caller"),
+    ],
     groups: |activity, _| {
         let kinds = activity.minted_kind.iter();
         kinds
@@ -67,7 +74,10 @@ const MINTED: Dimension = Dimension {
 const BY_CAUSE: Dimension = Dimension {
     key: "by_cause",
     title: "By cause",
-    columns: &[column("by", "Refused by"), column("cause", "Cause")],
+    columns: &[
+        Column::new("by", "Refused by"),
+        Column::new("cause", "Cause"),
+    ],
     groups: |activity, counted| {
         let status = counted
             .status
@@ -89,8 +99,8 @@ const BY_ENVIRONMENT: Dimension = Dimension {
     key: "by_environment",
     title: "By provider and installation",
     columns: &[
-        column("provider", "Provider"),
-        column("environment", "Installation"),
+        Column::new("provider", "Provider"),
+        Column::new("environment", "Installation"),
     ],
     groups: |activity, _| {
         let word = |word: &Option<String>| word.clone().unwrap_or(NONE.to_owned());

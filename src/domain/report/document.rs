@@ -4,7 +4,7 @@ use super::ReportKind;
 use crate::types::Micros;
 
 /// Microseconds of a day. Days are those of UTC.
-pub(super) const DAY: i64 = 86_400_000_000;
+pub const DAY: i64 = 86_400_000_000;
 
 /// A whole report.
 #[derive(Clone, Debug, PartialEq)]
@@ -198,6 +198,13 @@ pub struct Column {
     pub key: &'static str,
     /// Name for people.
     pub label: &'static str,
+}
+
+impl Column {
+    /// A column by its names for programs and for people.
+    pub const fn new(key: &'static str, label: &'static str) -> Self {
+        Self { key, label }
+    }
 }
 
 /// What stands in a table.

@@ -14,7 +14,7 @@ mod terms;
 mod token;
 
 pub use build::{Builder, CheckpointMark, Gap, JournalMark, Source};
-pub use document::{Asked, Cell, Column, Day, Document, Heading, Month, Table, Term, Total};
+pub use document::{Asked, Cell, Column, DAY, Day, Document, Heading, Month, Table, Term, Total};
 pub use kind::ReportKind;
 pub use tally::{Activity, Counted, Shown};
 pub use token::TokenUse;

@@ -134,16 +134,12 @@ impl Counts {
 
 /// The columns of every summary, after those that name the group.
 const COUNT_COLUMNS: [Column; 5] = [
-    column("calls", "Calls"),
-    column("success", "Succeeded"),
-    column("failure", "Failed"),
-    column("unknown", "Unknown"),
-    column("cancelled", "Cancelled"),
+    Column::new("calls", "Calls"),
+    Column::new("success", "Succeeded"),
+    Column::new("failure", "Failed"),
+    Column::new("unknown", "Unknown"),
+    Column::new("cancelled", "Cancelled"),
 ];
-
-pub(super) const fn column(key: &'static str, label: &'static str) -> Column {
-    Column { key, label }
-}
 
 /// A way to put calls together.
 #[derive(Clone, Copy)]
@@ -278,9 +274,9 @@ impl Busiest {
             title: "Callers' busiest days".to_owned(),
             note: "The days on which one caller made the most of these calls.".to_owned(),
             columns: vec![
-                column("day", "Day"),
-                column("caller", "Caller"),
-                column("calls", "Calls"),
+                Column::new("day", "Day"),
+                Column::new("caller", "Caller"),
+                Column::new("calls", "Calls"),
             ],
             all: rows.len() as u64,
             rows,

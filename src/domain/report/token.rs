@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use super::document::{Asked, Cell, Column, Table};
-use super::tally::column;
 use crate::types::{Micros, Outcome};
 
 /// Rows of each list of tokens.
@@ -116,14 +115,14 @@ impl Token {
 }
 
 const COLUMNS: [Column; 8] = [
-    column("token_fingerprint", "Fingerprint"),
-    column("token_type", "Kind"),
-    column("callers", "Callers"),
-    column("calls", "Calls"),
-    column("first", "First use"),
-    column("last", "Last use"),
-    column("expires_at", "Ends"),
-    column("minted_here", "Obtained through Egret"),
+    Column::new("token_fingerprint", "Fingerprint"),
+    Column::new("token_type", "Kind"),
+    Column::new("callers", "Callers"),
+    Column::new("calls", "Calls"),
+    Column::new("first", "First use"),
+    Column::new("last", "Last use"),
+    Column::new("expires_at", "Ends"),
+    Column::new("minted_here", "Obtained through Egret"),
 ];
 
 /// Tokens with the most calls, up to [`TOKEN_ROWS`].

@@ -23,12 +23,9 @@ use crate::adapters::ledger::{CallRow, Filter, LedgerPlace, Order, Page, Reader}
 use crate::adapters::machine;
 use crate::app::own_calls::Tally;
 use crate::domain::own::{OWN_PROVIDER, OwnOperation};
-use crate::domain::report::{Asked, Builder, Document, ReportKind, Shown, Source};
+use crate::domain::report::{Asked, Builder, DAY, Document, ReportKind, Shown, Source};
 use crate::types::{Effect, Micros, Outcome, PiiClass};
 use progress::Progress;
-
-/// Microseconds of a day.
-const DAY: i64 = 86_400_000_000;
 
 /// Tokens whose uses are read at a time.
 const TOKENS: i64 = 20_000;
