@@ -6,6 +6,7 @@
 
 mod alerts;
 mod budgets;
+mod detect;
 mod fault;
 mod ledger;
 mod model;
@@ -15,6 +16,7 @@ mod units;
 
 pub use alerts::{AlertChannel, Alerts, ChannelKind, MailTls};
 pub use budgets::{BudgetKey, BudgetRule, Budgets, Patience, SharedStore};
+pub use detect::{Action, Detect, Response, Responses};
 pub use fault::{Fault, Faults, MAX_FAULTS, echo, nearest};
 pub use ledger::{BadUrl, LedgerPlace, PostgresPlace};
 pub use model::{
@@ -22,7 +24,7 @@ pub use model::{
     Limits, ListenAddress, Listener, ListenerTls, Lockdown, Log, LogFormat, Provider, Redaction,
     RedactionRule, Timeouts, UnknownOperations, Upstream, WatchedBy,
 };
-pub use parse::{KnownProvider, KnownService, Surroundings, is_caller_name, parse};
+pub use parse::{KnownProvider, KnownService, Surroundings, is_caller_name, parse, parse_detect};
 pub use reader::KeyInfo;
 pub use units::{parse_duration, parse_size, show_duration, show_size};
 

@@ -2,6 +2,7 @@
 
 mod alerts;
 mod budgets;
+mod detect;
 mod machine;
 mod redaction;
 mod reference;
