@@ -6,6 +6,7 @@
 
 mod alerts;
 mod budgets;
+mod change;
 mod fault;
 mod ledger;
 mod model;
@@ -15,6 +16,7 @@ mod units;
 
 pub use alerts::{AlertChannel, Alerts, ChannelKind, MailTls};
 pub use budgets::{BudgetKey, BudgetRule, Budgets, Patience, SharedStore};
+pub use change::{Change, Protections, Topic, compare};
 pub use fault::{Fault, Faults, MAX_FAULTS, echo, nearest};
 pub use ledger::{BadUrl, LedgerPlace, PostgresPlace};
 pub use model::{

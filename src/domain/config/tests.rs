@@ -2,6 +2,7 @@
 
 mod alerts;
 mod budgets;
+mod change;
 mod machine;
 mod redaction;
 mod reference;
