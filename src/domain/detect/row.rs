@@ -1,4 +1,4 @@
-//! A row of `egret audit export --format jsonl`, read as an event.
+//! A row of the ledger, or a line of `egret audit export --format jsonl`, read as an event.
 //!
 //! The ledger says more than the neutral format and says it otherwise: subjects are a list, pairs
 //! of a mint and its use share a fingerprint, and whether the gateway or the bank answered follows
@@ -14,49 +14,63 @@ use super::event::{Environment, Event, Fault, Mint, TokenKind};
 use super::line::{LineFault, MAX_LINE};
 use crate::domain::own::{CHANGED_HOW, CHANGED_KEY, OF_CALLER, OWN_PROVIDER, OwnOperation};
 
-#[derive(Deserialize)]
-struct Subject {
+/// Whom a call concerns, as a row says it.
+#[derive(Debug, Deserialize)]
+pub struct RowSubject {
+    /// What it is: `customer`, `account`, `user`.
     #[serde(default)]
-    kind: String,
+    pub kind: String,
+    /// Where it was named.
     #[serde(default)]
-    role: String,
-    /// `null` once it was erased.
+    pub role: String,
+    /// Its pseudonym; `None` once it was erased.
     #[serde(default)]
-    subject: Option<String>,
+    pub subject: Option<String>,
 }
 
-#[derive(Deserialize)]
-struct Raw {
-    call_id: String,
-    received_at: i64,
-    caller: Option<String>,
-    caller_address: Option<String>,
-    provider: Option<String>,
-    environment: Option<String>,
-    operation: Option<String>,
-    effect: Option<String>,
-    query: Option<String>,
-    token_type: Option<String>,
-    token_fingerprint: Option<String>,
-    token_expires_at: Option<i64>,
+/// What detection reads of a row; the columns of `docs/audit-schema.md`, moments in microseconds.
+#[derive(Debug, Deserialize)]
+#[expect(missing_docs, reason = "the columns of the ledger, explained there")]
+pub struct RowFields {
+    #[serde(deserialize_with = "call_id")]
+    pub call_id: u128,
+    pub received_at: i64,
+    pub completed_at: Option<i64>,
+    pub caller: Option<String>,
+    pub caller_address: Option<String>,
+    pub provider: Option<String>,
+    pub environment: Option<String>,
+    pub operation: Option<String>,
+    pub effect: Option<String>,
+    pub query: Option<String>,
+    pub token_type: Option<String>,
+    pub token_fingerprint: Option<String>,
+    pub token_expires_at: Option<i64>,
     #[serde(default)]
-    subjects: Option<Vec<Subject>>,
-    on_behalf_of: Option<String>,
+    pub subjects: Option<Vec<RowSubject>>,
+    pub on_behalf_of: Option<String>,
     #[serde(default)]
-    facts: Option<serde_json::Map<String, Value>>,
-    minted_kind: Option<String>,
-    minted_fingerprint: Option<String>,
-    minted_expires_at: Option<i64>,
-    decision: Option<String>,
-    outcome: Option<String>,
-    status: Option<u16>,
-    error_code: Option<String>,
+    pub facts: Option<serde_json::Map<String, Value>>,
+    pub minted_kind: Option<String>,
+    pub minted_fingerprint: Option<String>,
+    pub minted_expires_at: Option<i64>,
+    pub decision: Option<String>,
+    pub outcome: Option<String>,
+    pub status: Option<u16>,
+    pub error_code: Option<String>,
+}
+
+/// A UUID in its usual spelling as a number.
+fn call_id<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u128, D::Error> {
+    let text = Cow::<str>::deserialize(deserializer)?;
+    let digits: String = text.chars().filter(|c| *c != '-').collect();
+    u128::from_str_radix(&digits, 16).map_err(|_| serde::de::Error::custom("no UUID"))
 }
 
 /// A row that was read.
+#[derive(Debug)]
 pub struct Row {
-    raw: Raw,
-    id: u128,
+    raw: RowFields,
     scopes: Vec<Cow<'static, str>>,
     target: String,
     view: String,
@@ -91,9 +105,13 @@ impl Row {
         if line.len() > MAX_LINE {
             return Err(LineFault::too_long());
         }
-        let raw: Raw = serde_json::from_slice(line).map_err(|error| LineFault::of(&error))?;
-        let digits: String = raw.call_id.chars().filter(|c| *c != '-').collect();
-        let id = u128::from_str_radix(&digits, 16).map_err(|_| LineFault::no_call_id())?;
+        let fields = serde_json::from_slice(line).map_err(|error| LineFault::of(&error))?;
+        Ok(Self::of(fields))
+    }
+
+    /// The row with these fields.
+    #[must_use]
+    pub fn of(raw: RowFields) -> Self {
         let fact = |names: &[&str]| {
             let facts = raw.facts.as_ref();
             let found = names.iter().find_map(|name| facts?.get(*name)?.as_str());
@@ -122,13 +140,18 @@ impl Row {
             _ if has_fact(CORS_FACT) => CORS_FACT.to_owned(),
             _ => fact(&["view_id", "view"]),
         };
-        Ok(Self {
-            id,
+        Self {
             scopes,
             target,
             view,
             raw,
-        })
+        }
+    }
+
+    /// When the call was over, in milliseconds since 1970; `None` if nobody knows.
+    #[must_use]
+    pub fn completed_at(&self) -> Option<i64> {
+        self.raw.completed_at.map(|at| at.div_euclid(1000))
     }
 
     /// Whether it is judged: a call to a bank, or a change of the gateway's own. What else Egret's own
@@ -231,7 +254,7 @@ impl Row {
             .unwrap_or_default()
             .to_ascii_lowercase();
         Event {
-            id: self.id,
+            id: raw.call_id,
             at: raw.received_at.div_euclid(1000),
             environment: match raw.environment.as_deref() {
                 Some("sandbox") => Environment::Sandbox,

@@ -11,6 +11,7 @@
 mod book;
 mod case;
 mod category;
+mod heard;
 mod line;
 mod runbook;
 mod silence;
@@ -19,7 +20,7 @@ mod tests;
 pub(in crate::domain) mod text;
 mod view;
 
-pub use book::{Act, ActFault, Book, Figures, LoadFault, Settings};
+pub use book::{Act, ActFault, Book, Figures, LoadFault, Settings, Taken};
 pub use case::{Case, Ending, Names, State, Step, StepKind};
 pub use category::Category;
 pub use line::{LineFault, read_line};
