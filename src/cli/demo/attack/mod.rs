@@ -170,17 +170,17 @@ async fn play(
     out.flush()?;
     let mut thief = Holder::new(place.gateway(), Some(THIEF), place.payments_key());
     let began = thief.storm(customers).await?;
-    writeln!(
-        out,
-        "{:>7.2} s  the storm is over: {} calls, {} of them refused",
-        began.elapsed().as_secs_f64(),
-        thief.calls,
-        thief.failed
-    )?;
+    let over = Line {
+        at: Instant::now(),
+        text: format!(
+            "the storm is over: {} calls, {} of them refused",
+            thief.calls, thief.failed
+        ),
+    };
     let first = first_notice(receiver).await?;
     let delay = first.at.saturating_duration_since(began);
     let end = began + Duration::from_secs(args.seconds);
-    tell_all(receiver, began, end, args.quiet, out).await?;
+    tell_all(receiver, over, (began, end), args.quiet, out).await?;
     let taken = receiver.taken();
     let incident = first.text("/data/id").to_owned();
     let mut faults = Vec::new();
@@ -227,48 +227,68 @@ async fn first_notice(receiver: &Receiver) -> Result<Notice, Failure> {
     }
 }
 
-/// Shows notices as they come.
-async fn tell_all(
-    receiver: &Receiver,
-    began: Instant,
-    end: Instant,
-    is_quiet: bool,
-    out: &mut impl Write,
-) -> Outcome {
-    let mut shown = 0;
-    let mut is_said = false;
-    loop {
-        for notice in receiver.taken().iter().skip(shown) {
-            shown += 1;
-            let delay = notice.at.saturating_duration_since(began);
-            let signed = if notice.is_signed {
-                "signature holds"
-            } else {
-                "NOT SIGNED"
-            };
-            writeln!(
-                out,
-                "{:>7.2} s  {}, {}, {signed}\n           {}",
-                delay.as_secs_f64(),
+/// Something that happened.
+struct Line {
+    at: Instant,
+    text: String,
+}
+
+impl Line {
+    fn of(notice: &Notice) -> Self {
+        let signed = if notice.is_signed {
+            "signature holds"
+        } else {
+            "NOT SIGNED"
+        };
+        Self {
+            at: notice.at,
+            text: format!(
+                "{}, {}, {signed}\n           {}",
                 notice.text("/type"),
                 notice.text("/data/severity"),
                 notice.text("/data/sentence")
-            )?;
-            out.flush()?;
+            ),
         }
-        if Instant::now() >= end {
-            return Ok(());
-        }
-        if !is_quiet && !std::mem::replace(&mut is_said, true) {
-            writeln!(
-                out,
-                "           What is done with the tokens is watched until {} s after the storm began.",
-                end.saturating_duration_since(began).as_secs()
-            )?;
-            out.flush()?;
-        }
-        tokio::time::sleep(LOOK).await;
     }
+
+    fn write(&self, began: Instant, out: &mut impl Write) -> std::io::Result<()> {
+        let passed = self.at.saturating_duration_since(began).as_secs_f64();
+        writeln!(out, "{passed:>7.2} s  {}", self.text)?;
+        out.flush()
+    }
+}
+
+/// Shows what has happened in its order, and then notices as they come.
+async fn tell_all(
+    receiver: &Receiver,
+    over: Line,
+    (began, end): (Instant, Instant),
+    is_quiet: bool,
+    out: &mut impl Write,
+) -> Outcome {
+    let mut lines: Vec<Line> = receiver.taken().iter().map(Line::of).collect();
+    let mut shown = lines.len();
+    lines.push(over);
+    lines.sort_by_key(|line| line.at);
+    for line in lines {
+        line.write(began, out)?;
+    }
+    if !is_quiet {
+        writeln!(
+            out,
+            "           What is done with the tokens is watched until {} s after the storm began.",
+            end.saturating_duration_since(began).as_secs()
+        )?;
+        out.flush()?;
+    }
+    while Instant::now() < end {
+        tokio::time::sleep(LOOK).await;
+        for notice in receiver.taken().iter().skip(shown) {
+            shown += 1;
+            Line::of(notice).write(began, out)?;
+        }
+    }
+    Ok(())
 }
 
 /// What people would ask then, with the commands that they would type.

@@ -12,8 +12,8 @@ use crate::cli::demo::client::{Answer, Call, Client};
 
 const IDENTITY: &str = "/cybrid/identity";
 const BANK: &str = "/cybrid/bank/api";
-/// Pause between two calls of the thief: some fifty a second.
-const HASTE: Duration = Duration::from_millis(20);
+/// Pause between two calls of the thief: as much as the bank takes for one.
+const HASTE: Duration = Duration::from_millis(5);
 /// Pause between two calls of the service.
 const CALM: Duration = Duration::from_millis(60);
 
