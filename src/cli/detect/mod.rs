@@ -23,8 +23,11 @@ struct Own {
 }
 
 impl Own {
-    fn of(_config: &Config) -> Self {
-        Self::default()
+    fn of(config: &Config) -> Self {
+        Self {
+            settings: config.detect.settings.clone(),
+            netmap: config.detect.netmap.clone(),
+        }
     }
 }
 

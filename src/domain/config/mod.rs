@@ -7,6 +7,7 @@
 mod alerts;
 mod budgets;
 mod change;
+mod detect;
 mod fault;
 mod ledger;
 mod model;
@@ -17,6 +18,7 @@ mod units;
 pub use alerts::{AlertChannel, Alerts, ChannelKind, MailTls};
 pub use budgets::{BudgetKey, BudgetRule, Budgets, Patience, SharedStore};
 pub use change::{Change, Protections, Topic, compare};
+pub use detect::{Action, Detect, Response, Responses};
 pub use fault::{Fault, Faults, MAX_FAULTS, echo, nearest};
 pub use ledger::{BadUrl, LedgerPlace, PostgresPlace};
 pub use model::{
@@ -24,7 +26,7 @@ pub use model::{
     Limits, ListenAddress, Listener, ListenerTls, Lockdown, Log, LogFormat, Provider, Redaction,
     RedactionRule, Timeouts, UnknownOperations, Upstream, WatchedBy,
 };
-pub use parse::{KnownProvider, KnownService, Surroundings, is_caller_name, parse};
+pub use parse::{KnownProvider, KnownService, Surroundings, is_caller_name, parse, parse_detect};
 pub use reader::KeyInfo;
 pub use units::{parse_duration, parse_size, show_duration, show_size};
 

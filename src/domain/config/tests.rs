@@ -3,6 +3,7 @@
 mod alerts;
 mod budgets;
 mod change;
+mod detect;
 mod machine;
 mod redaction;
 mod reference;

@@ -11,11 +11,13 @@ use clap::Args;
 
 use super::Own;
 use crate::adapters::ledger::Reader;
+use crate::adapters::machine::Machine;
 use crate::adapters::network_map;
 use crate::app::Setup;
 use crate::app::own_calls::Tally;
 use crate::cli::audit::moment::Moment;
 use crate::cli::{Failure, Outcome, record};
+use crate::domain::config;
 use crate::domain::detect::{Alert, Detection, Event, Figures, NetworkMap, NoMap, Row, Settings};
 use crate::domain::own::{OwnCall, OwnOperation};
 use crate::types::Micros;
@@ -241,19 +243,8 @@ fn read_setup(path: &Path) -> Result<Setup, Failure> {
 
 fn read_settings(path: &Path) -> Result<Settings, Failure> {
     let text = fs::read_to_string(path).map_err(|error| failed("read", path, &error))?;
-    let settings: Settings = toml::from_str(&text).map_err(|error| {
-        Failure::new(format!(
-            "{}: {}",
-            path.display(),
-            error.to_string().trim_end()
-        ))
-    })?;
-    let faults = settings.faults();
-    if faults.is_empty() {
-        return Ok(settings);
-    }
-    let faults = faults.join("\n  ");
-    Err(Failure::new(format!("{}:\n  {faults}", path.display())))
+    let read = config::parse_detect(path, &text, &Machine::default());
+    Ok(read.map_err(Failure::new)?.settings)
 }
 
 fn report(count: Count, figures: Figures) {

@@ -11,6 +11,7 @@ use crate::domain::config::{
     CaptureBodies, Config, ErrorBodies, ListenAddress, Listener, Provider, RedactionRule,
     UnknownOperations,
 };
+use crate::domain::detect::{RULES, Rule, Sensitivity};
 use crate::domain::incident::Severity;
 use crate::domain::record::{LossPolicy, OperationClass};
 use crate::domain::redact::RULE_SETS;
@@ -33,6 +34,7 @@ pub(super) fn gather(config: &Config, digest: DigestOf<'_>) -> Protections {
     recording(&mut all, config);
     redaction(&mut all, config);
     alerts(&mut all, config);
+    detection(&mut all, config);
     all
 }
 
@@ -244,4 +246,46 @@ fn alerts(all: &mut Protections, config: &Config) {
         let key = format!("alerts.channel.{}.tell_from", channel.name);
         told_from(key, channel.tell_from);
     }
+}
+
+fn detection(all: &mut Protections, config: &Config) {
+    let detect = &config.detect;
+    let settings = &detect.settings;
+    all.on("detect.enabled", detect.enabled);
+    let (strictness, word) = match settings.sensitivity {
+        Sensitivity::Low => (0, "low"),
+        Sensitivity::Normal => (1, "normal"),
+        Sensitivity::High => (2, "high"),
+    };
+    all.level("detect.sensitivity", strictness, word);
+    let of = |rule: &Rule| settings.rules.get(rule.name).copied().unwrap_or_default();
+    let told = RULES.iter().filter(|rule| of(rule).enabled != Some(false));
+    all.protects("detect.rules.enabled", names(told.map(|rule| rule.name)));
+    // A rule that may say medium or more calls somebody.
+    let calls = RULES
+        .iter()
+        .filter(|rule| of(rule).max_severity.is_none_or(|most| most.is_page()));
+    all.protects(
+        "detect.rules.max_severity",
+        names(calls.map(|rule| rule.name)),
+    );
+    all.allows(
+        Topic::Policy,
+        "detect.known_callers",
+        names(&settings.known_callers),
+    );
+    all.allows(
+        Topic::Policy,
+        "detect.own_networks",
+        names(&settings.own_networks),
+    );
+    let tests = settings.load_tests.iter();
+    let tests = tests.map(|test| {
+        format!(
+            "{}#{}",
+            test.caller,
+            version(&format!("{} {}", test.from, test.to))
+        )
+    });
+    all.allows(Topic::Policy, "detect.load_tests", tests.collect());
 }

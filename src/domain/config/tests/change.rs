@@ -75,6 +75,16 @@ const CASES: &[(&str, &str, &str)] = &[
         "policy alerts.tell_from: medium to high",
     ),
     (
+        "[detect]\nsensitivity = \"high\"\n",
+        "[detect]\nsensitivity = \"normal\"\n",
+        "policy detect.sensitivity: high to normal",
+    ),
+    (
+        "",
+        "[detect.rules.token-moved]\nenabled = false\n",
+        "policy detect.rules.enabled: without token-moved",
+    ),
+    (
         "",
         "[[capture]]\nprovider = \"cybrid\"\n",
         "policy capture: with heads of cybrid (all operations)",
