@@ -56,7 +56,7 @@ export class Stage {
     page.on("response", (answer) => this.answered(page, answer));
     page.on("request", (request) => {
       const url = request.url();
-      if (!url.startsWith(`${this.set.admin}/`) && !url.startsWith("data:")) this.fault("network", `asks ${url}`);
+      if (!url.startsWith(`${this.set.admin}/`) && !/^(data|blob):/.test(url)) this.fault("network", `asks ${url}`);
       this.scan(`the address ${url.slice(0, 60)}`, decodeURIComponent(url));
     });
     return page;

@@ -1,6 +1,6 @@
 //! Every file of the console, compiled in. A test compares this list with the directory.
 
-/// The page; what stands in it for addresses is filled in by [`Console::new`](super::Console::new).
+/// The page; what stands in it for addresses is filled in by `Console::new`.
 pub(super) const INDEX: &str = include_str!("index.html");
 
 macro_rules! files {
@@ -35,6 +35,7 @@ files! {
     "pages/parts/filters.js",
     "pages/parts/incident.js",
     "pages/parts/report.js",
+    "pages/parts/search.js",
     "pages/policy.js",
     "pages/signin.js",
     "pages/tokens.js",

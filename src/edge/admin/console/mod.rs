@@ -6,6 +6,8 @@
 
 mod files;
 
+use std::sync::LazyLock;
+
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH};
 use http::{Response, StatusCode};
@@ -34,14 +36,12 @@ const ASK: HeaderValue = HeaderValue::from_static("no-cache");
 const KEEP: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 
 /// The console, ready to be served.
-#[derive(Debug)]
-pub struct Console {
+struct Console {
     version: String,
     index: File,
     files: Vec<(&'static str, File)>,
 }
 
-#[derive(Debug)]
 struct File {
     kind: HeaderValue,
     tag: HeaderValue,
@@ -84,15 +84,15 @@ impl File {
     }
 }
 
-impl Default for Console {
-    fn default() -> Self {
-        Self::new()
-    }
+/// The answer to a GET or HEAD; `None` if the console has nothing at this path.
+pub fn answer(path: &str, asked: &HeaderMap) -> Option<Response<Full<Bytes>>> {
+    static CONSOLE: LazyLock<Console> = LazyLock::new(Console::new);
+    CONSOLE.answer(path, asked)
 }
 
 impl Console {
     /// Makes the page from its parts, with the addresses of this version's files.
-    pub fn new() -> Self {
+    fn new() -> Self {
         let mut all = Context::new(&SHA256);
         for (name, body) in std::iter::once(&("", INDEX)).chain(FILES) {
             all.update(name.as_bytes());
@@ -127,8 +127,7 @@ impl Console {
         }
     }
 
-    /// The answer to a GET or HEAD; `None` if the console has nothing at this path.
-    pub fn answer(&self, path: &str, asked: &HeaderMap) -> Option<Response<Full<Bytes>>> {
+    fn answer(&self, path: &str, asked: &HeaderMap) -> Option<Response<Full<Bytes>>> {
         let Some(rest) = path.strip_prefix(ASSETS) else {
             let first = path.strip_prefix('/')?.split('/').next()?;
             return PAGES

@@ -2,8 +2,10 @@
 
 export const API = "/api/v1";
 
-/** Longest that anything may take; the API gives up on a ledger query before. */
+/** Longest that a question may take; the API gives up on one to the ledger before. */
 const PATIENCE_MS = 60_000;
+/** The same for what reads a whole period. */
+export const LONG_MS = 310_000;
 
 /** What the API says is wrong (RFC 9457), or that it could not be reached. */
 export class Problem extends Error {
@@ -51,21 +53,21 @@ async function problemOf(answer) {
 }
 
 /** Sends a request; gives the answer, or throws a `Problem` or the `AbortError` of the signal. */
-export async function ask(method, path, { parameters, body, signal, headers = {} } = {}) {
+export async function ask(method, path, { parameters, body, signal, headers = {}, patience = PATIENCE_MS } = {}) {
   const given = signal ? [signal] : [];
   let answer;
   try {
     answer = await fetch(url(path, parameters), {
       method,
       headers: {
-        Accept: "application/json, application/problem+json",
+        Accept: "application/json, application/problem+json, */*;q=0.5",
         ...(body === undefined ? {} : { "Content-Type": "application/json" }),
         ...headers,
       },
       body: body === undefined ? undefined : JSON.stringify(body),
       credentials: "same-origin",
       cache: "no-store",
-      signal: AbortSignal.any([...given, AbortSignal.timeout(PATIENCE_MS)]),
+      signal: AbortSignal.any([...given, AbortSignal.timeout(patience)]),
     });
   } catch (error) {
     if (signal?.aborted) throw error;
@@ -82,21 +84,34 @@ export async function ask(method, path, { parameters, body, signal, headers = {}
   return answer;
 }
 
-export async function get(path, parameters, signal) {
-  return (await ask("GET", path, { parameters, signal })).json();
+export async function get(path, parameters, signal, patience) {
+  return (await ask("GET", path, { parameters, signal, patience })).json();
 }
 
-export async function send(method, path, body) {
-  const answer = await ask(method, path, { body });
+export async function send(method, path, body, patience) {
+  const answer = await ask(method, path, { body, patience });
   return answer.status === 204 || answer.headers.get("Content-Length") === "0" ? null : answer.json();
 }
 
-/** Has the browser save what a resource answers, without holding it in memory. */
-export function download(path, parameters) {
+function saveAs(address, name) {
   const link = document.createElement("a");
-  link.href = url(path, parameters);
-  link.download = "";
+  link.href = address;
+  link.download = name;
   document.body.append(link);
   link.click();
   link.remove();
+}
+
+/** Has the browser save what a resource answers, of any size, as it comes. */
+export function download(path, parameters) {
+  saveAs(url(path, parameters), "");
+}
+
+/** Saves what a resource answers once it is all here, so that the page can say what went wrong. */
+export async function save(path, parameters) {
+  const answer = await ask("GET", path, { parameters, patience: LONG_MS });
+  const named = /filename="([^"]+)"/.exec(answer.headers.get("Content-Disposition") ?? "");
+  const address = URL.createObjectURL(await answer.blob());
+  saveAs(address, named?.[1] ?? path.split("/").pop());
+  setTimeout(() => URL.revokeObjectURL(address), 60_000);
 }

@@ -18,7 +18,7 @@ export function compact(value) {
 /** A rate: more digits the smaller it is. */
 export function rate(value) {
   if (value === null || value === undefined || Number.isNaN(value)) return NONE;
-  if (value === 0) return "0";
+  if (Number.isInteger(value)) return compact(value);
   if (value >= 100) return compact(Math.round(value));
   return value >= 10 ? value.toFixed(1) : value.toFixed(2);
 }

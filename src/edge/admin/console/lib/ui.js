@@ -1,8 +1,9 @@
 // Parts that every page uses.
 import { html, useCallback, useEffect, useId, useRef, useState } from "./dom.js";
 import { Icon } from "./icons.js";
+import { save } from "./api.js";
 import { ago, instant, local, NONE, utc } from "./format.js";
-import { useNow } from "./hooks.js";
+import { useAct, useNow } from "./hooks.js";
 
 /** A section with a heading. */
 export function Card({ title, aside, children, flush = false, foot, className = "", id }) {
@@ -158,6 +159,18 @@ export function Act({ act, label, busy = "Working…", danger = false, onCancel,
       ${onCancel && html`<button type="button" class="button" onClick=${onCancel}>Cancel</button>`}
       <button class="button ${danger ? "danger" : "main"}" disabled=${act.busy}>${act.busy ? busy : label}</button></div>
   </form>`;
+}
+
+/** Saves a file that is made for it; says when that does not work. */
+export function SaveButton({ path, parameters, className = "", label, children }) {
+  const act = useAct(async () => {
+    try {
+      await save(path, parameters);
+    } catch (problem) {
+      say([problem.title, problem.detail].filter(Boolean).join(" "), "bad");
+    }
+  });
+  return html`<button type="button" class="button ${className}" disabled=${act.busy} aria-busy=${String(act.busy)} aria-label=${label} onClick=${() => act.run()}><${Icon} name="download" />${children}</button>`;
 }
 
 /** Something that opens below its button, and closes by Escape, a click elsewhere or leaving it. */

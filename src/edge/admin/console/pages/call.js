@@ -1,11 +1,11 @@
 // One call: what happened when, with which token, and the proof that the record was not changed.
 import { html, useEffect, useRef } from "../lib/dom.js";
-import { download, get } from "../lib/api.js";
+import { get } from "../lib/api.js";
 import { useLoaded, useTitle } from "../lib/hooks.js";
 import { onEscape } from "../lib/keys.js";
 import { Link, path } from "../lib/router.js";
 import { Icon } from "../lib/icons.js";
-import { Badge, Copy, Facts, FullTime, Loading, Trouble } from "../lib/ui.js";
+import { Badge, Copy, Facts, FullTime, Loading, SaveButton, Trouble } from "../lib/ui.js";
 import { bytes, callStem, micros, number, plural, sentence, stem, words } from "../lib/format.js";
 import { CallLines, Effect, Outcome } from "./parts/call.js";
 
@@ -65,7 +65,7 @@ function Section({ title, children, aside }) {
 
 function Proof({ id, proof }) {
   const [tone, word] = { sealed: ["good", "sealed"], waiting: ["info", "waiting for a checkpoint"], elsewhere: ["", "in another node’s log"], none: ["warn", "not sealed"] }[proof.status] ?? ["", proof.status];
-  return html`<${Section} title="Proof" aside=${proof.status === "sealed" && html`<button type="button" class="button tiny" onClick=${() => download(`/calls/${id}/proof`)}><${Icon} name="download" />Proof file</button>`}>
+  return html`<${Section} title="Proof" aside=${proof.status === "sealed" && html`<${SaveButton} className="tiny" path=${`/calls/${id}/proof`}>Proof file</${SaveButton}>`}>
     <${Facts} rows=${[
       ["State", html`<${Badge} tone=${tone}>${word}</${Badge}>`],
       proof.origin && ["Log", html`<code>${proof.origin}</code>`],

@@ -1,20 +1,19 @@
 // Calls: search as you type, conditions as chips, all of it in the address.
 import { html, useCallback, useEffect, useMemo, useRef, useState } from "../lib/dom.js";
-import { download, get, send, url } from "../lib/api.js";
-import { useLoaded, useSettled, useTitle } from "../lib/hooks.js";
+import { download, get, url } from "../lib/api.js";
+import { useLoaded, useTitle } from "../lib/hooks.js";
 import { useMay } from "../lib/session.js";
 import { amend, go, Link, path } from "../lib/router.js";
-import { Icon } from "../lib/icons.js";
 import { Badge, Card, Empty, Loading, Menu, Table, Time, Trouble } from "../lib/ui.js";
 import { number, plural } from "../lib/format.js";
 import { AddFilter, Chips, conditions, DEFAULT_PERIOD, FILTERS, having, Period, without } from "./parts/filters.js";
 import { Effect, Outcome, Status, took } from "./parts/call.js";
+import { SearchField, useWords } from "./parts/search.js";
 import { CallPanel } from "./call.js";
 
 const PAGE = 50;
 /** Rows of the live list: what is more goes away at its end. */
 const LIVE_ROWS = 200;
-const NO_WORDS = { understood: [], unknown: [] };
 
 /** What the API is asked, from what stands in the address and what the words mean. */
 function parametersOf(query, understood) {
@@ -35,27 +34,6 @@ function parametersOf(query, understood) {
   if (!query.get("own") && found.provider !== "egret") found.banks_only = true;
   return found;
 }
-
-/** What the typed words mean. A person's identifier becomes a pseudonym before it is searched. */
-function useWords(text) {
-  const settled = useSettled(text.trim(), 200);
-  const state = useLoaded(async () => {
-    if (!settled) return { text: settled, ...NO_WORDS };
-    const { understood } = await send("POST", "/calls/terms", { q: settled });
-    const known = new Set(understood.filter(isPlain).map((one) => one.word));
-    const hidden = understood.filter((one) => one.word === null).length;
-    const rest = settled.split(/\s+/).filter((word) => !known.has(word));
-    return { text: settled, understood, unknown: hidden > 0 ? [] : rest };
-  }, settled);
-  const isCurrent = state.data?.text === text.trim();
-  return { ...state, isCurrent, words: state.data ?? { text: "", ...NO_WORDS } };
-}
-
-/**
- * Whether a word may stand in the address. The beginning of what may yet become a customer's GUID may
- * not; ids of calls begin with the time, which is 01 until the year 2039.
- */
-const isPlain = (one) => one.word !== null && (one.name !== "call_id" || one.word.startsWith("01"));
 
 function useTail(on, parameters) {
   const [state, set] = useState({ rows: [], problem: null });
@@ -127,11 +105,18 @@ export function Calls({ route }) {
   const [text, setText] = useState(query.get("q") ?? "");
   const [live, setLive] = useState(false);
   const wrote = useRef(query.get("q") ?? "");
-  const terms = useWords(text);
+  const [enters, setEnters] = useState(0);
+  const asked = useWords(text);
+  const { found } = asked;
+  const entered = useRef(false);
 
-  const change = useCallback((changes, { replace = false, at = here } = {}) => {
-    go(path(at, amend(query, { after: null, before: null, ...changes })), { replace });
-  }, [route.key]);
+  const change = useCallback((changes) => go(path(here, amend(query, { after: null, before: null, ...changes }))), [route.key]);
+  /** `q` is what of the text may stand in the address. */
+  const write = (rest, q, next, how) => {
+    wrote.current = q;
+    setText(rest);
+    go(path(here, amend(next, { q, after: null, before: null })), how);
+  };
 
   // Somebody went back, or followed a link: the words are those of the address.
   useEffect(() => {
@@ -142,69 +127,58 @@ export function Calls({ route }) {
     }
   }, [route.key]);
 
-  // What was understood goes into the address. What may be personal goes there as its pseudonym, and
-  // what was not understood does not go there at all.
+  // What was understood goes into the address. Whole identifiers of persons become conditions as their
+  // pseudonyms; what was not understood does not get there at all. After Enter, all words become
+  // conditions.
   useEffect(() => {
-    if (!terms.isCurrent || terms.loading || terms.problem) return;
-    const { understood } = terms.words;
-    const hidden = understood.filter((one) => one.word === null);
-    const plain = understood.filter(isPlain).map((one) => one.word).join(" ");
-    if (plain === (query.get("q") ?? "") && hidden.length === 0) return;
-    let next = amend(query, { q: plain, after: null, before: null });
-    for (const one of hidden) next = having(next, one.name, one.value);
-    wrote.current = plain;
-    if (hidden.length > 0) setText(plain);
-    go(path(here, next), { replace: true });
-  }, [terms.data, terms.isCurrent]);
+    if (!asked.isCurrent) return;
+    const everything = entered.current;
+    entered.current = false;
+    const become = [...found.person, ...(everything ? [...found.plain, ...found.strange.map((one) => one.meaning).filter(Boolean)] : [])];
+    const next = become.reduce((held, one) => having(held, one.name, one.value), query);
+    const plain = found.plain.map((one) => one.word).join(" ");
+    if (everything) write("", "", next);
+    else if (become.length > 0) write([plain, ...found.strange.map((one) => one.word)].join(" ").trim(), plain, next, { replace: true });
+    else if (plain !== (query.get("q") ?? "")) {
+      wrote.current = plain;
+      go(path(here, amend(query, { q: plain, after: null, before: null })), { replace: true });
+    }
+  }, [found, asked.isCurrent, enters]);
 
-  const visible = terms.words.understood.filter(isPlain);
+  const visible = found.plain;
   const parameters = useMemo(() => parametersOf(query, visible), [route.key, JSON.stringify(visible)]);
   const cursor = { after: query.get("after"), before: query.get("before") };
-  const isReady = terms.isCurrent || terms.data !== null;
+  const { isReady } = asked;
   const key = JSON.stringify([parameters, cursor]);
   const page = useLoaded((signal) => get("/calls", { ...parameters, ...cursor, limit: PAGE }, signal), key, { enabled: isReady && !live });
   const tail = useTail(live, parameters);
   const calls = live ? tail.rows : (page.data?.calls ?? []);
 
-  const typed = (event) => setText(event.target.value);
-  const entered = (event) => {
-    if (event.key === "Enter" && terms.isCurrent) {
-      // Words that are understood become chips, so that more can be typed.
-      let next = amend(query, { q: null });
-      for (const one of visible) next = having(next, one.name, one.value);
-      wrote.current = "";
-      setText("");
-      go(path(here, next));
-    } else if (event.key === "Escape" && text) {
-      event.preventDefault();
-      event.stopPropagation();
-      setText("");
-    }
+  const add = (name, value, rest = text) => write(rest, "", having(query, name, value));
+  const enter = () => {
+    if (!text.trim()) return;
+    entered.current = true;
+    setEnters(enters + 1);
   };
   const clear = () => {
     const kept = new URLSearchParams([...query].filter(([name]) => ["from", "to", "own", "order"].includes(name)));
-    setText("");
-    wrote.current = "";
-    go(path(here, kept));
+    write("", "", kept);
   };
   const listQuery = new URLSearchParams(query);
-  const unknown = terms.isCurrent ? terms.words.unknown : [];
+  const strange = asked.isCurrent ? found.strange : [];
 
   return html`<div class="page wide">
     <div class="page-head"><h1>Calls</h1>
-      <div class="search" role="search"><${Icon} name="search" />
-        <input type="search" data-search value=${text} onInput=${typed} onKeyDown=${entered} autocomplete="off" spellcheck="false" aria-label="Search calls" aria-describedby="search-hint" placeholder="Caller, operation, status, call id, fingerprint, customer GUID…" />
-        <kbd aria-hidden="true">/</kbd></div>
+      <${SearchField} text=${text} onText=${setText} onAdd=${add} onEnter=${enter} />
       <${Period} query=${query} onChange=${change} />
       <${AddFilter} onAdd=${(name, value) => go(path(here, having(query, name, value)))} />
       <span class="spacer"></span>
       <button type="button" class="button" aria-pressed=${String(live)} onClick=${() => setLive(!live)}>${live && html`<span class="live-dot" aria-hidden="true"></span>`}Live</button>
       ${mayExport && html`<${Export} parameters=${parameters} />`}
     </div>
-    <p id="search-hint" class="unseen">Words are understood one by one. A customer’s GUID is replaced by its pseudonym before it is searched.</p>
     <${Chips} query=${query} onRemove=${(name, value) => go(path(here, without(query, name, value)))} onClear=${clear} />
-    ${unknown.length > 0 && html`<p class="soft" role="status">Nothing on record is called ${unknown.map((word) => `“${word}”`).join(", ")}; the search goes without.</p>`}
-    <${Trouble} problem=${terms.problem} retry=${terms.refresh} />
+    ${strange.length > 0 && html`<p class="soft" role="status">Nothing on record is called ${strange.map((one) => `“${one.word}”`).join(", ")}; the search goes without. <kbd>Enter</kbd> looks for it as somebody’s identifier.</p>`}
+    <${Trouble} problem=${asked.problem} retry=${asked.refresh} />
     <div class="split ${chosen ? "open" : ""}">
       <div class="list card">
         ${live && html`<div class="card-head" role="status"><span class="row"><span class="live-dot" aria-hidden="true"></span>Calls as they end; the last ${LIVE_ROWS} are kept here.</span></div>`}

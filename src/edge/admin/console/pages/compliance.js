@@ -1,10 +1,10 @@
 // Compliance: reports on a period, and the evidence that records were not changed.
 import { html, useMemo, useState } from "../lib/dom.js";
-import { download, get, send } from "../lib/api.js";
+import { get, LONG_MS, save, send } from "../lib/api.js";
 import { useAct, useLoaded, useTitle } from "../lib/hooks.js";
 import { go, path } from "../lib/router.js";
 import { Icon } from "../lib/icons.js";
-import { Badge, Card, Copy, Facts, Loaded, Loading, Trouble } from "../lib/ui.js";
+import { Badge, Card, Copy, Facts, Loaded, Loading, SaveButton, Trouble } from "../lib/ui.js";
 import { number, plural, seconds } from "../lib/format.js";
 import { Report } from "./parts/report.js";
 
@@ -61,7 +61,7 @@ function Choose({ query, reports }) {
       <span class="faint small">days in UTC</span>
       <span class="spacer"></span>
       <button class="button main">Show</button>
-      ${[["html", "HTML"], ["csv", "CSV"], ["json", "JSON"]].map(([format, text]) => html`<button key=${format} type="button" class="button" onClick=${() => download(`/reports/${name}`, { ...parameters, format })} aria-label=${`Download as ${text}`}><${Icon} name="download" />${text}</button>`)}
+      ${[["html", "HTML"], ["csv", "CSV"], ["json", "JSON"]].map(([format, text]) => html`<${SaveButton} key=${format} path=${`/reports/${name}`} parameters=${{ ...parameters, format }} label=${`Download as ${text}`}>${text}</${SaveButton}>`)}
     </div></form>`;
 }
 
@@ -69,7 +69,7 @@ function Shown({ query }) {
   const name = query.get("report");
   const parameters = { from: query.get("from"), to: query.get("to"), format: "json" };
   const key = JSON.stringify([name, parameters]);
-  const state = useLoaded((signal) => get(`/reports/${encodeURIComponent(name)}`, parameters, signal), key);
+  const state = useLoaded((signal) => get(`/reports/${encodeURIComponent(name)}`, parameters, signal, LONG_MS), key);
   if (state.problem) return html`<${Trouble} problem=${state.problem} retry=${state.refresh} />`;
   if (!state.data || state.stale) return html`<${Card} title="Reading the ledger"><${Loading} lines=${8} label="The report is being made" /></${Card}>`;
   return html`<${Report} report=${state.data} />`;
@@ -77,7 +77,7 @@ function Shown({ query }) {
 
 function Verify() {
   const [result, set] = useState(null);
-  const act = useAct(async () => set(await send("POST", "/evidence/verify", {})));
+  const act = useAct(async () => set(await send("POST", "/evidence/verify", {}, LONG_MS)));
   return html`<div class="stack">
     <div class="row"><button type="button" class="button" disabled=${act.busy} onClick=${() => act.run()}>${act.busy ? "Checking…" : "Check all of it"}</button><span class="soft small">Journal, ledger, checkpoints and signatures of this node. Takes a while on a long ledger.</span></div>
     <${Trouble} problem=${act.problem} />
@@ -102,20 +102,22 @@ function Evidence({ evidence }) {
 function Pack({ query, reports }) {
   const periods = useMemo(() => presets(), []);
   const name = query.get("report") ?? reports[0]?.name;
+  const act = useAct(async (form) => {
+    const call = form.calls.split(/[\s,]+/).filter(Boolean);
+    await save("/evidence/pack", { report: form.report, from: form.from, to: form.to, call });
+  });
   const take = (event) => {
     event.preventDefault();
-    const form = Object.fromEntries(new FormData(event.target));
-    const calls = form.calls.split(/[\s,]+/).filter(Boolean).join(",");
-    download("/evidence/pack", { report: form.report, from: form.from, to: form.to, calls });
+    if (!act.busy) act.run(Object.fromEntries(new FormData(event.target)));
   };
   return html`<form class="stack" onSubmit=${take}>
     <p class="soft">One archive for the auditor: the report, proofs of the calls that you name, the newest checkpoint, the public keys, and how to check them without Egret.</p>
     <div class="grid-2">
-      <label class="field"><span>Report</span><select name="report" defaultValue=${name}>${reports.map((one) => html`<option key=${one.name} value=${one.name} selected=${one.name === name}>${one.title}</option>`)}</select></label>
+      <label class="field"><span>Report</span><select name="report">${reports.map((one) => html`<option key=${one.name} value=${one.name} selected=${one.name === name}>${one.title}</option>`)}</select></label>
       <label class="field"><span>From</span><input type="date" name="from" defaultValue=${query.get("from") ?? periods[0].from} required /></label>
       <label class="field"><span>To, not included</span><input type="date" name="to" defaultValue=${query.get("to") ?? periods[0].to} required /></label></div>
     <label class="field"><span>Calls to prove</span><textarea name="calls" spellcheck="false" placeholder="Call ids, one a line; none is fine"></textarea></label>
-    <div class="row"><span class="spacer"></span><button class="button main"><${Icon} name="download" />Evidence pack</button></div></form>`;
+    <div class="row"><span class="spacer"></span><button class="button main" disabled=${act.busy}><${Icon} name="download" />${act.busy ? "Making it…" : "Evidence pack"}</button></div><${Trouble} problem=${act.problem} /></form>`;
 }
 
 export function Compliance({ route }) {

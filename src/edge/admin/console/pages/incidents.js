@@ -8,7 +8,7 @@ import { onEscape } from "../lib/keys.js";
 import { amend, go, Link, path } from "../lib/router.js";
 import { Icon } from "../lib/icons.js";
 import { Act, Badge, Card, Copy, Dialog, Empty, Facts, Loading, say, Segments, Table, Time, Trouble } from "../lib/ui.js";
-import { callStem, number, plural, sentence, stem, words } from "../lib/format.js";
+import { callStem, number, plural, rate, sentence, span, stem, words } from "../lib/format.js";
 import { IncidentState, Severity } from "./parts/incident.js";
 
 const STATES = [["live", "Going on"], ["closed", "Closed"], ["all", "All"]];
@@ -18,14 +18,16 @@ const SHOWN_CALLS = 30;
 
 /** Commands stand between backticks. */
 function WithCommands({ text }) {
-  return html`${text.split("`").map((part, index) => (index % 2 === 1 ? html`<${Copy} key=${index} text=${part} />` : part))}`;
+  return html`${text.split("`").map((part, index) => (index % 2 === 1 ? html`<${Copy} key=${index} text=${part} />` : part === "." ? "" : part))}`;
 }
 
-function baseline(value) {
-  if (value === null || value === undefined) return null;
-  if (typeof value !== "object") return String(value);
-  const rows = Object.entries(value).filter(([, one]) => one !== null && one !== undefined);
-  return rows.map(([name, one]) => `${words(name)} ${typeof one === "number" ? number(one) : typeof one === "object" ? JSON.stringify(one) : one}`).join(", ");
+/** What was found beside what was to be expected. */
+function Baseline({ of: found }) {
+  const top = Math.max(found.count, found.expected, 1);
+  const rows = [["found", found.count, "bad"], ["expected", found.expected, "gateway"]];
+  return html`<div class="stack tight"><span>in ${span(found.window_s)}</span><ul class="waterfall short">${rows.map(([name, value, kind]) => html`<li key=${name}><span>${name}</span>
+    <svg class="bars" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true"><rect class="track" width="100" height="8" /><rect class=${kind} width=${Math.max(0.8, (value / top) * 100)} height="8" /></svg>
+    <span class="number">${rate(value)}</span></li>`)}</ul></div>`;
 }
 
 function Names({ names, to, id }) {
@@ -43,7 +45,7 @@ function CloseDialog({ incident, done, onClose }) {
     done(next);
   });
   return html`<${Dialog} title=${`Close ${incident.id}`} onClose=${onClose}>
-    <${Act} act=${act} label="Close the incident" onCancel=${onClose}><label class="field"><span>Reason</span><textarea name="reason" required maxlength="500" placeholder="What it was, and what was done"></textarea><span class="hint">Goes on record with your name.</span></label></${Act}></${Dialog}>`;
+    <${Act} act=${act} label="Close the incident" onCancel=${onClose}><label class="field"><span>Reason</span><textarea name="reason" required maxlength="200" placeholder="What it was, and what was done"></textarea><span class="hint">Goes on record with your name.</span></label></${Act}></${Dialog}>`;
 }
 
 function SilenceDialog({ incident, onClose }) {
@@ -61,7 +63,7 @@ function SilenceDialog({ incident, onClose }) {
       <label class="field"><span>Caller</span><select name="caller"><option value="">any</option>${callers.map((one, index) => html`<option key=${one} value=${one} selected=${index === 0}>${one}</option>`)}</select></label>
       <label class="field"><span>Rule</span><select name="rule"><option value="">any</option>${rules.map((one, index) => html`<option key=${one} value=${one} selected=${index === 0}>${one}</option>`)}</select></label></div>
     <label class="field"><span>For</span><select name="for">${LENGTHS.map(([value, text]) => html`<option key=${value} value=${value}>${text}</option>`)}</select></label>
-    <label class="field"><span>Reason</span><textarea name="reason" required maxlength="500"></textarea></label></${Act}></${Dialog}>`;
+    <label class="field"><span>Reason</span><textarea name="reason" required maxlength="200"></textarea></label></${Act}></${Dialog}>`;
 }
 
 function Actions({ incident, done }) {
@@ -100,7 +102,7 @@ function Body({ incident, done }) {
       ["Since", html`<${Time} at=${incident.since} />`],
       ["Last sign", html`<${Time} at=${incident.last_at} relative />`],
       incident.closed_at && ["Ended", html`<span><${Time} at=${incident.closed_at} /> <span class="faint">${words(incident.ending)}</span></span>`],
-      ["Usual", baseline(incident.baseline)],
+      incident.baseline && ["Count", html`<${Baseline} of=${incident.baseline} />`],
       ["Rules", html`<span class="row">${Object.entries(incident.rules ?? {}).map(([rule, count]) => html`<${Badge} key=${rule}>${rule}${count > 1 ? ` × ${count}` : ""}</${Badge}>`)}</span>`],
       ["Callers", html`<${Names} names=${incident.callers} to=${mayCalls && ((caller) => path("/calls", { caller, from: "24h" }))} />`],
       incident.ips?.first?.length > 0 && ["Addresses", html`<${Names} names=${incident.ips} />`],

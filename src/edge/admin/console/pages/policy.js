@@ -26,7 +26,7 @@ function Callers() {
   const mayCalls = useMay("calls");
   const state = useLoaded((signal) => get("/callers", {}, signal), "callers");
   return html`<${Card} title="Callers" flush><${Loaded} state=${state} lines=${6} empty=${(data) => data.callers.length === 0 && html`<${Empty} title="No caller has a key or a certificate.">Give each service a key of its own: <code>egret caller add NAME --expires 90d</code></${Empty}>`}>${(data) => html`
-    <${Table} caption="Callers, with how they say who they are" head=${["Caller", "Keys", "Certificates", { name: "Go to", unseen: true }]}>${data.callers.map((one) => html`<tr key=${one.name}><th scope="row">${one.name}</th>
+    <${Table} caption="Callers, with how they say who they are" head=${["Caller", "Keys", "Certificates", { name: "Go to", unseen: true }]}>${data.callers.map((one) => html`<tr key=${one.name}><th scope="row">${one.name}${one.local && html` <${Badge} title="Processes of the gateway’s machine need no key">this machine</${Badge}>`}</th>
       <td>${one.keys.length === 0 ? html`<span class="faint">none</span>` : html`<div class="stack tight">${one.keys.map((key) => html`<${KeyState} key=${key.id} credential=${key} />`)}</div>`}</td>
       <td class="break">${one.certificates.length === 0 ? html`<span class="faint">none</span>` : one.certificates.join(", ")}</td>
       <td class="right nowrap">${mayCalls && html`<span class="row end"><${Link} to=${path("/calls", { caller: one.name })}>calls</${Link}><${Link} to=${path("/tokens", { of: "caller", value: one.name })}>lineage</${Link}></span>`}</td></tr>`)}</${Table}>`}</${Loaded}></${Card}>`;
@@ -69,7 +69,7 @@ function LockDialog({ start, reason, onClose, done }) {
       ${kind !== "all" && html`<label class="field"><span>Which</span><input type="text" name="value" defaultValue=${kind === startKind ? startValue : ""} placeholder=${hint} required autocomplete="off" spellcheck="false" /></label>`}</div>
     ${kind === "all" && html`<div class="notice warn"><p>Every call of every caller to every bank is refused until this is lifted.</p></div>`}
     <label class="field"><span>For</span><select name="for">${LENGTHS.map(([value, shown]) => html`<option key=${value} value=${value}>${shown}</option>`)}</select></label>
-    <label class="field"><span>Reason</span><textarea name="reason" required maxlength="400" defaultValue=${reason ?? ""}></textarea><span class="hint">Goes on record with your name. Holds within a second; calls under way end as they would.</span></label>
+    <label class="field"><span>Reason</span><textarea name="reason" required maxlength="200" defaultValue=${reason ?? ""}></textarea><span class="hint">Goes on record with your name. Holds within a second; calls under way end as they would.</span></label>
     <label class="row"><input type="checkbox" name="here" value="1" /> only on this node</label></${Act}></${Dialog}>`;
 }
 
@@ -80,7 +80,7 @@ function LiftDialog({ lock, onClose, done }) {
     done();
   });
   return html`<${Dialog} title=${`Lift the lock on ${lock.target}`} onClose=${onClose}><${Act} act=${act} label="Lift" onCancel=${onClose}>
-    <p>Placed by <b>${lock.by}</b>: ${lock.reason}</p><label class="field"><span>Reason</span><textarea name="reason" required maxlength="400"></textarea></label></${Act}></${Dialog}>`;
+    <p>Placed by <b>${lock.by}</b>: ${lock.reason}</p><label class="field"><span>Reason</span><textarea name="reason" required maxlength="200"></textarea></label></${Act}></${Dialog}>`;
 }
 
 function Lockdown({ query }) {

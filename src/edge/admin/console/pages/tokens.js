@@ -1,13 +1,13 @@
 // Tokens: who mints how many of which kind, and everything that is known of one token, caller or
 // customer.
 import { html, useEffect, useMemo, useState } from "../lib/dom.js";
-import { download, get, Problem, send } from "../lib/api.js";
+import { get, LONG_MS, Problem, send } from "../lib/api.js";
 import { useAct, useLoaded, useTitle } from "../lib/hooks.js";
 import { useMay } from "../lib/session.js";
 import { amend, go, path } from "../lib/router.js";
 import { colours, Plot } from "../lib/plot.js";
 import { Link } from "../lib/router.js";
-import { Badge, Card, Empty, Loading, Segments, Table, Trouble } from "../lib/ui.js";
+import { Badge, Card, Empty, Loading, SaveButton, Segments, Table, Trouble } from "../lib/ui.js";
 import { compact, instant, local, number, span, stem, words } from "../lib/format.js";
 import { Report } from "./parts/report.js";
 
@@ -96,10 +96,10 @@ function Lineage({ query }) {
   const kind = query.get("of");
   const value = query.get("value");
   const of = `/lineage/${encodeURIComponent(kind)}/${encodeURIComponent(value)}`;
-  const state = useLoaded((signal) => get(of, { format: "json" }, signal), of);
+  const state = useLoaded((signal) => get(of, { format: "json" }, signal, LONG_MS), of);
   return html`<div class="stack">
     <div class="row"><h2>Lineage of ${kind} <code>${stem(value, 20)}</code></h2>${state.loading && html`<${Badge}>reading the ledger…</${Badge}>`}<span class="spacer"></span>
-      ${mayExport && html`<button type="button" class="button tiny" onClick=${() => download(of, { format: "html" })}>HTML</button><button type="button" class="button tiny" onClick=${() => download(of, { format: "csv" })}>CSV</button>`}
+      ${mayExport && html`<${SaveButton} className="tiny" path=${of} parameters=${{ format: "html" }}>HTML</${SaveButton}><${SaveButton} className="tiny" path=${of} parameters=${{ format: "csv" }}>CSV</${SaveButton}>`}
       <${Link} class="button tiny" to=${path("/tokens", amend(query, { of: null, value: null }))}>Close</${Link}></div>
     ${state.problem && html`<${Trouble} problem=${state.problem} retry=${state.refresh} />`}
     ${!state.data && !state.problem && html`<${Loading} lines=${10} />`}
