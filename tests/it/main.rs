@@ -15,6 +15,7 @@ mod canary;
 mod cli_demo;
 mod clients;
 mod commands;
+mod console;
 mod crash;
 mod detect;
 mod evidence;

@@ -98,12 +98,28 @@ export function useAct(act) {
   return { ...state, run };
 }
 
+const clocks = new Map();
+
+/** One timer for all that want to know the time every so often. */
+function clock(every) {
+  if (!clocks.has(every)) {
+    const told = new Set();
+    setInterval(() => {
+      const now = Date.now();
+      for (const tell of told) tell(now);
+    }, every);
+    clocks.set(every, told);
+  }
+  return clocks.get(every);
+}
+
 /** The present, told every so often: for "3 min ago". */
 export function useNow(every = 10_000) {
   const [now, set] = useState(Date.now());
   useEffect(() => {
-    const timer = setInterval(() => set(Date.now()), every);
-    return () => clearInterval(timer);
+    const told = clock(every);
+    told.add(set);
+    return () => told.delete(set);
   }, [every]);
   return now;
 }

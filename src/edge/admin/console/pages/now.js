@@ -1,12 +1,12 @@
 // Now: whether the banks, the budgets and the ledger are well, at a glance.
 import { html, useMemo, useState } from "../lib/dom.js";
-import { get } from "../lib/api.js";
-import { useLoaded, useTitle } from "../lib/hooks.js";
+import { get, send } from "../lib/api.js";
+import { useAct, useLoaded, useTitle } from "../lib/hooks.js";
 import { usePulse } from "../lib/pulse.js";
 import { useMay } from "../lib/session.js";
 import { Link } from "../lib/router.js";
 import { Plot } from "../lib/plot.js";
-import { Badge, Card, Empty, Facts, Loading, Meter, Segments, Spark, Table, Time, Trouble } from "../lib/ui.js";
+import { Act, Badge, Card, Dialog, Empty, Facts, Loading, Meter, say, Segments, Spark, Table, Time, Trouble } from "../lib/ui.js";
 import { bytes, compact, micros, number, percent, plural, rate, sentence, span } from "../lib/format.js";
 import { Severity } from "./parts/incident.js";
 
@@ -130,15 +130,30 @@ function Budgets({ look, minutes }) {
 
 const BREAKER = { closed: ["good", "closed"], half_open: ["warn", "probing"], open: ["bad", "open"] };
 
+function ResetDialog({ name, onClose, done }) {
+  const act = useAct(async () => {
+    await send("POST", `/breakers/${encodeURIComponent(name)}/reset`, {});
+    say(`The breaker of ${name} is closed: calls go there again.`);
+    done();
+  });
+  return html`<${Dialog} title="Close the breaker" onClose=${onClose}><${Act} act=${act} label="Close the breaker" onCancel=${onClose}>
+    <p>Calls go to <b class="break">${name}</b> again at once. If it still fails, the breaker opens as before. This goes on record with your name.</p></${Act}></${Dialog}>`;
+}
+
 function Breakers({ look }) {
+  const mayAct = useMay("act");
+  const beat = usePulse();
+  const [resetting, reset] = useState(null);
+  const close = () => reset(null);
   if (look.breakers.length === 0) return html`<${Empty} title="No bank has been called yet." />`;
   const order = { open: 0, half_open: 1, closed: 2 };
   const sorted = [...look.breakers].sort((a, b) => order[a.state] - order[b.state] || a.name.localeCompare(b.name));
   return html`<${Table} caption="Breakers, by part of a bank’s interface" className="dense" head=${["Part", "Breaker", { name: "In flight", number: true }, { name: "Opened", number: true }]}>
     ${sorted.map((group) => html`<tr key=${group.name}><th scope="row"><${Dotted} name=${group.name} /></th>
-      <td><${Badge} tone=${(BREAKER[group.state] ?? [""])[0]}>${(BREAKER[group.state] ?? ["", group.state])[1]}</${Badge}></td>
+      <td class="nowrap"><${Badge} tone=${(BREAKER[group.state] ?? [""])[0]}>${(BREAKER[group.state] ?? ["", group.state])[1]}</${Badge}>${mayAct && group.state !== "closed" && html` <button type="button" class="button tiny" aria-label=${`Close the breaker of ${group.name}`} onClick=${() => reset(group.name)}>Close…</button>`}</td>
       <td class="number nowrap">${number(group.in_flight)} <span class="faint">/ ${number(group.limit)}</span>${group.waiting > 0 && html` <${Badge} tone="warn">${group.waiting} waiting</${Badge}>`}</td>
-      <td class="number">${group.opened > 0 ? number(group.opened) : html`<span class="faint">0</span>`}</td></tr>`)}</${Table}>`;
+      <td class="number">${group.opened > 0 ? number(group.opened) : html`<span class="faint">0</span>`}</td></tr>`)}</${Table}>
+  ${resetting && html`<${ResetDialog} name=${resetting} onClose=${close} done=${() => { close(); beat.refresh(); }} />`}`;
 }
 
 function Providers({ look }) {

@@ -6,7 +6,7 @@ import { usePulse } from "../lib/pulse.js";
 import { useMay } from "../lib/session.js";
 import { amend, go, Link, path } from "../lib/router.js";
 import { Icon } from "../lib/icons.js";
-import { Act, Badge, Card, Dialog, Empty, Facts, Loaded, say, Table, Time } from "../lib/ui.js";
+import { Act, Badge, Card, Dialog, Empty, Facts, Loaded, say, Table, Time, Trouble } from "../lib/ui.js";
 import { instant, stem, words } from "../lib/format.js";
 
 const TABS = [["callers", "Callers"], ["policy", "Policy"], ["lockdown", "Lockdown"], ["config", "Configuration"]];
@@ -108,13 +108,34 @@ function Lockdown({ query }) {
     ${open?.kind === "lift" && html`<${LiftDialog} lock=${open.lock} onClose=${close} done=${done} />`}</${Card}>`;
 }
 
-function Config() {
+function Values() {
   const [word, set] = useState("");
   const state = useLoaded((signal) => get("/config", {}, signal), "config");
   return html`<${Card} title="Configuration in force" aside=${html`<input class="filter-field" type="search" data-search aria-label="Find a key" placeholder="Find a key" value=${word} onInput=${(event) => set(event.target.value)} />`} flush><${Loaded} state=${state} lines=${8}>${(data) => html`
     <${Table} className="dense" caption="Every key that is set; secrets are masked" head=${["Key", "Value", "From"]}>${data.values.filter((one) => one.key.includes(word.trim())).map((one) => html`<tr key=${one.key}><th scope="row"><code>${one.key}</code></th><td class="break"><code>${typeof one.value === "string" ? one.value : JSON.stringify(one.value)}</code></td>
       <td class="faint nowrap">${one.from === "variable" ? "environment" : `${data.file}${one.line ? `:${one.line}` : ""}`}</td></tr>`)}</${Table}>
     <p class="card-foot">Hash ${data.hash}: every record names the configuration under which it was made.</p>`}</${Loaded}></${Card}>`;
+}
+
+function Log() {
+  const mayAct = useMay("act");
+  const state = useLoaded((signal) => get("/log", {}, signal), "log");
+  const act = useAct(async ({ filter }) => {
+    await send("PUT", "/log", { filter: filter.trim() });
+    say("The log follows from now on, until the gateway starts anew.");
+    state.refresh();
+  });
+  const submit = (event) => {
+    event.preventDefault();
+    act.run(Object.fromEntries(new FormData(event.target)));
+  };
+  return html`<${Card} title="Log" aside=${html`<span class="faint small">level per module, such as info,egret::edge=debug</span>`}><${Loaded} state=${state} lines=${1}>${(data) => (mayAct
+    ? html`<form class="row" onSubmit=${submit}><input key=${data.filter} class="grow mono" type="text" name="filter" aria-label="Log filter" defaultValue=${data.filter} spellcheck="false" autocomplete="off" required /><button class="button" disabled=${act.busy}>Apply</button></form><${Trouble} problem=${act.problem} />`
+    : html`<code>${data.filter}</code>`)}</${Loaded}></${Card}>`;
+}
+
+function Config() {
+  return html`<${Log} /><${Values} />`;
 }
 
 export function Policy({ route }) {
