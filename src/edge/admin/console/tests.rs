@@ -4,6 +4,7 @@ use std::path::Path;
 use http_body_util::BodyExt;
 
 use super::*;
+use crate::types::{Decision, Effect, Environment, Outcome, PiiClass, TokenType};
 
 fn header<'a>(answer: &'a Response<Full<Bytes>>, name: &http::HeaderName) -> &'a str {
     answer.headers()[name].to_str().unwrap()
@@ -232,4 +233,31 @@ fn what_others_wrote_is_as_they_published_it() {
             .unwrap_or_default();
         assert!(row.contains(&hash), "{file} has the SHA-256 {hash}");
     }
+}
+
+/// The words of a list of a script.
+fn words_of<'a>(script: &'a str, list: &str) -> Vec<&'a str> {
+    let (_, rest) = script.split_once(&format!("const {list} = [")).expect(list);
+    let (words, _) = rest.split_once(']').expect(list);
+    words.split('"').skip(1).step_by(2).collect()
+}
+
+#[test]
+fn conditions_know_the_words_of_the_record() {
+    let (_, script) = FILES
+        .iter()
+        .find(|(name, _)| *name == "pages/parts/filters.js")
+        .unwrap();
+    macro_rules! same {
+        ($list:literal, $words:ty) => {
+            let all: Vec<_> = <$words>::ALL.iter().map(|word| word.as_str()).collect();
+            assert_eq!(words_of(script, $list), all, $list);
+        };
+    }
+    same!("EFFECTS", Effect);
+    same!("OUTCOMES", Outcome);
+    same!("DECISIONS", Decision);
+    same!("ENVIRONMENTS", Environment);
+    same!("TOKEN_TYPES", TokenType);
+    same!("PII_CLASSES", PiiClass);
 }

@@ -19,6 +19,7 @@ function Summary({ call }) {
     success: `It succeeded${call.status ? ` with ${call.status}` : ""}`,
     failure: `It failed${call.status ? ` with ${call.status}` : ""}`,
     unknown: "Whether the bank acted is not known",
+    cancelled: "The caller went away before the answer was complete",
   }[call.outcome] ?? "It has not ended";
   return html`<p class="quote"><b>${call.caller ?? "Somebody unknown"}</b> called <b class="break">${where}</b>${token}. ${ended}${call.total_us !== null ? ` after ${micros(call.total_us)}` : ""}.</p>`;
 }

@@ -4,7 +4,7 @@ import { Badge, Time } from "../../lib/ui.js";
 import { Link } from "../../lib/router.js";
 import { micros, NONE, words } from "../../lib/format.js";
 
-export const OUTCOME = { success: "good", failure: "bad", unknown: "warn" };
+export const OUTCOME = { success: "good", failure: "bad", unknown: "warn", cancelled: "warn" };
 
 export function Outcome({ call }) {
   const word = call.decision && call.decision !== "forwarded" ? call.decision : call.outcome;

@@ -6,10 +6,22 @@ import { useMay } from "../../lib/session.js";
 import { Menu } from "../../lib/ui.js";
 import { instant, local, stem, words } from "../../lib/format.js";
 
+// The words of the record; a test of the gateway holds these lists against its own.
 const EFFECTS = ["read", "write", "money", "mint", "access-change"];
-const OUTCOMES = ["success", "failure", "unknown"];
+const OUTCOMES = ["success", "failure", "unknown", "cancelled"];
 const DECISIONS = ["forwarded", "denied", "limited", "refused", "unavailable"];
-const TOKEN_TYPES = ["anonymous", "organization", "bank", "customer", "client_credentials", "direct_login", "direct_login_credentials", "gateway_login", "dauth", "oauth1", "oauth2", "signed", "unknown", "malformed"];
+const ENVIRONMENTS = ["sandbox", "production"];
+const TOKEN_TYPES = [
+  "anonymous", "malformed", "unknown", "organization", "bank", "customer", "client_credentials", "direct_login",
+  "direct_login_credentials", "oauth1", "oauth2_bearer", "gateway_login", "dauth", "consent_jwt", "consent_id",
+  "berlin_group_consent", "mtls_cert", "basic", "basic_client", "shared_secret_query", "browser_session",
+  "wyre_signature", "wyre_session_token", "wyre_session_mint",
+];
+const PII_CLASSES = [
+  "person_name", "postal_address", "date_of_birth", "phone", "email", "government_id", "citizenship", "occupation",
+  "bank_account", "chain_address", "financial", "document", "ip_address", "username", "security_question", "website",
+  "business", "free_text", "other",
+];
 
 /**
  * Every condition, by its name in the API: `label`; `values` where there are few; `flag` where it is
@@ -25,12 +37,12 @@ export const FILTERS = {
   token_type: { label: "Kind of token", values: TOKEN_TYPES },
   decision: { label: "Decision", values: DECISIONS },
   error_code: { label: "Error code" },
-  environment: { label: "Environment", values: ["sandbox", "production"] },
+  environment: { label: "Environment", values: ENVIRONMENTS },
   service: { label: "Service" },
   fingerprint: { label: "Token used", id: true, hint: "its fingerprint, 32 digits" },
   minted: { label: "Token minted", id: true, hint: "its fingerprint, 32 digits" },
   pseudonym: { label: "Person or account", id: true, many: true, hint: "a pseudonym; type a raw customer GUID into the search instead" },
-  pii: { label: "Personal data", many: true, hint: "a class, such as email" },
+  pii: { label: "Personal data", many: true, values: PII_CLASSES },
   call_id: { label: "Call", id: true },
   failed: { label: "Denied or failed", flag: true },
   auth_failed: { label: "Failed authentication", flag: true },
