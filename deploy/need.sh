@@ -31,6 +31,10 @@ test)
         missing="$missing redis-server"
     fi
     need setpriv util-linux
+    # The console is tried in a real browser.
+    need chromium chromium
+    need node nodejs
+    need npm npm
     ;;
 *)
     echo "usage: need.sh build|test" >&2

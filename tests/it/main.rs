@@ -16,6 +16,7 @@ mod changes;
 mod cli_demo;
 mod clients;
 mod commands;
+mod console;
 mod crash;
 mod detect;
 mod evidence;
