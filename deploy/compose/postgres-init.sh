@@ -1,8 +1,10 @@
 #!/bin/sh
-# The ledger's owner, who migrates, and the gateway's login, who only adds rows.
+# The ledger's owner, who migrates, and the gateway's login, who only adds rows. The image of Postgres runs it
+# once, for an empty volume.
 set -eu
-owner_password=$(cat /run/secrets/owner_password)
-gateway_password=$(cat /run/secrets/gateway_password)
+secrets=${SECRETS:-/run/secrets}
+owner_password=$(cat "$secrets/owner_password")
+gateway_password=$(cat "$secrets/gateway_password")
 psql -v ON_ERROR_STOP=1 -U postgres -d egret \
     -v owner_password="$owner_password" -v gateway_password="$gateway_password" <<'SQL'
 CREATE ROLE egret_owner LOGIN CREATEROLE PASSWORD :'owner_password';

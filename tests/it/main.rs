@@ -16,6 +16,7 @@ mod cli_demo;
 mod clients;
 mod commands;
 mod crash;
+mod deploy;
 mod detect;
 mod evidence;
 mod export;
