@@ -24,6 +24,7 @@ use crate::adapters::clock;
 use crate::adapters::coalesce::Coalescer;
 use crate::adapters::entropy;
 use crate::adapters::evidence::sealer::SealerError;
+use crate::adapters::figures::CallFigures;
 use crate::adapters::journal::{Journal, JournalError, JournalSettings, ReadError};
 use crate::adapters::kept_file::{KeptFile, KeptFileError, Poll};
 use crate::adapters::key_file::{self, KeyError};
@@ -293,6 +294,8 @@ impl Running {
         let routes = Routes::new(catalog, &config)?;
         let servers = routes.servers();
         health.calling(routes.groups());
+        let figures = Arc::new(CallFigures::new(routes.names()));
+        health.counting(&figures);
         let budgets = Limits::new(
             config.budgets.clone(),
             routes.budgets(),
@@ -355,6 +358,7 @@ impl Running {
             limits: FrontLimits::new(&config),
             captures: captures.clone(),
             in_flight: health.in_flight(),
+            figures,
         });
         let server = Server::start(&config, &gateway)?;
         health.locking(lockdown.in_force());

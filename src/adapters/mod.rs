@@ -5,6 +5,7 @@ pub mod clock;
 pub mod coalesce;
 pub mod entropy;
 pub mod evidence;
+pub mod figures;
 pub mod http_client;
 pub mod journal;
 pub mod kept_file;

@@ -11,6 +11,7 @@ use super::VERSION;
 use super::evidence::Evidence;
 use crate::adapters::clock;
 use crate::adapters::coalesce::Coalescer;
+use crate::adapters::figures::CallFigures;
 use crate::adapters::journal::Journal;
 use crate::adapters::ledger::LedgerFeed;
 use crate::adapters::limits::Limits;
@@ -42,6 +43,7 @@ pub struct Health {
     groups: OnceLock<Vec<Arc<Group>>>,
     budgets: OnceLock<Arc<Limits>>,
     coalescer: OnceLock<Arc<Coalescer>>,
+    calls: OnceLock<Arc<CallFigures>>,
     in_flight: Arc<AtomicUsize>,
 }
 
@@ -65,6 +67,7 @@ impl Health {
             groups: OnceLock::new(),
             budgets: OnceLock::new(),
             coalescer: OnceLock::new(),
+            calls: OnceLock::new(),
             in_flight: Arc::default(),
         }
     }
@@ -102,6 +105,11 @@ impl Health {
     /// The endpoint groups of the banks are known.
     pub fn calling(&self, groups: Vec<Arc<Group>>) {
         let _ = self.groups.set(groups);
+    }
+
+    /// Calls are counted.
+    pub fn counting(&self, calls: &Arc<CallFigures>) {
+        let _ = self.calls.set(Arc::clone(calls));
     }
 
     /// The banks' limits are kept.
@@ -186,6 +194,12 @@ impl Health {
                 .unwrap_or_default(),
             coalescer: self.coalescer.get().map(|coalescer| coalescer.vitals()),
             budgets_shared: self.budgets.get().and_then(|budgets| budgets.is_shared()),
+            calls: self
+                .calls
+                .get()
+                .map(|calls| calls.vitals())
+                .unwrap_or_default(),
+            journal_commits: self.journal.get().map(|journal| journal.commits()),
             calls_in_flight: self.in_flight.load(Ordering::Acquire) as u64,
             connections: server.map_or(0, |server| server.connections() as u64),
             locks: self

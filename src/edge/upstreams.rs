@@ -114,6 +114,16 @@ impl Server {
         &self.authority
     }
 
+    /// Its host name or address, as configured.
+    pub fn host(&self) -> &Arc<str> {
+        &self.config.host
+    }
+
+    /// Its port.
+    pub fn port(&self) -> u16 {
+        self.config.port
+    }
+
     /// Path before every operation's path.
     pub fn base_path(&self) -> &str {
         &self.config.base_path

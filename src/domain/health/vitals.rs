@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::calls::CallVitals;
+use super::histogram::Histogram;
 use crate::domain::resilience::BreakerState;
 use crate::types::Micros;
 
@@ -46,6 +48,10 @@ pub struct Vitals {
     pub coalescer: Option<CoalescerVitals>,
     /// Whether the store answers that gateways share them by; `None` if they do not.
     pub budgets_shared: Option<bool>,
+    /// The calls that are over.
+    pub calls: CallVitals,
+    /// How long the journal's commits took, in seconds; `None` until it is open.
+    pub journal_commits: Option<Histogram>,
     /// Calls in flight.
     pub calls_in_flight: u64,
     /// Open connections of callers.

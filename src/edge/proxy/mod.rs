@@ -32,6 +32,7 @@ use pingora_proxy::{FailToProxy, ProxyHttp, Session};
 
 use crate::adapters::capture::Captures;
 use crate::adapters::coalesce::Coalescer;
+use crate::adapters::figures::{CallFigures, Shard};
 use crate::adapters::journal::Journal;
 use crate::adapters::limits::Limits;
 use crate::domain::config::Config;
@@ -67,6 +68,8 @@ pub struct Gateway {
     parts: Arc<Parts>,
     /// Never waited for: only one worker has it.
     known_tokens: Arc<Mutex<KnownTokens>>,
+    /// What this worker counts.
+    shard: Arc<Shard>,
 }
 
 /// The parts of a [`Gateway`].
@@ -99,6 +102,8 @@ pub struct Parts {
     pub captures: Option<Arc<Captures>>,
     /// Calls in flight.
     pub in_flight: Arc<AtomicUsize>,
+    /// Counts calls.
+    pub figures: Arc<CallFigures>,
 }
 
 impl FrontLimits {
@@ -122,6 +127,7 @@ impl Gateway {
     /// Puts the parts together.
     pub fn new(parts: Parts) -> Self {
         Self {
+            shard: parts.figures.shard(),
             parts: Arc::new(parts),
             known_tokens: Arc::default(),
         }
@@ -132,6 +138,7 @@ impl Gateway {
         Self {
             parts: Arc::clone(&self.parts),
             known_tokens: Arc::default(),
+            shard: self.parts.figures.shard(),
         }
     }
 
@@ -151,7 +158,7 @@ impl Gateway {
         let problem = Problem::from(refusal);
         stages::close::open_refused_head(&self.parts, &mut exchange, &problem, peer);
         let problem = stages::gate::refusal(&self.parts, &mut exchange, problem).await;
-        stages::close::hand_over(&mut exchange);
+        stages::close::refused_head(&self.shard, &mut exchange);
         stages::respond::raw(&problem, exchange.call_id())
     }
 }
@@ -334,7 +341,7 @@ impl ProxyHttp for Gateway {
 
     async fn logging(&self, session: &mut Session, error: Option<&Error>, exchange: &mut Exchange) {
         stages::capture::end(exchange);
-        stages::close::exchange(&self.parts, session, exchange, error);
+        stages::close::exchange(&self.parts, &self.shard, session, exchange, error);
     }
 
     /// A call that was refused to keep within a limit, or to leave a bank alone, is no error to be

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::adapters::figures::Names;
 use crate::domain::catalog::{Catalog, Matcher, Provider, ProviderIndex, Service, ServiceIndex};
 use crate::domain::config::{Config, ErrorBodies};
+use crate::domain::health::CallPlace;
 use crate::domain::observe::ProviderPlans;
 use crate::domain::policy::Rules;
 use crate::domain::quota::{Plan, Plans};
@@ -164,6 +166,27 @@ impl Routes {
             destination: self.destination((place.provider, place.service, place.environment))?,
             rest: place.rest,
         })
+    }
+
+    /// What calls can be told apart by in figures: where they go, what they are, what they mint.
+    pub fn names(&self) -> Names {
+        let places = self.destinations.iter().map(|(_, destination)| CallPlace {
+            provider: Arc::clone(&destination.provider.catalog.id),
+            environment: destination.environment,
+            service: Arc::clone(&destination.service_id),
+            host: Arc::clone(destination.server.host()),
+            port: destination.server.port(),
+        });
+        let operations = || {
+            let providers = self.catalog.entries().iter();
+            providers.flat_map(|entry| &entry.provider.operations)
+        };
+        let mints = operations().filter_map(|operation| operation.mint.as_ref());
+        Names::new(
+            places,
+            operations().map(|operation| Arc::clone(&operation.id)),
+            mints.map(|mint| Arc::clone(&mint.kind)),
+        )
     }
 
     /// Every budget.
