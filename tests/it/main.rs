@@ -44,4 +44,5 @@ mod resilience;
 mod retention;
 mod routing;
 mod streaming;
+mod top;
 mod traffic;
