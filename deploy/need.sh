@@ -34,6 +34,9 @@ test)
     # The console is tried in a real browser.
     need chromium chromium
     need node nodejs
+    # What deploy/check.sh checks with, and what scrapes the gateway.
+    need promtool prometheus
+    need systemd-analyze systemd
     need npm npm
     ;;
 *)

@@ -17,4 +17,5 @@ pub mod machine;
 pub mod network_map;
 pub mod notify;
 pub mod priority;
+pub mod private_file;
 pub mod signing_key;

@@ -1,6 +1,7 @@
 //! The command line: one file per command.
 
 mod alert;
+mod ask;
 pub mod audit;
 pub mod caller;
 mod capture;
@@ -19,6 +20,7 @@ mod redact_args;
 mod reference;
 mod serve;
 mod sim;
+mod top;
 mod witness;
 
 use std::io::{self, IsTerminal, Write};
@@ -130,6 +132,8 @@ enum Command {
     Redact(redact_args::RedactArgs),
     /// Simulate a vendor on loopback, for trying an integration offline.
     Sim(sim::SimArgs),
+    /// Watch a running gateway on a terminal.
+    Top(top::TopArgs),
     /// Cosign the checkpoints of other nodes' logs.
     Witness(witness::WitnessArgs),
     /// Print a completion script for a shell.
@@ -235,6 +239,7 @@ pub fn run() -> ExitCode {
         Command::Lockdown(args) => lockdown::run(&args, &mut out),
         Command::Redact(args) => redact_args::run(&args, io::stdin().lock(), &mut out),
         Command::Sim(args) => sim::run(&args, &mut out),
+        Command::Top(args) => top::run(&args, &mut out),
         Command::Witness(args) => witness::run(&args, &mut out),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "egret", &mut out);
