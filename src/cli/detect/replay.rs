@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use crate::adapters::machine::Machine;
 use crate::adapters::network_map;
 use crate::cli::audit::moment::Moment;
 use crate::cli::{Failure, Outcome};
+use crate::domain::config;
 use crate::domain::detect::{
     Alert, Detection, Event, Figures, Line, LineFault, MAX_LINE, NetworkMap, NoMap, Row, Settings,
 };
@@ -163,19 +165,8 @@ fn failed(what: &str, path: &Path, error: &io::Error) -> Failure {
 
 fn read_settings(path: &Path) -> Result<Settings, Failure> {
     let text = fs::read_to_string(path).map_err(|error| failed("read", path, &error))?;
-    let settings: Settings = toml::from_str(&text).map_err(|error| {
-        Failure::new(format!(
-            "{}: {}",
-            path.display(),
-            error.to_string().trim_end()
-        ))
-    })?;
-    let faults = settings.faults();
-    if faults.is_empty() {
-        return Ok(settings);
-    }
-    let faults = faults.join("\n  ");
-    Err(Failure::new(format!("{}:\n  {faults}", path.display())))
+    let read = config::parse_detect(path, &text, &Machine::default());
+    Ok(read.map_err(Failure::new)?.settings)
 }
 
 fn report(count: Count, figures: Figures) {
