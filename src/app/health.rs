@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
 use super::VERSION;
+use super::detection::Watched;
 use super::evidence::Evidence;
 use crate::adapters::clock;
 use crate::adapters::coalesce::Coalescer;
@@ -42,6 +43,7 @@ pub struct Health {
     groups: OnceLock<Vec<Arc<Group>>>,
     budgets: OnceLock<Arc<Limits>>,
     coalescer: OnceLock<Arc<Coalescer>>,
+    detection: OnceLock<Arc<Watched>>,
     in_flight: Arc<AtomicUsize>,
 }
 
@@ -65,6 +67,7 @@ impl Health {
             groups: OnceLock::new(),
             budgets: OnceLock::new(),
             coalescer: OnceLock::new(),
+            detection: OnceLock::new(),
             in_flight: Arc::default(),
         }
     }
@@ -112,6 +115,11 @@ impl Health {
     /// Reads share answers.
     pub fn coalescing(&self, coalescer: &Arc<Coalescer>) {
         let _ = self.coalescer.set(Arc::clone(coalescer));
+    }
+
+    /// The ledger is watched.
+    pub fn detecting(&self, watched: Arc<Watched>) {
+        let _ = self.detection.set(watched);
     }
 
     /// Calls are taken from here on.
@@ -192,6 +200,7 @@ impl Health {
                 .locks
                 .get()
                 .map_or(0, |locks| locks.load().count(now) as u64),
+            detection: self.detection.get().map(|watched| watched.vitals()),
         }
     }
 

@@ -18,6 +18,7 @@ mod clients;
 mod commands;
 mod crash;
 mod detect;
+mod detection;
 mod evidence;
 mod export;
 mod faults;

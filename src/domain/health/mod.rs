@@ -24,6 +24,6 @@ pub use clock::{ClockWatch, EARLIEST, MAX_BEHIND};
 pub use metrics::{METRICS, Metric, MetricKind, Sample, Value};
 pub use report::{Probe, Report};
 pub use vitals::{
-    BudgetVitals, CoalescerVitals, EvidenceVitals, GroupVitals, JournalVitals, LedgerVitals,
-    Listening, Stage, Vitals,
+    BudgetVitals, CoalescerVitals, DetectionVitals, EvidenceVitals, GroupVitals, JournalVitals,
+    LedgerVitals, Listening, Stage, Vitals,
 };
