@@ -2,10 +2,12 @@
 
 pub mod alerts;
 pub mod capture;
+pub mod changes;
 pub mod commands;
 pub mod detection;
 pub mod evidence;
 pub mod health;
+pub mod history;
 pub mod lockdown;
 pub mod own_calls;
 pub mod responses;
@@ -323,6 +325,7 @@ impl Running {
             version: VERSION.into(),
             config_hash: config.config_hash.clone(),
         });
+        let gap_identity = Arc::clone(&identity);
         let is_away = cursors.is_none();
         let cursors = cursors.unwrap_or_default();
         let known = |id| cursors.iter().copied().find(|cursor| cursor.journal == id);
@@ -334,6 +337,7 @@ impl Running {
         // The last so far is the start itself.
         let first_new = journal.state().next_seq.saturating_sub(1);
         let mut reader = journal.reader();
+        changes::put_on_record(&config, &identity, journal.as_ref());
         // Before the feed: a wrong signing key is told before anything runs.
         let evidence = evidence::start(&config, &journal, &runtime)?.map(Arc::new);
         if let Some(evidence) = &evidence {
@@ -367,8 +371,14 @@ impl Running {
         let server = Server::start(&config, &gateway)?;
         health.locking(lockdown.in_force());
         let follow_health = Arc::clone(&health).follow();
+        let follow_gaps = changes::follow_gaps(Arc::clone(&journal), gap_identity);
         let beside = async move {
-            tokio::join!(follow_health, budgets.keep(), lockdown.follow());
+            tokio::join!(
+                follow_health,
+                budgets.keep(),
+                lockdown.follow(),
+                follow_gaps
+            );
         };
         let background = Background::start(runtime, servers, callers_file, callers, beside)?;
         let commands = CommandsKeeper::start(OwnCalls::new(&config)).map_err(StartError::Thread)?;

@@ -313,7 +313,23 @@ fn on_ledger(
 fn run_caller(config: &ConfigArgs, args: &caller::CallerArgs, out: &mut impl Write) -> Outcome {
     let setup = Setup::read_for_callers(&config.config).map_err(Failure::new)?;
     let random = entropy::key_bytes::<RANDOM_BYTES>().map_err(Failure::new)?;
-    caller::run(args, &setup.config.callers.file, clock::now(), &random, out).map_err(Failure::new)
+    let run = |out: &mut _| {
+        caller::run(args, &setup.config.callers.file, clock::now(), &random, out)
+            .map_err(Failure::new)
+    };
+    let Some(call) = args.own_call() else {
+        return run(out);
+    };
+    let calls = OwnCalls::new(&setup.config);
+    let work = async |_: &mut Tally| run(out);
+    let pending = runtime()?.block_on(calls.record(call, work))?;
+    // Before the gateway's first start there is no ledger, and nothing is amiss.
+    if setup.config.journal.directory.is_dir() {
+        for said in pending.notices(calls.journal()) {
+            notice(&said);
+        }
+    }
+    Ok(())
 }
 
 fn run_classify(args: &classify::ClassifyArgs, out: &mut impl Write) -> Outcome {

@@ -12,6 +12,7 @@ mod auditors;
 mod bad_input;
 mod callers;
 mod canary;
+mod changes;
 mod cli_demo;
 mod clients;
 mod commands;

@@ -297,11 +297,19 @@ pub async fn run_show(
     context.record(call, work).await
 }
 
+/// Writes calls as `egret audit query` shows them.
+///
+/// # Errors
+/// The output fails.
+pub(in crate::cli) fn call_table(out: &mut impl Write, rows: &[CallRow]) -> io::Result<()> {
+    Rows::new(Format::Table, false).write(out, rows)
+}
+
 /// Identifiers that nearly every token has, and that name no person.
 const TENANTS: [&str; 2] = ["bank", "organization"];
 
 /// Says which call is looked at, and whom it concerns.
-fn concerning(call: OwnCall, row: &CallRow) -> OwnCall {
+pub(in crate::cli) fn concerning(call: OwnCall, row: &CallRow) -> OwnCall {
     let call = call.fact("shown_call", row.text("call_id"));
     let subjects: Vec<serde_json::Value> =
         serde_json::from_str(row.text("subjects")).unwrap_or_default();

@@ -6,6 +6,7 @@
 
 mod alerts;
 mod budgets;
+mod change;
 mod detect;
 mod fault;
 mod ledger;
@@ -16,6 +17,7 @@ mod units;
 
 pub use alerts::{AlertChannel, Alerts, ChannelKind, MailTls};
 pub use budgets::{BudgetKey, BudgetRule, Budgets, Patience, SharedStore};
+pub use change::{Change, Protections, Topic, compare};
 pub use detect::{Action, Detect, Response, Responses};
 pub use fault::{Fault, Faults, MAX_FAULTS, echo, nearest};
 pub use ledger::{BadUrl, LedgerPlace, PostgresPlace};

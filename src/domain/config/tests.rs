@@ -2,6 +2,7 @@
 
 mod alerts;
 mod budgets;
+mod change;
 mod detect;
 mod machine;
 mod redaction;

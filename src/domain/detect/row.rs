@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::event::{Environment, Event, Fault, Mint, TokenKind};
 use super::line::{LineFault, MAX_LINE};
+use crate::domain::own::{CHANGED_HOW, CHANGED_KEY, OF_CALLER, OWN_PROVIDER, OwnOperation};
 
 /// Whom a call concerns, as a row says it.
 #[derive(Debug, Deserialize)]
@@ -79,6 +80,19 @@ pub struct Row {
 /// and says nothing.
 const WHOM: &[&str] = &["customer", "account", "user"];
 
+/// What the gateway puts on record of its own changes, and the events that they are.
+const OWN_CHANGES: &[(OwnOperation, &str)] = &[
+    (OwnOperation::CallerAdd, "config.caller_added"),
+    (OwnOperation::ConfigCallerAdded, "config.caller_added"),
+    (OwnOperation::ConfigPolicyLoosened, "config.policy_loosened"),
+    (OwnOperation::ConfigPinsChanged, "config.pins_changed"),
+    (OwnOperation::LockdownLift, "config.lockdown_lifted"),
+    (OwnOperation::AuditGap, "audit.gap"),
+];
+
+/// Fact of a call that changes from where browsers may call the bank.
+const CORS_FACT: &str = "cors_origins_changed";
+
 /// Roles in which a subject is what the call is about, the surest first.
 const ROLES: &[&str] = &["on_behalf_of", "request", "token", "response"];
 
@@ -116,7 +130,16 @@ impl Row {
         let target = grantee
             .and_then(|user| user.subject.clone())
             .unwrap_or_default();
-        let view = fact(&["view_id", "view"]);
+        let has_fact = |name| {
+            raw.facts
+                .as_ref()
+                .is_some_and(|facts| facts.contains_key(name))
+        };
+        let view = match raw.provider.as_deref() {
+            Some(OWN_PROVIDER) => what_changed(&fact),
+            _ if has_fact(CORS_FACT) => CORS_FACT.to_owned(),
+            _ => fact(&["view_id", "view"]),
+        };
         Self {
             scopes,
             target,
@@ -131,10 +154,26 @@ impl Row {
         self.raw.completed_at.map(|at| at.div_euclid(1000))
     }
 
-    /// Whether it is a call to a bank; what Egret's own commands did is not judged.
+    /// Whether it is judged: a call to a bank, or a change of the gateway's own. What else Egret's own
+    /// commands did is not.
     #[must_use]
     pub fn is_call(&self) -> bool {
-        self.raw.provider.as_deref() != Some("egret")
+        !self.is_own() || self.own_change().is_some()
+    }
+
+    fn is_own(&self) -> bool {
+        self.raw.provider.as_deref() == Some(OWN_PROVIDER)
+    }
+
+    /// Which change of the gateway's own it records, as the neutral format names it.
+    fn own_change(&self) -> Option<&'static str> {
+        let operation = self.raw.operation.as_deref()?;
+        let (_, name) = OWN_CHANGES
+            .iter()
+            .find(|(of, _)| of.as_str() == operation)?;
+        // What was tried and refused has changed nothing.
+        let was_done = self.raw.outcome.as_deref() != Some("failure");
+        (self.is_own() && was_done).then_some(*name)
     }
 
     fn subject(&self) -> &str {
@@ -193,6 +232,21 @@ impl Row {
     /// The event in it.
     #[must_use]
     pub fn event(&self) -> Event<'_> {
+        if let Some(operation) = self.own_change() {
+            return Event {
+                operation,
+                effect: "",
+                token_kind: TokenKind::None,
+                status: 200,
+                by_proxy: false,
+                fault: Fault::None,
+                ..self.call()
+            };
+        }
+        self.call()
+    }
+
+    fn call(&self) -> Event<'_> {
         let raw = &self.raw;
         let query = raw
             .query
@@ -229,6 +283,17 @@ impl Row {
             fault: self.fault(),
             load_test: false,
         }
+    }
+}
+
+/// What a change of the gateway's own was about, in words: its key and how it changed, the caller that
+/// was added, the lock that was lifted.
+fn what_changed(fact: &dyn Fn(&[&str]) -> String) -> String {
+    let [key, how] = [fact(&[CHANGED_KEY]), fact(&[CHANGED_HOW])];
+    match (key.is_empty(), how.is_empty()) {
+        (false, false) => format!("{key}: {how}"),
+        (false, true) => key,
+        _ => fact(&[OF_CALLER, "target", "lock"]),
     }
 }
 
@@ -361,6 +426,49 @@ mod tests {
             (event.target, event.view, event.subject),
             ("ee", "owner", "ff")
         );
+    }
+
+    #[test]
+    fn the_gateways_own_changes_are_events_and_its_readings_are_not() {
+        let own = |operation: &str, outcome: &str, facts: Value| {
+            row(json!({
+                "provider": "egret", "operation": operation, "effect": "access-change", "caller": "root",
+                "caller_address": null, "status": null, "environment": null, "token_type": "anonymous",
+                "subjects": null, "minted_kind": null, "outcome": outcome, "facts": facts,
+            }))
+        };
+        for (operation, facts, event, about) in [
+            (
+                "caller.add",
+                json!({"of_caller": "payroll"}),
+                "config.caller_added",
+                "payroll",
+            ),
+            (
+                "config.policy_loosened",
+                json!({"key": "limits.shadow", "how": "off to on", "seen": "start"}),
+                "config.policy_loosened",
+                "limits.shadow: off to on",
+            ),
+            (
+                "lockdown.lift",
+                json!({"target": "all", "by": "sentinel"}),
+                "config.lockdown_lifted",
+                "all",
+            ),
+            ("audit.gap", json!({"refused": "3"}), "audit.gap", ""),
+        ] {
+            let row = own(operation, "success", facts.clone());
+            assert!(row.is_call(), "{operation}");
+            let read = row.event();
+            assert_eq!((read.operation, read.view), (event, about));
+            assert_eq!(
+                (read.provider, read.caller, read.status),
+                ("egret", "root", 200)
+            );
+            assert!(!own(operation, "failure", facts).is_call(), "{operation}");
+        }
+        assert!(!own("audit.query", "success", json!({})).is_call());
     }
 
     #[test]

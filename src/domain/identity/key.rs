@@ -12,13 +12,14 @@ use ring::digest::{SHA256, digest};
 
 use crate::types::Secret;
 
-const PREFIX: &str = "egk_";
+/// What every key begins with.
+pub const KEY_PREFIX: &str = "egk_";
 /// Characters of the id: 60 bits, so that two of 10,000 callers' keys practically never meet.
 pub(super) const ID_LENGTH: usize = 12;
 /// Characters of 32 bytes in base64url without padding.
 const SECRET_LENGTH: usize = 43;
 /// Bytes of a whole key.
-pub const KEY_LENGTH: usize = PREFIX.len() + ID_LENGTH + 1 + SECRET_LENGTH;
+pub const KEY_LENGTH: usize = KEY_PREFIX.len() + ID_LENGTH + 1 + SECRET_LENGTH;
 /// Random bytes that a key is made of: 8 for the id, 32 for the secret.
 pub const RANDOM_BYTES: usize = 40;
 
@@ -46,7 +47,7 @@ impl KeyMaterial {
             .collect();
         let secret = URL_SAFE_NO_PAD.encode(for_secret);
         Self {
-            key: Secret::new(format!("{PREFIX}{id}_{secret}")),
+            key: Secret::new(format!("{KEY_PREFIX}{id}_{secret}")),
             id: id.into(),
         }
     }
@@ -111,7 +112,7 @@ pub(super) fn is_key_id(text: &str) -> bool {
 
 /// The id inside a key; `None` if it is not a key at all.
 pub(super) fn id_of(key: &[u8]) -> Option<&str> {
-    let rest = key.strip_prefix(PREFIX.as_bytes())?;
+    let rest = key.strip_prefix(KEY_PREFIX.as_bytes())?;
     let (id, secret) = rest.split_at_checked(ID_LENGTH)?;
     let secret = secret.strip_prefix(b"_")?;
     let base64url = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');

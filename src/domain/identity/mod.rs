@@ -15,5 +15,5 @@ pub use book::{
 };
 pub use certificate::{CertificateFault, CertificateIdentity, CertifiedCaller};
 pub use file::{parse_callers, write_callers};
-pub use key::{KEY_LENGTH, KeyHash, KeyMaterial, RANDOM_BYTES};
+pub use key::{KEY_LENGTH, KEY_PREFIX, KeyHash, KeyMaterial, RANDOM_BYTES};
 pub use resolve::{CHALLENGE, Denial, Identified, Peer, authenticate, resolve_caller};

@@ -43,6 +43,8 @@ impl Sign {
                 count: baseline.count,
                 expected: baseline.expected,
                 window_s: baseline.window,
+                score: baseline.score,
+                threshold: baseline.threshold,
             }),
             calls: alert.calls.iter().map(|call| name(*call)).collect(),
             sentence: alert.text.clone(),

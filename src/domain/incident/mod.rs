@@ -85,6 +85,12 @@ pub struct Baseline {
     pub expected: f64,
     /// Seconds in which they were counted.
     pub window_s: u32,
+    /// How unlikely that is, in nats.
+    #[serde(default)]
+    pub score: f64,
+    /// From which score on it is told; 0 for a fixed limit.
+    #[serde(default)]
+    pub threshold: f64,
 }
 
 /// What a detector said, once.
