@@ -4,11 +4,13 @@ pub mod alerts;
 pub mod capture;
 pub mod changes;
 pub mod commands;
+pub mod detection;
 pub mod evidence;
 pub mod health;
 pub mod history;
 pub mod lockdown;
 pub mod own_calls;
+pub mod responses;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -103,6 +105,9 @@ pub enum StartError {
     /// People cannot be told about incidents.
     #[error(transparent)]
     Alerts(#[from] alerts::AlertsError),
+    /// The ledger cannot be watched.
+    #[error(transparent)]
+    Detection(#[from] detection::DetectionError),
     /// The captures cannot be kept.
     #[error("cannot keep captures in {path}: {cause}")]
     Captures {
@@ -263,6 +268,7 @@ pub struct Running {
     captures: Option<Arc<Captures>>,
     commands: CommandsKeeper,
     alerts: Option<alerts::Alerts>,
+    detection: Option<detection::Detections>,
     background: Background,
     drain: Duration,
 }
@@ -293,6 +299,7 @@ impl Running {
         let lockdown = lockdown::Follower::open(&config)?;
         let captures = capture::start(&config, &catalog)?;
         let alerts = alerts::Alerts::start(&config)?;
+        let map = detection::read_map(&config)?;
         let routes = Routes::new(catalog, &config)?;
         let servers = routes.servers();
         health.calling(routes.groups());
@@ -353,6 +360,7 @@ impl Running {
             keyring,
             callers: Arc::clone(&callers),
             lockdown: lockdown.in_force(),
+            throttles: parking_lot::Mutex::default(),
             caller_rules: config.callers.clone(),
             journal: Arc::clone(&journal),
             recorder: Arc::clone(&journal) as Arc<dyn Recorder>,
@@ -378,6 +386,10 @@ impl Running {
         };
         let background = Background::start(runtime, servers, callers_file, callers, beside)?;
         let commands = CommandsKeeper::start(OwnCalls::new(&config)).map_err(StartError::Thread)?;
+        let detection = detection::start(&config, map, &journal, &feed)?;
+        if let Some(detection) = &detection {
+            health.detecting(detection.watched());
+        }
         health.serving(server.watch());
         Ok(Self {
             server,
@@ -389,6 +401,7 @@ impl Running {
             captures,
             commands,
             alerts,
+            detection,
             background,
             drain: config.timeouts.drain,
         })
@@ -413,14 +426,17 @@ impl Running {
         if let Some(captures) = &self.captures {
             captures.stop();
         }
-        if let Some(alerts) = self.alerts {
-            alerts.stop();
-        }
         let unwritten = self.journal.shutdown(FLUSH_TIME).err().unwrap_or(0);
         if let Some(evidence) = &self.evidence {
             evidence.stop(FLUSH_TIME);
         }
         let ledger = self.feed.shutdown(FLUSH_TIME);
+        if let Some(detection) = self.detection {
+            detection.stop();
+        }
+        if let Some(alerts) = self.alerts {
+            alerts.stop();
+        }
         // Last, so that it can be asked how the stop goes.
         drop(self.admin);
         Stopped {

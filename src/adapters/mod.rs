@@ -3,6 +3,7 @@
 pub mod capture;
 pub mod clock;
 pub mod coalesce;
+pub mod detection_file;
 pub mod entropy;
 pub mod evidence;
 pub mod figures;

@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
 use super::VERSION;
+use super::detection::Watched;
 use super::evidence::Evidence;
 use crate::adapters::clock;
 use crate::adapters::coalesce::Coalescer;
@@ -44,6 +45,7 @@ pub struct Health {
     budgets: OnceLock<Arc<Limits>>,
     coalescer: OnceLock<Arc<Coalescer>>,
     calls: OnceLock<Arc<CallFigures>>,
+    detection: OnceLock<Arc<Watched>>,
     in_flight: Arc<AtomicUsize>,
 }
 
@@ -68,6 +70,7 @@ impl Health {
             budgets: OnceLock::new(),
             coalescer: OnceLock::new(),
             calls: OnceLock::new(),
+            detection: OnceLock::new(),
             in_flight: Arc::default(),
         }
     }
@@ -120,6 +123,11 @@ impl Health {
     /// Reads share answers.
     pub fn coalescing(&self, coalescer: &Arc<Coalescer>) {
         let _ = self.coalescer.set(Arc::clone(coalescer));
+    }
+
+    /// The ledger is watched.
+    pub fn detecting(&self, watched: Arc<Watched>) {
+        let _ = self.detection.set(watched);
     }
 
     /// Calls are taken from here on.
@@ -206,6 +214,7 @@ impl Health {
                 .locks
                 .get()
                 .map_or(0, |locks| locks.load().count(now) as u64),
+            detection: self.detection.get().map(|watched| watched.vitals()),
         }
     }
 

@@ -30,6 +30,7 @@ pub mod record;
 pub mod redact;
 pub mod report;
 pub mod resilience;
+pub mod respond;
 pub mod retention;
 pub mod score;
 pub mod tap;

@@ -20,6 +20,7 @@ mod console;
 mod crash;
 mod deploy;
 mod detect;
+mod detection;
 mod evidence;
 mod export;
 mod faults;

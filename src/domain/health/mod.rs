@@ -39,6 +39,6 @@ pub use metrics::{Label, Metric, MetricKind, Sample, Value, metrics};
 pub use report::{Probe, Report};
 pub use scrape::{Figure, MAX_TEXT, Scrape, ScrapeFault};
 pub use vitals::{
-    BudgetVitals, CoalescerVitals, EvidenceVitals, GroupVitals, JournalVitals, LedgerVitals,
-    Listening, Stage, Vitals,
+    BudgetVitals, CoalescerVitals, DetectionVitals, EvidenceVitals, GroupVitals, JournalVitals,
+    LedgerVitals, Listening, Stage, Vitals,
 };

@@ -78,6 +78,11 @@ fn well() -> Vitals {
         calls_in_flight: 3,
         connections: 7,
         locks: 0,
+        detection: Some(DetectionVitals {
+            leading: true,
+            judged_to: Some(NOW),
+            ..DetectionVitals::default()
+        }),
     }
 }
 

@@ -58,6 +58,29 @@ pub struct Vitals {
     pub connections: u64,
     /// What is locked down: locks that hold.
     pub locks: u64,
+    /// Detection; `None` if there is none.
+    pub detection: Option<DetectionVitals>,
+}
+
+/// Detection by the running gateway.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DetectionVitals {
+    /// Whether this node watches the ledger: in a fleet one does.
+    pub leading: bool,
+    /// The last look at the ledger failed, or what it brought could not be kept.
+    pub failing: bool,
+    /// Until when rows were judged; `None` before the first look.
+    pub judged_to: Option<Micros>,
+    /// Events that were judged since detection began to learn.
+    pub events: u64,
+    /// Alerts since the start, by severity.
+    pub alerts: [(&'static str, u64); 5],
+    /// Incidents that nobody has taken.
+    pub open: u64,
+    /// Incidents that somebody has taken.
+    pub acknowledged: u64,
+    /// Locks that were placed without being asked since the start.
+    pub responses: u64,
 }
 
 /// The journal.
@@ -180,6 +203,12 @@ pub struct Listening {
 }
 
 impl Vitals {
+    /// How far detection is behind; `None` while another node detects, or nobody.
+    pub fn detection_lag(&self) -> Option<Duration> {
+        let detection = self.detection.as_ref().filter(|all| all.leading)?;
+        detection.judged_to.map(|at| self.now.since(at))
+    }
+
     /// How long the oldest event has waited for the ledger; zero if none waits.
     pub fn ledger_lag(&self) -> Duration {
         let since = self.ledger.as_ref().and_then(|ledger| ledger.behind_since);
