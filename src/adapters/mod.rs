@@ -16,4 +16,5 @@ pub mod machine;
 pub mod network_map;
 pub mod notify;
 pub mod priority;
+pub mod seen_files;
 pub mod signing_key;

@@ -21,6 +21,8 @@ const PASS: Duration = Duration::from_secs(1);
 const TICK: Duration = Duration::from_secs(10);
 /// Signs that wait for the desk. Detectors say few; what is more waits with the detector.
 const WAITING: usize = 1_024;
+/// Configurations that wait to be taken over.
+const RETUNES: usize = 16;
 
 /// Why people cannot be told.
 #[derive(Debug, thiserror::Error)]
@@ -84,11 +86,40 @@ pub fn deliverer(config: &Config) -> Result<Deliverer, OpenFault> {
     Ok(Deliverer::new(channels.collect::<Result<_, _>>()?, sender))
 }
 
+/// The incidents and channels of a configuration that can be used.
+pub struct Prepared {
+    desk: Desk,
+    deliverer: Deliverer,
+}
+
+impl Prepared {
+    /// Opens them.
+    ///
+    /// # Errors
+    /// The incidents or a channel cannot be used.
+    pub fn new(config: &Config) -> Result<Self, AlertsError> {
+        Ok(Self {
+            desk: desk(config)?,
+            deliverer: deliverer(config)?,
+        })
+    }
+
+    /// Starts the threads that work with them.
+    ///
+    /// # Errors
+    /// They could not be started.
+    pub fn start(self) -> Result<Alerts, AlertsError> {
+        Alerts::begin(self.desk, self.deliverer)
+    }
+}
+
 /// The threads that keep incidents and tell people. They are two, so that a receiver who does not
 /// answer keeps no incident waiting.
 #[derive(Debug)]
 pub struct Alerts {
     signs: Option<Sender<Sign>>,
+    desks: Sender<Desk>,
+    deliverers: Sender<Deliverer>,
     stop: watch::Sender<bool>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -102,19 +133,38 @@ impl Alerts {
         if config.alerts.channels.is_empty() && !config.alerts.directory.is_dir() {
             return Ok(None);
         }
-        let desk = desk(config)?;
-        let deliverer = deliverer(config)?;
+        Prepared::new(config)?.start().map(Some)
+    }
+
+    /// From here on incidents are kept and people are told after another configuration.
+    pub fn retune(&self, prepared: Prepared) {
+        // Full only if two came within a pass of the threads: then the later one is said again soon.
+        let desks = self.desks.try_send(prepared.desk).is_ok();
+        if !desks || self.deliverers.try_send(prepared.deliverer).is_err() {
+            tracing::error!(
+                "channels of alerts were not taken over; reload the configuration again"
+            );
+        }
+    }
+
+    fn begin(desk: Desk, deliverer: Deliverer) -> Result<Self, AlertsError> {
         let spool = desk.spool().clone();
+        let (desks, next_desk) = mpsc::channel(RETUNES);
+        let (deliverers, next_deliverer) = mpsc::channel(RETUNES);
         let (signs, received) = mpsc::channel(WAITING);
         let (stop, stopped) = watch::channel(false);
         let until = stopped.clone();
-        let keep = spawn("alerts", move || keep(desk, received, until))?;
-        let tell = spawn("notify", move || tell(deliverer, &spool, stopped))?;
-        Ok(Some(Self {
+        let keep = spawn("alerts", move || keep(desk, received, next_desk, until))?;
+        let tell = spawn("notify", move || {
+            tell(deliverer, next_deliverer, &spool, stopped)
+        })?;
+        Ok(Self {
             signs: Some(signs),
+            desks,
+            deliverers,
             stop,
             threads: vec![keep, tell],
-        }))
+        })
     }
 
     /// Where detectors say what they see.
@@ -152,7 +202,12 @@ fn block_on(doing: impl Future<Output = ()>) {
 }
 
 /// Keeps incidents until it is stopped, and what was said by then.
-fn keep(mut desk: Desk, mut signs: Receiver<Sign>, mut stopped: watch::Receiver<bool>) {
+fn keep(
+    mut desk: Desk,
+    mut signs: Receiver<Sign>,
+    mut next: Receiver<Desk>,
+    mut stopped: watch::Receiver<bool>,
+) {
     block_on(async {
         let mut ticks = tokio::time::interval(TICK);
         loop {
@@ -161,6 +216,7 @@ fn keep(mut desk: Desk, mut signs: Receiver<Sign>, mut stopped: watch::Receiver<
                     Some(sign) => log_fault(desk.take(&sign, clock::now())),
                     None => return,
                 },
+                Some(other) = next.recv() => desk = other,
                 _ = ticks.tick() => log_fault(desk.tick(clock::now())),
                 _ = stopped.changed() => break,
             }
@@ -172,7 +228,12 @@ fn keep(mut desk: Desk, mut signs: Receiver<Sign>, mut stopped: watch::Receiver<
 }
 
 /// Tells people until it is stopped.
-fn tell(mut deliverer: Deliverer, spool: &Spool, mut stopped: watch::Receiver<bool>) {
+fn tell(
+    mut deliverer: Deliverer,
+    mut next: Receiver<Deliverer>,
+    spool: &Spool,
+    mut stopped: watch::Receiver<bool>,
+) {
     block_on(async {
         loop {
             tokio::select! {
@@ -181,6 +242,7 @@ fn tell(mut deliverer: Deliverer, spool: &Spool, mut stopped: watch::Receiver<bo
             }
             tokio::select! {
                 _ = stopped.changed() => return,
+                Some(other) = next.recv() => deliverer = other,
                 () = tokio::time::sleep(PASS) => {}
             }
         }

@@ -92,6 +92,8 @@ pub enum OwnOperation {
     AlertSilence,
     /// Tries the channels.
     AlertTest,
+    /// Goes on with another configuration.
+    ConfigReload,
 }
 
 impl OwnOperation {
@@ -124,6 +126,7 @@ impl OwnOperation {
         Self::AlertClose,
         Self::AlertSilence,
         Self::AlertTest,
+        Self::ConfigReload,
     ];
 
     /// Its id, as in the column `operation`.
@@ -156,6 +159,7 @@ impl OwnOperation {
             Self::AlertClose => "alert.close",
             Self::AlertSilence => "alert.silence",
             Self::AlertTest => "alert.test",
+            Self::ConfigReload => "config.reload",
         }
     }
 
@@ -187,7 +191,8 @@ impl OwnOperation {
             | Self::BreakerOpen
             | Self::BreakerProbe
             | Self::BreakerClose => Effect::Write,
-            Self::LockdownPlace | Self::LockdownLift => Effect::AccessChange,
+            // A configuration says who may do what.
+            Self::LockdownPlace | Self::LockdownLift | Self::ConfigReload => Effect::AccessChange,
         }
     }
 }
@@ -242,9 +247,23 @@ impl OwnCall {
         gateway: Arc<Gateway>,
         user: &str,
     ) -> CallRecord {
+        self.open_for(call_id, received_at, gateway, Some(user))
+    }
+
+    /// As [`OwnCall::open`]; without a user for what the gateway does by itself.
+    pub fn open_for(
+        self,
+        call_id: CallId,
+        received_at: Micros,
+        gateway: Arc<Gateway>,
+        user: Option<&str>,
+    ) -> CallRecord {
         let mut record = CallRecord::new(call_id, received_at, gateway);
-        record.caller.name = Some(user.into());
-        record.caller.via = CallerVia::User;
+        record.caller.name = user.map(Into::into);
+        record.caller.via = match user {
+            Some(_) => CallerVia::User,
+            None => CallerVia::None,
+        };
         record.target.provider = Some(OWN_PROVIDER.into());
         record.target.operation = Some(self.operation.as_str().into());
         record.target.effect = Some(self.operation.effect());
@@ -295,9 +314,7 @@ pub fn breaker_changed(
         .fact("calls", change.calls)
         .fact("failures", change.failures)
         .fact("slow", change.slow);
-    let mut record = call.open(call_id, now, gateway, "");
-    record.caller.name = None;
-    record.caller.via = CallerVia::None;
+    let mut record = call.open_for(call_id, now, gateway, None);
     complete(&mut record, Outcome::Success, None, now);
     record
 }

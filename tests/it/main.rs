@@ -38,6 +38,7 @@ mod protocols;
 mod readings;
 mod redaction;
 mod redaction_wired;
+mod reload;
 mod reports;
 mod resilience;
 mod retention;

@@ -2,10 +2,12 @@
 
 mod alerts;
 mod budgets;
+mod include;
 mod machine;
 mod redaction;
 mod reference;
 mod resilience;
+mod schema;
 
 use std::path::Path;
 use std::time::Duration;

@@ -68,6 +68,7 @@ fn well() -> Vitals {
         }],
         budgets_shared: Some(true),
         coalescer: Some(CoalescerVitals::default()),
+        reloads: Some(ReloadVitals::default()),
         calls_in_flight: 3,
         connections: 7,
         locks: 0,

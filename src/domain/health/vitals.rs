@@ -44,6 +44,8 @@ pub struct Vitals {
     pub budgets: Vec<BudgetVitals>,
     /// Reads that share answers; `None` if none do.
     pub coalescer: Option<CoalescerVitals>,
+    /// Reloads of the configuration; `None` if it cannot be reloaded.
+    pub reloads: Option<ReloadVitals>,
     /// Whether the store answers that gateways share them by; `None` if they do not.
     pub budgets_shared: Option<bool>,
     /// Calls in flight.
@@ -52,6 +54,17 @@ pub struct Vitals {
     pub connections: u64,
     /// What is locked down: locks that hold.
     pub locks: u64,
+}
+
+/// What has become of reloads of the configuration.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReloadVitals {
+    /// How many took effect since the start.
+    pub taken: u64,
+    /// How many were refused.
+    pub refused: u64,
+    /// The last one was refused, so that the files say something else than what runs.
+    pub is_stale: bool,
 }
 
 /// The journal.
