@@ -19,4 +19,5 @@ pub mod network_map;
 pub mod notify;
 pub mod priority;
 pub mod private_file;
+pub mod seen_files;
 pub mod signing_key;

@@ -42,6 +42,7 @@ mod protocols;
 mod readings;
 mod redaction;
 mod redaction_wired;
+mod reload;
 mod reports;
 mod resilience;
 mod retention;

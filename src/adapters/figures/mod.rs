@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
 pub use histogram::{AtomicHistogram, AtomicLatency};
@@ -50,7 +51,7 @@ pub struct OverCall<'a> {
 
 /// The counts of all workers.
 pub struct CallFigures {
-    names: Arc<Names>,
+    names: ArcSwap<Names>,
     shards: Mutex<Vec<Arc<Shard>>>,
 }
 
@@ -78,22 +79,40 @@ impl CallFigures {
     /// Nothing is counted yet.
     pub fn new(names: Names) -> Self {
         Self {
-            names: Arc::new(names),
+            names: ArcSwap::from_pointee(names),
             shards: Mutex::default(),
+        }
+    }
+
+    /// More can be told apart from here on, as after a reload. What was counted stays: indices are never
+    /// given twice, and names that are not used any more stay, too. Each worker takes a further shard
+    /// for it, so what this costs is bounded by how often operators add places and operations.
+    pub fn extend(&self, names: Names) {
+        if let Some(extended) = self.names.load().extended(&names) {
+            self.names.store(Arc::new(extended));
         }
     }
 
     /// The counts of one more worker.
     pub fn shard(&self) -> Arc<Shard> {
-        let shard = Arc::new(Shard::new(Arc::clone(&self.names)));
+        let shard = Arc::new(Shard::new(self.names.load_full()));
         self.shards.lock().push(Arc::clone(&shard));
         shard
+    }
+
+    /// The counts that a worker goes on with: its own, unless it can tell more apart by another one.
+    pub fn shard_after(&self, shard: &Arc<Shard>) -> Arc<Shard> {
+        if Arc::ptr_eq(&shard.names, &self.names.load()) {
+            Arc::clone(shard)
+        } else {
+            self.shard()
+        }
     }
 
     /// All of them together.
     pub fn vitals(&self) -> CallVitals {
         let shards = self.shards.lock().clone();
-        read::vitals(&self.names, &shards)
+        read::vitals(&self.names.load(), &shards)
     }
 }
 

@@ -80,6 +80,38 @@ impl Names {
         }
     }
 
+    /// These and what others have besides, under further indices; `None` if they have nothing.
+    pub(super) fn extended(&self, others: &Self) -> Option<Self> {
+        let mut all = Self {
+            places: self.places.clone(),
+            operations: self.operations.clone(),
+            operation_index: self.operation_index.clone(),
+            kinds: self.kinds.clone(),
+            reasons: self.reasons.clone(),
+        };
+        let room = usize::from(u16::MAX) - 1;
+        for place in &others.places {
+            if !all.places.contains(place) && all.places.len() + 1 < MAX_PLACES {
+                all.places.push(Arc::clone(place));
+            }
+        }
+        for operation in &others.operations {
+            let at = all.operations.len() + 1;
+            if !all.operation_index.contains_key(operation) && at <= room {
+                all.operations.push(Arc::clone(operation));
+                let index = u16::try_from(at).unwrap_or(0);
+                all.operation_index.insert(Arc::clone(operation), index);
+            }
+        }
+        for kind in &others.kinds {
+            if !all.kinds.contains(kind) && all.kinds.len() < room {
+                all.kinds.push(Arc::clone(kind));
+            }
+        }
+        let size = |names: &Self| names.places.len() + names.operations.len() + names.kinds.len();
+        (size(&all) > size(self)).then_some(all)
+    }
+
     /// The places, whose indices begin with 1.
     pub fn places(&self) -> &[Arc<CallPlace>] {
         &self.places
@@ -95,7 +127,8 @@ impl Names {
         else {
             return 0;
         };
-        let found = self.places.iter().position(|place| {
+        // From the end: a service that has moved is counted where it is.
+        let found = self.places.iter().rposition(|place| {
             place.environment == environment
                 && place.service == *service
                 && place.provider == *provider

@@ -371,6 +371,28 @@ const METRICS: &[Metric] = &[
         },
     },
     Metric {
+        name: "egret_config_reloads_total",
+        kind: Counter,
+        help: "Reloads of the configuration that took effect.",
+        read: |vitals, _| vitals.reloads.map_or_else(Vec::new, |all| one(all.taken)),
+    },
+    Metric {
+        name: "egret_config_reloads_refused_total",
+        kind: Counter,
+        help: "Reloads of the configuration that were refused because of a fault.",
+        read: |vitals, _| vitals.reloads.map_or_else(Vec::new, |all| one(all.refused)),
+    },
+    Metric {
+        name: "egret_config_stale",
+        kind: Gauge,
+        help: "1 if the last reload was refused: the files say something else than what runs.",
+        read: |vitals, _| {
+            vitals
+                .reloads
+                .map_or_else(Vec::new, |all| one(all.is_stale))
+        },
+    },
+    Metric {
         name: "egret_limits_shared",
         kind: Gauge,
         help: "1 while the store answers that gateways share the banks' limits by, 0 while each uses its part.",
@@ -482,10 +504,8 @@ const METRICS: &[Metric] = &[
         help: "Alerts, by severity.",
         read: |vitals, _| {
             let alerts = vitals.detection.iter().flat_map(|all| all.alerts);
-            let samples = alerts.map(|(severity, count)| Sample {
-                label: Some(("severity", severity.into())),
-                value: count.into(),
-            });
+            let samples = alerts
+                .map(|(severity, count)| Sample::labelled("severity", severity, count.into()));
             samples.collect()
         },
     },

@@ -40,5 +40,5 @@ pub use report::{Probe, Report};
 pub use scrape::{Figure, MAX_TEXT, Scrape, ScrapeFault};
 pub use vitals::{
     BudgetVitals, CoalescerVitals, DetectionVitals, EvidenceVitals, GroupVitals, JournalVitals,
-    LedgerVitals, Listening, Stage, Vitals,
+    LedgerVitals, Listening, ReloadVitals, Stage, Vitals,
 };

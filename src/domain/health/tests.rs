@@ -75,6 +75,7 @@ fn well() -> Vitals {
             sum: 7.5,
             ..Histogram::new(COMMIT_BOUNDS)
         }),
+        reloads: Some(ReloadVitals::default()),
         calls_in_flight: 3,
         connections: 7,
         locks: 0,

@@ -46,6 +46,8 @@ pub struct Vitals {
     pub budgets: Vec<BudgetVitals>,
     /// Reads that share answers; `None` if none do.
     pub coalescer: Option<CoalescerVitals>,
+    /// Reloads of the configuration; `None` if it cannot be reloaded.
+    pub reloads: Option<ReloadVitals>,
     /// Whether the store answers that gateways share them by; `None` if they do not.
     pub budgets_shared: Option<bool>,
     /// The calls that are over.
@@ -81,6 +83,17 @@ pub struct DetectionVitals {
     pub acknowledged: u64,
     /// Locks that were placed without being asked since the start.
     pub responses: u64,
+}
+
+/// What has become of reloads of the configuration.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReloadVitals {
+    /// How many took effect since the start.
+    pub taken: u64,
+    /// How many were refused.
+    pub refused: u64,
+    /// The last one was refused, so that the files say something else than what runs.
+    pub is_stale: bool,
 }
 
 /// The journal.
