@@ -1,6 +1,8 @@
 //! The one place where the concrete parts are chosen and put together.
 
+pub mod admin;
 pub mod alerts;
+pub mod audit;
 pub mod capture;
 pub mod commands;
 pub mod evidence;
@@ -17,6 +19,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::sync::oneshot;
 
+use self::admin::AdminDesk;
 use self::commands::CommandsKeeper;
 use self::own_calls::{GATEWAY_PATIENCE, OwnCalls};
 use crate::adapters::capture::Captures;
@@ -33,7 +36,9 @@ use crate::adapters::ledger::{
 };
 use crate::adapters::limits::Limits;
 use crate::adapters::machine::{self, Machine};
+use crate::adapters::oidc::IdentityProvider;
 use crate::adapters::priority;
+use crate::domain::access::AdminBook;
 use crate::domain::catalog::{self, BaseUrl, Catalog, Provider};
 use crate::domain::config::{self, Config, Faults};
 use crate::domain::identity::CallerBook;
@@ -41,6 +46,9 @@ use crate::domain::journal::{Cursor, Source};
 use crate::domain::keyring::Keyring;
 use crate::domain::record::{self, Recorder};
 use crate::domain::redact::{Redactor, RedactorBuilder, RuleError};
+use crate::edge::admin::Beside;
+use crate::edge::admin::api::door::Door;
+use crate::edge::admin::desk::Desk;
 use crate::edge::proxy::{FrontLimits, Gateway, Parts, RouteError, Routes};
 use crate::edge::{AdminServer, ServeError, Server, StopReport, keep_resolved};
 use crate::types::CallId;
@@ -128,6 +136,32 @@ pub struct Setup {
     pub config: Config,
     /// Its providers, with base URLs overridden.
     pub catalog: Catalog,
+    /// What is written, as it may be shown.
+    pub shown: Shown,
+}
+
+/// A configuration as it may be shown to people.
+#[derive(Clone, Debug, Default)]
+pub struct Shown {
+    /// The file.
+    pub file: PathBuf,
+    /// What is written in it, and the variables that go before it.
+    pub values: Vec<config::ShownValue>,
+}
+
+impl Shown {
+    fn of(file: &Path, text: &str) -> Self {
+        let variables = std::env::vars_os().filter_map(|(name, value)| {
+            let (name, value) = (name.into_string().ok()?, value.into_string().ok()?);
+            name.starts_with("EGRET_").then_some((name, value))
+        });
+        let mut variables: Vec<_> = variables.collect();
+        variables.sort();
+        Self {
+            file: file.to_owned(),
+            values: config::shown(text, &variables),
+        }
+    }
 }
 
 impl Setup {
@@ -181,7 +215,11 @@ impl Setup {
             }
         }
         let catalog = Catalog::new(providers).map_err(StartError::Catalog)?;
-        Ok(Self { config, catalog })
+        Ok(Self {
+            config,
+            catalog,
+            shown: Shown::of(path, text),
+        })
     }
 }
 
@@ -257,6 +295,7 @@ pub struct Running {
     feed: Arc<LedgerFeed>,
     health: Arc<Health>,
     admin: Option<AdminServer>,
+    desk: Arc<AdminDesk>,
     evidence: Option<Arc<evidence::Evidence>>,
     captures: Option<Arc<Captures>>,
     commands: CommandsKeeper,
@@ -282,9 +321,16 @@ impl Running {
     /// # Errors
     /// [`StartError`]; nothing is left running.
     pub fn start(setup: Setup) -> Result<Self, StartError> {
-        let Setup { config, catalog } = setup;
+        let Setup {
+            config,
+            catalog,
+            shown,
+        } = setup;
         let health = Arc::new(Health::new(&config));
-        let admin = start_admin(&config, &health)?;
+        let desk = AdminDesk::new(&config, &catalog, shown, Arc::clone(&health));
+        let desk = Arc::new(desk);
+        let (admin, admins) = start_admin(&config, &health, &desk)?;
+        let redactor = Arc::new(build_redactor(redactor_builder(&config, true)?)?);
         let keyring = Arc::new(keyring(&config, true)?);
         let callers_file = KeptFile::<CallerBook>::open(&config.callers.file)?;
         let callers = Arc::new(ArcSwap::new(Arc::clone(callers_file.content())));
@@ -293,7 +339,8 @@ impl Running {
         let alerts = alerts::Alerts::start(&config)?;
         let routes = Routes::new(catalog, &config)?;
         let servers = routes.servers();
-        health.calling(routes.groups());
+        let groups = routes.groups();
+        health.calling(groups.clone());
         let figures = Arc::new(CallFigures::new(routes.names()));
         health.counting(&figures);
         let budgets = Limits::new(
@@ -343,6 +390,15 @@ impl Running {
         };
         let feed = Arc::new(feed.map_err(StartError::Thread)?);
         health.recording(&journal, &feed);
+        desk.ready(admin::Parts {
+            journal: Arc::clone(&journal),
+            gateway: Arc::clone(&identity),
+            keyring: Arc::clone(&keyring),
+            callers: Arc::clone(&callers),
+            groups,
+            evidence: evidence.clone(),
+            redactor,
+        });
         let gateway = Gateway::new(Parts {
             identity,
             routes,
@@ -363,8 +419,16 @@ impl Running {
         let server = Server::start(&config, &gateway)?;
         health.locking(lockdown.in_force());
         let follow_health = Arc::clone(&health).follow();
+        let follow_desk = Arc::clone(&desk).follow();
         let beside = async move {
-            tokio::join!(follow_health, budgets.keep(), lockdown.follow());
+            let follow_admins = follow_admins(admins);
+            tokio::join!(
+                follow_health,
+                budgets.keep(),
+                lockdown.follow(),
+                follow_desk,
+                follow_admins
+            );
         };
         let background = Background::start(runtime, servers, callers_file, callers, beside)?;
         let commands = CommandsKeeper::start(OwnCalls::new(&config)).map_err(StartError::Thread)?;
@@ -375,6 +439,7 @@ impl Running {
             feed,
             health,
             admin,
+            desk,
             evidence,
             captures,
             commands,
@@ -399,6 +464,7 @@ impl Running {
         self.health.draining();
         let calls = self.server.stop(self.drain);
         self.background.stop();
+        self.desk.stop();
         self.commands.stop();
         if let Some(captures) = &self.captures {
             captures.stop();
@@ -484,14 +550,52 @@ async fn bring_in_own_calls(config: &Config, store: &mut Store) {
     }
 }
 
+/// The keys of the admin API, followed while the gateway runs.
+type Admins = Option<(KeptFile<AdminBook>, Arc<ArcSwap<AdminBook>>)>;
+
 /// Before everything else, so that it can be asked while a long journal is read.
-fn start_admin(config: &Config, health: &Arc<Health>) -> Result<Option<AdminServer>, ServeError> {
-    let Some(address) = &config.admin.address else {
-        return Ok(None);
+fn start_admin(
+    config: &Config,
+    health: &Arc<Health>,
+    desk: &Arc<AdminDesk>,
+) -> Result<(Option<AdminServer>, Admins), StartError> {
+    let admin = &config.admin;
+    let Some(address) = &admin.address else {
+        return Ok((None, None));
     };
+    let file = KeptFile::<AdminBook>::open(&admin.keys_file)?;
+    let book = Arc::new(ArcSwap::new(Arc::clone(file.content())));
+    let provider = admin.oidc.as_ref().map(IdentityProvider::new).map(Arc::new);
     let watched = Arc::clone(health);
     let observe = Arc::new(move || watched.vitals());
-    AdminServer::start(address, health.bounds(), observe).map(Some)
+    let beside = Beside {
+        desk: Arc::clone(desk) as Arc<dyn Desk>,
+        door: Door::new(admin, Arc::clone(&book), provider),
+        version: VERSION,
+    };
+    let server = AdminServer::start(admin, address, health.bounds(), observe, beside)?;
+    Ok((Some(server), Some((file, book))))
+}
+
+/// Goes on for as long as the gateway runs.
+async fn follow_admins(admins: Admins) {
+    let Some((mut file, book)) = admins else {
+        return;
+    };
+    loop {
+        tokio::time::sleep(CALLERS_POLL).await;
+        match file.poll() {
+            Poll::Changed(changed) => {
+                tracing::info!("the admins file has changed and was read again");
+                book.store(changed);
+            }
+            Poll::Unchanged => {}
+            Poll::Broken(error) => tracing::error!(
+                %error,
+                "the admins file has changed and cannot be used; the old one stays"
+            ),
+        }
+    }
 }
 
 fn journal_settings(journal: &config::Journal) -> JournalSettings {

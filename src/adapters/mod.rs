@@ -16,5 +16,6 @@ pub mod log;
 pub mod machine;
 pub mod network_map;
 pub mod notify;
+pub mod oidc;
 pub mod priority;
 pub mod signing_key;

@@ -92,6 +92,20 @@ pub enum OwnOperation {
     AlertSilence,
     /// Tries the channels.
     AlertTest,
+    /// Begins a session of the admin API, or fails to.
+    AdminLogin,
+    /// Ends one.
+    AdminLogout,
+    /// Looks at figures for a while.
+    AdminWatch,
+    /// Looks at what is set up.
+    AdminSetup,
+    /// Asks for what the roles do not allow.
+    AdminDenied,
+    /// Changes what is logged.
+    AdminLog,
+    /// Closes a breaker.
+    BreakerReset,
 }
 
 impl OwnOperation {
@@ -124,6 +138,13 @@ impl OwnOperation {
         Self::AlertClose,
         Self::AlertSilence,
         Self::AlertTest,
+        Self::AdminLogin,
+        Self::AdminLogout,
+        Self::AdminWatch,
+        Self::AdminSetup,
+        Self::AdminDenied,
+        Self::AdminLog,
+        Self::BreakerReset,
     ];
 
     /// Its id, as in the column `operation`.
@@ -156,6 +177,13 @@ impl OwnOperation {
             Self::AlertClose => "alert.close",
             Self::AlertSilence => "alert.silence",
             Self::AlertTest => "alert.test",
+            Self::AdminLogin => "admin.login",
+            Self::AdminLogout => "admin.logout",
+            Self::AdminWatch => "admin.watch",
+            Self::AdminSetup => "admin.setup",
+            Self::AdminDenied => "admin.denied",
+            Self::AdminLog => "admin.log",
+            Self::BreakerReset => "breaker.reset",
         }
     }
 
@@ -175,7 +203,10 @@ impl OwnOperation {
             | Self::CaptureRead
             | Self::LockdownList
             | Self::AlertList
-            | Self::AlertShow => Effect::Read,
+            | Self::AlertShow
+            | Self::AdminWatch
+            | Self::AdminSetup
+            | Self::AdminDenied => Effect::Read,
             Self::AlertAck
             | Self::AlertClose
             | Self::AlertSilence
@@ -186,7 +217,11 @@ impl OwnOperation {
             | Self::AuditHold
             | Self::BreakerOpen
             | Self::BreakerProbe
-            | Self::BreakerClose => Effect::Write,
+            | Self::BreakerClose
+            | Self::BreakerReset
+            | Self::AdminLogin
+            | Self::AdminLogout
+            | Self::AdminLog => Effect::Write,
             Self::LockdownPlace | Self::LockdownLift => Effect::AccessChange,
         }
     }

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::adapters::network_map;
-use crate::cli::audit::moment::Moment;
 use crate::cli::{Failure, Outcome};
 use crate::domain::detect::{
     Alert, Detection, Event, Figures, Line, LineFault, MAX_LINE, NetworkMap, NoMap, Row, Settings,
 };
+use crate::domain::moment::Moment;
 use crate::types::Micros;
 
 /// Options of `egret detect replay`.

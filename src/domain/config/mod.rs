@@ -4,6 +4,7 @@
 //! [`Surroundings`], so that `egret check`, `egret serve` and the tests share every decision.
 //! It does not open sockets, does not make files and does not know the catalog.
 
+mod admin;
 mod alerts;
 mod budgets;
 mod fault;
@@ -11,19 +12,22 @@ mod ledger;
 mod model;
 mod parse;
 pub mod reader;
+mod shown;
 mod units;
 
+pub use admin::{Admin, Oidc};
 pub use alerts::{AlertChannel, Alerts, ChannelKind, MailTls};
 pub use budgets::{BudgetKey, BudgetRule, Budgets, Patience, SharedStore};
 pub use fault::{Fault, Faults, MAX_FAULTS, echo, nearest};
 pub use ledger::{BadUrl, LedgerPlace, PostgresPlace};
 pub use model::{
-    Admin, Callers, CaptureBodies, CaptureRule, Config, ErrorBodies, Evidence, Journal, Ledger,
-    Limits, ListenAddress, Listener, ListenerTls, Lockdown, Log, LogFormat, Provider, Redaction,
+    Callers, CaptureBodies, CaptureRule, Config, ErrorBodies, Evidence, Journal, Ledger, Limits,
+    ListenAddress, Listener, ListenerTls, Lockdown, Log, LogFormat, Provider, Redaction,
     RedactionRule, Timeouts, UnknownOperations, Upstream, WatchedBy,
 };
 pub use parse::{KnownProvider, KnownService, Surroundings, is_caller_name, parse};
 pub use reader::KeyInfo;
+pub use shown::{ShownValue, shown};
 pub use units::{parse_duration, parse_size, show_duration, show_size};
 
 #[cfg(test)]

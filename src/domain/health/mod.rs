@@ -14,6 +14,7 @@ mod calls;
 mod checks;
 mod clock;
 mod histogram;
+mod history;
 mod metrics;
 pub mod prometheus;
 mod report;
@@ -31,6 +32,7 @@ pub use clock::{ClockWatch, EARLIEST, MAX_BEHIND};
 pub use histogram::{
     COMMIT_BOUNDS, HTTP_BOUNDS, Histogram, LATENCY_BUCKETS, Latency, bucket_of, latency_bucket,
 };
+pub use history::{History, Span, Traffic};
 pub use metrics::{Label, Metric, MetricKind, Sample, Value, metrics};
 pub use report::{Probe, Report};
 pub use vitals::{
