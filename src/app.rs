@@ -4,9 +4,11 @@ pub mod admin;
 pub mod alerts;
 pub mod audit;
 pub mod capture;
+pub mod changes;
 pub mod commands;
 pub mod evidence;
 pub mod health;
+pub mod history;
 pub mod lockdown;
 pub mod own_calls;
 
@@ -366,6 +368,7 @@ impl Running {
             version: VERSION.into(),
             config_hash: config.config_hash.clone(),
         });
+        let gap_identity = Arc::clone(&identity);
         let is_away = cursors.is_none();
         let cursors = cursors.unwrap_or_default();
         let known = |id| cursors.iter().copied().find(|cursor| cursor.journal == id);
@@ -377,6 +380,7 @@ impl Running {
         // The last so far is the start itself.
         let first_new = journal.state().next_seq.saturating_sub(1);
         let mut reader = journal.reader();
+        changes::put_on_record(&config, &identity, journal.as_ref());
         // Before the feed: a wrong signing key is told before anything runs.
         let evidence = evidence::start(&config, &journal, &runtime)?.map(Arc::new);
         if let Some(evidence) = &evidence {
@@ -420,6 +424,7 @@ impl Running {
         health.locking(lockdown.in_force());
         let follow_health = Arc::clone(&health).follow();
         let follow_desk = Arc::clone(&desk).follow();
+        let follow_gaps = changes::follow_gaps(Arc::clone(&journal), gap_identity);
         let beside = async move {
             let follow_admins = follow_admins(admins);
             tokio::join!(
@@ -427,7 +432,8 @@ impl Running {
                 budgets.keep(),
                 lockdown.follow(),
                 follow_desk,
-                follow_admins
+                follow_admins,
+                follow_gaps
             );
         };
         let background = Background::start(runtime, servers, callers_file, callers, beside)?;

@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::domain::access::{AdminBook, parse_admins, write_admins};
-use crate::domain::config::Faults;
 use crate::domain::config::reader::MAX_TEXT;
+use crate::domain::config::{Fault, Faults, Protections};
 use crate::domain::identity::{CallerBook, parse_callers, write_callers};
 use crate::domain::lockdown::{LockBook, parse_locks, write_locks};
 
@@ -64,6 +64,32 @@ impl Kept for LockBook {
 
     fn write(&self) -> String {
         write_locks(self)
+    }
+}
+
+impl Kept for Protections {
+    const NAME: &'static str = "file of what was in force";
+
+    fn parse(file: &str, text: &str) -> Result<Self, Faults> {
+        if text.is_empty() {
+            return Ok(Self::default());
+        }
+        serde_json::from_str(text).map_err(|error| {
+            Faults::from(Fault {
+                file: file.to_owned(),
+                line: error.line(),
+                column: error.column(),
+                key: String::new(),
+                found: None,
+                message: "not what a gateway has written there".to_owned(),
+                hint: "remove the file: what changes from then on is told again".to_owned(),
+            })
+        })
+    }
+
+    fn write(&self) -> String {
+        // Maps of texts and numbers: this cannot fail.
+        serde_json::to_string_pretty(self).unwrap_or_default()
     }
 }
 

@@ -18,4 +18,5 @@ pub mod network_map;
 pub mod notify;
 pub mod oidc;
 pub mod priority;
+pub mod private_file;
 pub mod signing_key;

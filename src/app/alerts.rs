@@ -84,6 +84,15 @@ pub fn deliverer(config: &Config) -> Result<Deliverer, OpenFault> {
     Ok(Deliverer::new(channels.collect::<Result<_, _>>()?, sender))
 }
 
+/// What keeps channels from being used, all of it: their files with secrets are looked into.
+pub fn faults(config: &Config) -> Vec<OpenFault> {
+    let client = Arc::new(Client::new(true));
+    let channels = config.alerts.channels.iter();
+    channels
+        .filter_map(|channel| Channel::open(channel, &client).err())
+        .collect()
+}
+
 /// The threads that keep incidents and tell people. They are two, so that a receiver who does not
 /// answer keeps no incident waiting.
 #[derive(Debug)]

@@ -58,7 +58,9 @@ egret admin key add grafana --role viewer --key-only"
         key_only: bool,
     },
     /// List keys, without the keys themselves
-    #[command(after_help = "Examples:\n  egret admin key list\n  egret admin key list --format json")]
+    #[command(
+        after_help = "Examples:\n  egret admin key list\n  egret admin key list --format json"
+    )]
     List {
         /// How to print them
         #[arg(long, value_enum, default_value_t = Format::Table)]
@@ -100,7 +102,8 @@ pub fn run(config: &ConfigArgs, args: &AdminArgs, out: &mut impl Write) -> Outco
             key_only,
         } => {
             let random: [u8; RANDOM_BYTES] = entropy::key_bytes().map_err(Failure::new)?;
-            let add = |book: &AdminBook| book.add(name, role.iter().copied(), *expires, now, &random);
+            let add =
+                |book: &AdminBook| book.add(name, role.iter().copied(), *expires, now, &random);
             let new = kept_file::update(path, add).map_err(failure)?;
             write_new(&new, *key_only, out)?;
         }

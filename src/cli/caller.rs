@@ -8,7 +8,10 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use crate::adapters::kept_file::{self, KeptFileError, UpdateError};
 use crate::domain::config::{parse_duration, show_duration};
-use crate::domain::identity::{BookError, CallerBook, KeyState, NewKey, RANDOM_BYTES};
+use crate::domain::identity::{
+    BookError, CallerBook, KEY_PREFIX, KeyState, NewKey, RANDOM_BYTES, is_keyed_name,
+};
+use crate::domain::own::{OF_CALLER, OwnCall, OwnOperation};
 use crate::types::Micros;
 
 /// Manage the callers that identify themselves by an Egret key.
@@ -71,6 +74,25 @@ enum CallerCommand {
         #[arg(value_name = "NAME|KEY_ID")]
         name_or_id: String,
     },
+}
+
+impl CallerArgs {
+    /// What is put on record of it; nothing of a list, which shows no record and nobody's data.
+    pub fn own_call(&self) -> Option<OwnCall> {
+        let (operation, name) = match &self.command {
+            CallerCommand::Add { name, .. } => (OwnOperation::CallerAdd, name),
+            CallerCommand::Rotate { name, .. } => (OwnOperation::CallerRotate, name),
+            CallerCommand::Revoke { name_or_id } => (OwnOperation::CallerRevoke, name_or_id),
+            CallerCommand::List { .. } => return None,
+        };
+        let call = OwnCall::new(operation);
+        // What is no name was typed by mistake and could be anything, a key included.
+        Some(if is_keyed_name(name) && !name.starts_with(KEY_PREFIX) {
+            call.fact(OF_CALLER, name)
+        } else {
+            call
+        })
+    }
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

@@ -5,7 +5,7 @@ use std::io::Write;
 use clap::Args;
 
 use super::{ConfigArgs, Failure, Outcome};
-use crate::app::{Setup, StartError};
+use crate::app::{Setup, StartError, alerts};
 use crate::domain::config::show_duration;
 use crate::domain::quota::Plans;
 
@@ -26,6 +26,13 @@ pub fn run(args: &CheckArgs, out: &mut impl Write) -> Outcome {
     let path = &args.config.config;
     match Setup::read(path) {
         Ok(setup) => {
+            let faults = alerts::faults(&setup.config);
+            if !faults.is_empty() {
+                for fault in faults {
+                    writeln!(out, "{}: alerts: {fault}", path.display())?;
+                }
+                return Err(Failure::new(format!("{}: not usable", path.display())));
+            }
             writeln!(out, "{}: good", path.display())?;
             for listener in &setup.config.listeners {
                 let tls = if listener.tls.is_some() { " (TLS)" } else { "" };
@@ -56,6 +63,10 @@ pub fn run(args: &CheckArgs, out: &mut impl Write) -> Outcome {
                 };
                 let kept = show_duration(rule.retention);
                 writeln!(out, "  captures {what} of {} for {kept}", rule.provider)?;
+            }
+            for channel in &config.alerts.channels {
+                let from = channel.tell_from.as_str();
+                writeln!(out, "  tells {} of incidents, from {from} on", channel.name)?;
             }
             Ok(())
         }

@@ -16,7 +16,7 @@ use crate::app::own_calls::{OpenOwnCall, OwnCalls, Tally};
 use crate::app::{self, Setup};
 use crate::domain::catalog::{Catalog, Provider};
 use crate::domain::config::{nearest, parse_duration, show_duration};
-use crate::domain::lockdown::{InForce, Lock, LockTarget};
+use crate::domain::lockdown::{InForce, Lock, LockTarget, MAX_PER_MINUTE};
 use crate::domain::own::{OwnCall, OwnOperation};
 use crate::domain::record::Fingerprint;
 use crate::types::{self, CallId, Micros};
@@ -44,7 +44,7 @@ pub struct LockdownArgs {
 
 #[derive(Subcommand, Debug)]
 enum LockdownCommand {
-    /// Forbid every call of a caller
+    /// Forbid every call of a caller, or all but a few a minute
     #[command(
         after_help = "Example:\n  egret lockdown caller payments --reason 'case 31: mint storm' --for 2h"
     )]
@@ -52,6 +52,9 @@ enum LockdownCommand {
         /// Its name, as in the records
         #[arg(value_parser = parse_caller)]
         name: String,
+        /// Let so many of its calls through in a minute on each node, instead of none
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_PER_MINUTE)))]
+        calls_per_minute: Option<u32>,
         #[command(flatten)]
         how: How,
     },
@@ -151,8 +154,18 @@ pub fn run(args: &LockdownArgs, out: &mut impl Write) -> Outcome {
     };
     runtime()?.block_on(async {
         match &args.command {
-            LockdownCommand::Caller { name, how } => {
-                let target = LockTarget::Caller(name.as_str().into());
+            LockdownCommand::Caller {
+                name,
+                calls_per_minute,
+                how,
+            } => {
+                let target = match calls_per_minute {
+                    None => LockTarget::Caller(name.as_str().into()),
+                    Some(number) => LockTarget::Throttle {
+                        caller: name.as_str().into(),
+                        per_minute: *number,
+                    },
+                };
                 desk.place(target, how, out).await
             }
             LockdownCommand::Token { fingerprint, how } => {

@@ -2,6 +2,7 @@
 
 mod admin;
 mod alert;
+mod ask;
 pub mod audit;
 pub mod caller;
 mod capture;
@@ -20,6 +21,7 @@ mod redact_args;
 mod reference;
 mod serve;
 mod sim;
+mod top;
 mod witness;
 
 use std::io::{self, IsTerminal, Write};
@@ -138,6 +140,8 @@ enum Command {
     Redact(redact_args::RedactArgs),
     /// Simulate a vendor on loopback, for trying an integration offline.
     Sim(sim::SimArgs),
+    /// Watch a running gateway on a terminal.
+    Top(top::TopArgs),
     /// Cosign the checkpoints of other nodes' logs.
     Witness(witness::WitnessArgs),
     /// Print a completion script for a shell.
@@ -244,6 +248,7 @@ pub fn run() -> ExitCode {
         Command::Lockdown(args) => lockdown::run(&args, &mut out),
         Command::Redact(args) => redact_args::run(&args, io::stdin().lock(), &mut out),
         Command::Sim(args) => sim::run(&args, &mut out),
+        Command::Top(args) => top::run(&args, &mut out),
         Command::Witness(args) => witness::run(&args, &mut out),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "egret", &mut out);
@@ -322,7 +327,23 @@ fn on_ledger(
 fn run_caller(config: &ConfigArgs, args: &caller::CallerArgs, out: &mut impl Write) -> Outcome {
     let setup = Setup::read_for_callers(&config.config).map_err(Failure::new)?;
     let random = entropy::key_bytes::<RANDOM_BYTES>().map_err(Failure::new)?;
-    caller::run(args, &setup.config.callers.file, clock::now(), &random, out).map_err(Failure::new)
+    let run = |out: &mut _| {
+        caller::run(args, &setup.config.callers.file, clock::now(), &random, out)
+            .map_err(Failure::new)
+    };
+    let Some(call) = args.own_call() else {
+        return run(out);
+    };
+    let calls = OwnCalls::new(&setup.config);
+    let work = async |_: &mut Tally| run(out);
+    let pending = runtime()?.block_on(calls.record(call, work))?;
+    // Before the gateway's first start there is no ledger, and nothing is amiss.
+    if setup.config.journal.directory.is_dir() {
+        for said in pending.notices(calls.journal()) {
+            notice(&said);
+        }
+    }
+    Ok(())
 }
 
 fn run_classify(args: &classify::ClassifyArgs, out: &mut impl Write) -> Outcome {

@@ -9,6 +9,7 @@ pub mod config;
 pub mod credential;
 pub mod detect;
 pub mod evidence;
+pub mod explanation;
 pub mod field_rules;
 pub mod health;
 pub mod http;

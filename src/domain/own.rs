@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use crate::domain::config::{self, Topic};
 use crate::domain::record::{
     CallRecord, CallerVia, Fact, Gateway, Pseudonym, Subject, SubjectRole,
 };
@@ -26,6 +27,12 @@ pub const COMMAND_STOPPED: &str = "command_stopped";
 pub const FILTER: &str = "filter";
 /// Fact: how many rows were shown.
 pub const ROWS: &str = "rows";
+/// Fact: the key of the configuration whose value was changed.
+pub const CHANGED_KEY: &str = "key";
+/// Fact: how it was changed.
+pub const CHANGED_HOW: &str = "how";
+/// Fact: the name of the caller whose keys were changed.
+pub const OF_CALLER: &str = "of_caller";
 /// Fact: who has logged in, where that is not the user who ran the command.
 pub const LOGIN: &str = "login";
 
@@ -106,6 +113,24 @@ pub enum OwnOperation {
     AdminLog,
     /// Closes a breaker.
     BreakerReset,
+    /// Makes a caller and its key.
+    CallerAdd,
+    /// Makes a caller's next key.
+    CallerRotate,
+    /// Takes keys back.
+    CallerRevoke,
+    /// Somebody else may call: the gateway has seen it, as the next three.
+    ConfigCallerAdded,
+    /// More is let through, shown or forgotten than before.
+    ConfigPolicyLoosened,
+    /// Other certificates of a bank are trusted than before.
+    ConfigPinsChanged,
+    /// Calls could not be recorded.
+    AuditGap,
+    /// Runs the detectors over the ledger.
+    DetectReplay,
+    /// Explains an incident.
+    DetectExplain,
 }
 
 impl OwnOperation {
@@ -145,6 +170,15 @@ impl OwnOperation {
         Self::AdminDenied,
         Self::AdminLog,
         Self::BreakerReset,
+        Self::CallerAdd,
+        Self::CallerRotate,
+        Self::CallerRevoke,
+        Self::ConfigCallerAdded,
+        Self::ConfigPolicyLoosened,
+        Self::ConfigPinsChanged,
+        Self::AuditGap,
+        Self::DetectReplay,
+        Self::DetectExplain,
     ];
 
     /// Its id, as in the column `operation`.
@@ -184,6 +218,15 @@ impl OwnOperation {
             Self::AdminDenied => "admin.denied",
             Self::AdminLog => "admin.log",
             Self::BreakerReset => "breaker.reset",
+            Self::CallerAdd => "caller.add",
+            Self::CallerRotate => "caller.rotate",
+            Self::CallerRevoke => "caller.revoke",
+            Self::ConfigCallerAdded => "config.caller_added",
+            Self::ConfigPolicyLoosened => "config.policy_loosened",
+            Self::ConfigPinsChanged => "config.pins_changed",
+            Self::AuditGap => "audit.gap",
+            Self::DetectReplay => "detect.replay",
+            Self::DetectExplain => "detect.explain",
         }
     }
 
@@ -206,7 +249,9 @@ impl OwnOperation {
             | Self::AlertShow
             | Self::AdminWatch
             | Self::AdminSetup
-            | Self::AdminDenied => Effect::Read,
+            | Self::AdminDenied
+            | Self::DetectReplay
+            | Self::DetectExplain => Effect::Read,
             Self::AlertAck
             | Self::AlertClose
             | Self::AlertSilence
@@ -221,8 +266,16 @@ impl OwnOperation {
             | Self::BreakerReset
             | Self::AdminLogin
             | Self::AdminLogout
-            | Self::AdminLog => Effect::Write,
-            Self::LockdownPlace | Self::LockdownLift => Effect::AccessChange,
+            | Self::AdminLog
+            | Self::AuditGap => Effect::Write,
+            Self::LockdownPlace
+            | Self::LockdownLift
+            | Self::CallerAdd
+            | Self::CallerRotate
+            | Self::CallerRevoke
+            | Self::ConfigCallerAdded
+            | Self::ConfigPolicyLoosened
+            | Self::ConfigPinsChanged => Effect::AccessChange,
         }
     }
 }
@@ -330,6 +383,55 @@ pub fn breaker_changed(
         .fact("calls", change.calls)
         .fact("failures", change.failures)
         .fact("slow", change.slow);
+    let mut record = call.open(call_id, now, gateway, "");
+    record.caller.name = None;
+    record.caller.via = CallerVia::None;
+    complete(&mut record, Outcome::Success, None, now);
+    record
+}
+
+/// Who has changed a configuration, as far as the gateway can know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangedBy {
+    /// The user of the operating system as whom the gateway runs, or who has asked it to reload.
+    pub user: String,
+    /// When it was seen: `start`, `reload`.
+    pub seen: &'static str,
+}
+
+/// The record of a change of the configuration that lets more through than before.
+pub fn configuration_changed(
+    call_id: CallId,
+    now: Micros,
+    gateway: Arc<Gateway>,
+    by: &ChangedBy,
+    change: &config::Change,
+) -> CallRecord {
+    let operation = match change.topic {
+        Topic::Caller => OwnOperation::ConfigCallerAdded,
+        Topic::Policy => OwnOperation::ConfigPolicyLoosened,
+        Topic::Pins => OwnOperation::ConfigPinsChanged,
+    };
+    let call = OwnCall::new(operation)
+        .fact(CHANGED_KEY, &change.key)
+        .fact(CHANGED_HOW, &change.how)
+        .fact("seen", by.seen);
+    let mut record = call.open(call_id, now, gateway, &by.user);
+    complete(&mut record, Outcome::Success, None, now);
+    record
+}
+
+/// The record of calls that could not be recorded, once something can be recorded again.
+pub fn gap(
+    call_id: CallId,
+    now: Micros,
+    gateway: Arc<Gateway>,
+    refused: u64,
+    shed: u64,
+) -> CallRecord {
+    let call = OwnCall::new(OwnOperation::AuditGap)
+        .fact("refused", refused)
+        .fact("shed", shed);
     let mut record = call.open(call_id, now, gateway, "");
     record.caller.name = None;
     record.caller.via = CallerVia::None;

@@ -126,6 +126,10 @@ problems! {
     LOCKED_DOWN = 403 "locked_down" Denied
         "Calls like this one are locked down."
         "Nothing was sent to the bank. An operator decides when such calls go on: give them the request_id; `egret lockdown list` shows them why.";
+    /// A caller who may make only so many calls a minute for now.
+    THROTTLED = 429 "throttled" Limited
+        "The caller is throttled, and has made as many calls in this minute as it may."
+        "Nothing was sent to the bank. Try again in a minute; an operator sees why with `egret lockdown list`: give them the request_id.";
     /// No room for a record.
     RECORD_UNAVAILABLE = 503 "record_unavailable" Unavailable
         "The call cannot be recorded, so it was not made."

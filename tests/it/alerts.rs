@@ -98,6 +98,63 @@ fn a_channel_is_tried_and_a_wrong_one_is_named() {
 }
 
 #[test]
+fn a_check_names_every_channel_whose_secret_cannot_be_used() {
+    let (address, _) = receiver();
+    let channel = |name: &str, kind: &str| {
+        let url = match kind {
+            "webhook" => format!("url = \"http://{address}/x\"\n"),
+            _ => String::new(),
+        };
+        format!(
+            "[[alerts.channel]]\nname = \"{name}\"\nkind = \"{kind}\"\n{url}secret_file = \"{name}.key\"\n"
+        )
+    };
+    let config = config(address);
+    let good = config.egret(&["check"]).ok();
+    assert!(
+        good.contains("tells soc of incidents, from medium on"),
+        "{good}"
+    );
+    let sections = [
+        ("gone", "pagerduty"),
+        ("open", "webhook"),
+        ("wrong", "webhook"),
+        ("chat", "slack"),
+    ]
+    .map(|(name, kind)| channel(name, kind));
+    let config = config.section(&sections.concat());
+    let write = |name: &str, text: &str, mode: u32| {
+        let path = config.path().with_file_name(name);
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    write(
+        "open.key",
+        "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n",
+        0o644,
+    );
+    write("wrong.key", "s3cret-but-no-key\n", 0o600);
+    write("chat.key", "s3cret-but-no-url\n", 0o600);
+    let ran = config.egret(&["check"]);
+    assert_eq!(ran.status.code(), Some(1));
+    for part in [
+        "channel gone: cannot read",
+        "channel open:",
+        "has mode 644",
+        "channel wrong:",
+        "channel chat:",
+    ] {
+        assert!(
+            ran.stdout.contains(part),
+            "{part} is missing in\n{}",
+            ran.stdout
+        );
+    }
+    assert_eq!(ran.stdout.lines().count(), 4, "{}", ran.stdout);
+    assert!(!ran.stdout.contains("s3cret") && !ran.stderr.contains("s3cret"));
+}
+
+#[test]
 fn an_incident_reaches_people_and_they_answer() {
     let (address, received) = receiver();
     let config = config(address);

@@ -1,5 +1,5 @@
 //! `egret demo` as a user runs it.
-#![allow(clippy::expect_used)]
+#![allow(clippy::expect_used, clippy::panic)]
 
 use std::process::{Command, Output};
 
@@ -82,4 +82,77 @@ fn the_demo_shows_what_it_recorded() {
     let again = egret(&["demo", "--seconds", "3", "--quiet", "--keep", keep]);
     assert_eq!(again.status.code(), Some(2));
     assert!(text(&again.stderr).contains("is not empty"));
+}
+
+#[test]
+fn an_attack_is_told_within_seconds_and_is_one_incident() {
+    let parent = tempfile::tempdir().expect("a directory");
+    let directory = parent.path().join("attack");
+    let keep = directory.to_str().expect("a path in UTF-8");
+    // The demo itself ends with an error if nobody was told within five seconds, if a notice is not
+    // signed, or if there are two incidents.
+    let output = egret(&[
+        "demo",
+        "--attack",
+        "--seconds",
+        "6",
+        "--quiet",
+        "--keep",
+        keep,
+    ]);
+    let (shown, errors) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{errors}\n{shown}");
+    for part in [
+        "made up and on record",
+        "nobody is told of anything",
+        "the storm is over: 121 calls, 0 of them refused",
+        "incident.opened, high, signature holds",
+        "One incident, told ",
+        "$ egret alert show inc-",
+        "$ egret detect explain inc-",
+        "Calls behind it",
+        "identity.oauth_token",
+        "$ egret investigate caller payments",
+        "egret lockdown caller payments",
+    ] {
+        assert!(shown.contains(part), "{part} is missing in:\n{shown}");
+    }
+    for secret in ["egk_", "whsec_", "sim-bank-secret", "example.invalid"] {
+        assert!(!shown.contains(secret), "{secret} is shown");
+    }
+
+    // What was made up says so, and what came through the gateway does not.
+    let config = directory.join("egret.toml");
+    let config = config.to_str().expect("a path in UTF-8");
+    let ask = |question: &[&str]| {
+        let output = egret(&[question, &["-c", config]].concat());
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    let all = ask(&[
+        "audit",
+        "query",
+        "--banks-only",
+        "--limit",
+        "0",
+        "--format",
+        "json",
+    ]);
+    let (made_up, real): (Vec<_>, Vec<_>) =
+        all.lines().partition(|line| line.contains("made_up_by"));
+    assert!(made_up.len() > 2_000, "{}", made_up.len());
+    assert_eq!(real.len(), 12 * 4 + 1 + 121);
+    // The evidence holds, and a replay of the ledger tells the same.
+    ask(&["audit", "verify"]);
+    let told = ask(&["detect", "replay"]);
+    let opened = told
+        .lines()
+        .find(|line| line.contains("\"severity\":\"high\""));
+    let opened = opened.unwrap_or_else(|| panic!("nothing was told again:\n{told}"));
+    let opened: serde_json::Value = serde_json::from_str(opened).expect("an alert");
+    let sentence = opened["text"].as_str().expect("a text");
+    assert!(
+        shown.contains(sentence),
+        "{sentence} is missing in:\n{shown}"
+    );
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use egret::sim::Vendor;
 use serde_json::{Value, json};
 
-use crate::harness::{Config, Sim, egret, egret_in};
+use crate::harness::{Config, Gateway, Sim, egret, egret_in};
 
 /// A Monday, 2026-01-05.
 const START: i64 = 1_767_571_200_000;
@@ -173,6 +173,112 @@ fn an_export_of_the_ledger_can_be_replayed() {
     assert!(ran.stderr.contains(" 0 no events"), "{}", ran.stderr);
     assert!(ran.stderr.contains("1 callers"), "{}", ran.stderr);
     assert!(ran.stderr.contains("1 tokens"), "{}", ran.stderr);
+}
+
+/// A gateway that was asked for customers who do not exist, and whose lockdown was lifted.
+fn searched() -> Gateway {
+    let sim = Sim::start(Vendor::Cybrid);
+    let gateway = Config::new().cybrid(&sim.url()).start();
+    let secret = "{\"grant_type\":\"client_credentials\",\"client_id\":\"sim-bank-id\",\"client_secret\":\"sim-bank-secret\"}";
+    let minted = gateway.post("/cybrid/identity/oauth/token", &[], secret);
+    let token = minted.json()["access_token"].as_str().unwrap().to_owned();
+    let bearer = format!("Bearer {token}");
+    let headers = [
+        ("Authorization", &*bearer),
+        ("Content-Type", "application/json"),
+    ];
+    for n in 0..20 {
+        let body = json!({ "customer_guid": format!("{n:032x}"), "scopes": ["customers:read"] });
+        let answer = gateway.post(
+            "/cybrid/identity/api/customer_tokens",
+            &headers,
+            &body.to_string(),
+        );
+        assert_eq!(answer.status, 422, "{}", answer.text());
+    }
+    gateway.rows(21, &[]);
+    gateway
+        .egret(&["lockdown", "all", "--reason", "drill"])
+        .ok();
+    let listed = gateway
+        .egret(&["lockdown", "list", "--format", "json"])
+        .ok();
+    let lock: Value = serde_json::from_str(listed.lines().next().unwrap()).unwrap();
+    let id = lock["id"].as_str().unwrap();
+    gateway
+        .egret(&["lockdown", "lift", id, "--reason", "it is over"])
+        .ok();
+    gateway
+}
+
+#[test]
+fn the_ledger_gives_the_alerts_that_its_export_gives() {
+    let gateway = searched();
+    let told = gateway.egret(&["detect", "replay"]).ok();
+    for rule in ["unknown-customers", "configuration"] {
+        assert!(told.contains(rule), "{rule} is missing in\n{told}");
+    }
+    assert_eq!(
+        gateway.egret(&["detect", "replay"]).ok(),
+        told,
+        "byte for byte"
+    );
+    let export = gateway.directory().join("calls.jsonl");
+    let export = export.to_str().unwrap();
+    gateway.egret(&["audit", "export", "-o", export]).ok();
+    let of_export = gateway
+        .egret(&["detect", "replay", "--events", export])
+        .ok();
+    assert_eq!(of_export, told);
+
+    // A period, and other settings than those of the gateway.
+    let none = gateway
+        .egret(&["detect", "replay", "--to", "2020-01-01"])
+        .ok();
+    assert_eq!(none, "");
+    let recent = gateway.egret(&["detect", "replay", "--from", "1h"]).ok();
+    assert_eq!(recent, told);
+    let settings = gateway.directory().join("quiet.toml");
+    std::fs::write(&settings, "[rules.unknown-customers]\nenabled = false\n").unwrap();
+    let settings = settings.to_str().unwrap();
+    let quiet = gateway
+        .egret(&["detect", "replay", "--settings", settings])
+        .ok();
+    assert!(
+        !quiet.contains("unknown-customers") && quiet.contains("configuration"),
+        "{quiet}"
+    );
+
+    // Whoever reads the ledger is on record.
+    let readings = [
+        "audit",
+        "query",
+        "--operation",
+        "detect.replay",
+        "--oldest-first",
+        "--format",
+        "json",
+    ];
+    let readings = gateway.egret(&readings).ok();
+    let rows: Vec<Value> = readings
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(rows.len(), 5);
+    assert!(
+        rows[0]["facts"]["rows"]
+            .as_str()
+            .unwrap()
+            .parse::<u64>()
+            .unwrap()
+            >= 21
+    );
+    assert!(
+        rows[2]["facts"]["to"]
+            .as_str()
+            .unwrap()
+            .starts_with("2020-01-01")
+    );
 }
 
 #[test]

@@ -7,15 +7,18 @@
 )]
 
 mod admin;
+mod admin_api;
 mod alerts;
 mod auditors;
 mod bad_input;
 mod callers;
 mod canary;
+mod changes;
 mod cli_demo;
 mod clients;
 mod commands;
 mod crash;
+mod deploy;
 mod detect;
 mod evidence;
 mod export;
@@ -43,4 +46,5 @@ mod resilience;
 mod retention;
 mod routing;
 mod streaming;
+mod top;
 mod traffic;

@@ -7,8 +7,8 @@
 //! - `entries` writes what calls have in common once, into dictionaries; [`detail`] makes JSON of
 //!   a record.
 //! - [`compare`] reads rows as digests, for audits.
-//! - [`filter`] says which calls are meant, [`question`] how people say that, [`query`], [`stats`] and [`tally`] read them, [`row`]
-//!   names the fields of a row.
+//! - [`filter`] says which calls are meant, [`question`] how people say that, [`query`], [`stats`] and
+//!   [`tally`] read them, [`row`] names the fields of a row; [`events`] reads them for detection, in the order of writing.
 //!
 //! - [`retention`] takes a subject out, and what is too old and not under legal hold ([`hold`]).
 //!
@@ -18,6 +18,7 @@ pub mod compare;
 pub mod detail;
 mod entries;
 mod error;
+pub mod events;
 pub mod feed;
 pub mod filter;
 mod gather;
@@ -41,6 +42,7 @@ pub mod tally;
 pub(crate) mod samples;
 
 pub use error::LedgerError;
+pub use events::EventRow;
 pub use feed::{FeedStats, LedgerFeed, RecordStore, Undrained, drain_all};
 pub use filter::{Filter, IdPrefix, StatusFilter};
 pub use locks::SharedLocks;

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
-use super::ledger::{Held, LONG, away};
 use super::AdminDesk;
+use super::ledger::{Held, LONG, away};
 use crate::adapters::clock;
 use crate::adapters::ledger::{CallRow, Filter, LedgerError, Order, Page, Question, Reader};
 use crate::app::audit::report::{csv, html, json, make, scope};

@@ -37,7 +37,9 @@ use crate::adapters::evidence::FileError;
 use crate::adapters::evidence::verify::NotAudited;
 use crate::adapters::journal::ReadError;
 use crate::adapters::key_file::KeyError;
-use crate::adapters::ledger::{LedgerError, LedgerPlace, Order, Page, Reader, Shown, Store};
+use crate::adapters::ledger::{
+    CallRow, LedgerError, LedgerPlace, Order, Page, Reader, Shown, Store,
+};
 use crate::adapters::signing_key::SigningKeyError;
 use crate::app::audit::concerning;
 use crate::app::own_calls::{CommandError, OwnCallError, OwnCalls, Tally};
@@ -293,6 +295,14 @@ pub async fn run_show(
         }
     };
     context.record(call, work).await
+}
+
+/// Writes calls as `egret audit query` shows them.
+///
+/// # Errors
+/// The output fails.
+pub(in crate::cli) fn call_table(out: &mut impl Write, rows: &[CallRow]) -> io::Result<()> {
+    Rows::new(Format::Table, false).write(out, rows)
 }
 
 /// Shows the last calls and, if wanted, new ones until `stop`.

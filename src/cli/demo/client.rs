@@ -1,11 +1,11 @@
 //! A small HTTP/1.1 client: one connection that is kept, bodies of any framing, nothing else.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
 /// Longest wait for an answer: the gateway gives up on a bank after 30 seconds.
@@ -121,6 +121,8 @@ impl Answer {
 /// A client of one server.
 pub struct Client {
     server: SocketAddr,
+    /// The address that it calls from, if that matters.
+    from: Option<IpAddr>,
     stream: Option<TcpStream>,
 }
 
@@ -129,6 +131,16 @@ impl Client {
     pub const fn new(server: SocketAddr) -> Self {
         Self {
             server,
+            from: None,
+            stream: None,
+        }
+    }
+
+    /// A client that calls from this address of the machine.
+    pub const fn from(server: SocketAddr, from: IpAddr) -> Self {
+        Self {
+            server,
+            from: Some(from),
             stream: None,
         }
     }
@@ -166,7 +178,17 @@ impl Client {
     }
 
     async fn connect(&self) -> io::Result<TcpStream> {
-        let stream = TcpStream::connect(self.server).await?;
+        let stream = match self.from {
+            None => TcpStream::connect(self.server).await?,
+            Some(from) => {
+                let socket = match self.server {
+                    SocketAddr::V4(_) => TcpSocket::new_v4()?,
+                    SocketAddr::V6(_) => TcpSocket::new_v6()?,
+                };
+                socket.bind(SocketAddr::new(from, 0))?;
+                socket.connect(self.server).await?
+            }
+        };
         stream.set_nodelay(true)?;
         Ok(stream)
     }

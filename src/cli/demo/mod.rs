@@ -1,6 +1,7 @@
 //! `egret demo`: simulated banks, a gateway between, a minute of traffic, and what is on record
 //! then.
 
+mod attack;
 pub(super) mod client;
 mod cybrid;
 mod obp;
@@ -45,12 +46,16 @@ const LISTED: u64 = 15;
 /// Options of `egret demo`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  egret demo\n  egret demo --seconds 10 --keep ./egret-demo\n\n\
+    after_help = "Examples:\n  egret demo\n  egret demo --seconds 10 --keep ./egret-demo\n  egret demo --attack\n\n\
 Everything stays on this machine: the banks are simulators on loopback, the people are made up, and \
 the files are in one directory."
 )]
 pub struct DemoArgs {
-    /// How long the traffic goes on.
+    /// Show an attack instead: a service's keys are stolen, tokens are minted with them for all its
+    /// customers, and a webhook on this machine is told of it.
+    #[arg(long)]
+    attack: bool,
+    /// How long the traffic goes on; of an attack, how long it is watched what becomes of it.
     #[arg(long, value_name = "SECONDS", default_value_t = 60,
         value_parser = clap::value_parser!(u64).range(1..=MAX_SECONDS))]
     seconds: u64,
@@ -79,6 +84,9 @@ pub struct Screen {
 /// # Errors
 /// Something could not be started, or a record is missing.
 pub fn run(args: &DemoArgs, screen: Screen, out: &mut impl Write) -> Outcome {
+    if args.attack {
+        return attack::run(args, out);
+    }
     let place = Place::make(args.keep.as_deref())?;
     let setup = Setup::parse_alone(&place.config(), &place.config_text()).map_err(Failure::new)?;
     let ledger = setup.config.ledger.place.clone();

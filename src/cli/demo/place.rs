@@ -6,6 +6,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+use super::attack;
 use crate::adapters::kept_file::{self, UpdateError};
 use crate::adapters::{clock, entropy};
 use crate::cli::Failure;
@@ -21,6 +22,8 @@ pub struct Place {
     gateway: SocketAddr,
     admin: SocketAddr,
     banks: [SocketAddr; 3],
+    /// Where notices of incidents go; `None` if there is no attack.
+    receiver: Option<SocketAddr>,
     payments: Secret<String>,
     backoffice: Secret<String>,
 }
@@ -31,13 +34,27 @@ impl Place {
     /// # Errors
     /// The directory is in use or cannot be made.
     pub fn make(wanted: Option<&Path>) -> Result<Self, Failure> {
+        Self::with(wanted, false)
+    }
+
+    /// The same for a demo that shows an attack: the bank is called as in production, and somebody
+    /// is told of incidents.
+    ///
+    /// # Errors
+    /// The directory is in use or cannot be made.
+    pub fn make_for_attack(wanted: Option<&Path>) -> Result<Self, Failure> {
+        Self::with(wanted, true)
+    }
+
+    fn with(wanted: Option<&Path>, is_attacked: bool) -> Result<Self, Failure> {
         let directory = directory(wanted)?;
-        let [gateway, admin, cybrid, obp, wyre] = free_addresses()?;
+        let [gateway, admin, cybrid, obp, wyre, receiver] = free_addresses()?;
         let callers = directory.join(CALLERS);
         let place = Self {
             gateway,
             admin,
             banks: [cybrid, obp, wyre],
+            receiver: is_attacked.then_some(receiver),
             payments: add_caller(&callers, "payments")?,
             backoffice: add_caller(&callers, "backoffice")?,
             directory,
@@ -66,6 +83,16 @@ impl Place {
         self.banks
     }
 
+    /// The directory.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Where notices of incidents go.
+    pub const fn receiver(&self) -> Option<SocketAddr> {
+        self.receiver
+    }
+
     /// Key of the caller `payments`.
     pub fn payments_key(&self) -> &str {
         self.payments.expose()
@@ -80,6 +107,12 @@ impl Place {
     pub fn config_text(&self) -> String {
         let [cybrid, obp, wyre] = self.banks;
         let (gateway, admin) = (self.gateway, self.admin);
+        // In the sandbox nobody is called: there is nothing to lose.
+        let (environment, kind) = match self.receiver {
+            Some(_) => ("environment = \"production\"\n", "production"),
+            None => ("", "sandbox"),
+        };
+        let sections = self.receiver.map(attack::sections).unwrap_or_default();
         format!(
             "# Made by `egret demo`. It works again with the simulators on the same ports.\n\
              node = \"demo\"\n\
@@ -91,10 +124,12 @@ impl Place {
              address = \"{admin}\"\n\n\
              [callers]\n\
              file = \"{CALLERS}\"\n\n\
+             [providers.cybrid]\n\
+             {environment}\n\
              [providers.cybrid.services]\n\
-             identity = {{ sandbox = \"http://{cybrid}\" }}\n\
-             bank = {{ sandbox = \"http://{cybrid}\" }}\n\
-             organization = {{ sandbox = \"http://{cybrid}\" }}\n\n\
+             identity = {{ {kind} = \"http://{cybrid}\" }}\n\
+             bank = {{ {kind} = \"http://{cybrid}\" }}\n\
+             organization = {{ {kind} = \"http://{cybrid}\" }}\n\n\
              [providers.obp]\n\
              dauth_callers = [\"backoffice\"]\n\n\
              [providers.obp.services]\n\
@@ -105,7 +140,7 @@ impl Place {
              [limits]\n\
              shadow = true\n\n\
              [timeouts]\n\
-             drain = \"2s\"\n"
+             drain = \"2s\"\n{sections}"
         )
     }
 
@@ -181,7 +216,7 @@ fn make_private(path: &Path, and_parents: bool) -> Result<(), Failure> {
 }
 
 /// Loopback addresses with ports that are free now. All are held until all are found.
-fn free_addresses() -> io::Result<[SocketAddr; 5]> {
+fn free_addresses() -> io::Result<[SocketAddr; 6]> {
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
     let listeners = [
         TcpListener::bind(any)?,
@@ -189,8 +224,9 @@ fn free_addresses() -> io::Result<[SocketAddr; 5]> {
         TcpListener::bind(any)?,
         TcpListener::bind(any)?,
         TcpListener::bind(any)?,
+        TcpListener::bind(any)?,
     ];
-    let mut addresses = [any; 5];
+    let mut addresses = [any; 6];
     for (address, listener) in addresses.iter_mut().zip(&listeners) {
         *address = listener.local_addr()?;
     }

@@ -7,6 +7,8 @@
 mod admin;
 mod alerts;
 mod budgets;
+mod change;
+mod detect;
 mod fault;
 mod ledger;
 mod model;
@@ -18,6 +20,8 @@ mod units;
 pub use admin::{Admin, Oidc};
 pub use alerts::{AlertChannel, Alerts, ChannelKind, MailTls};
 pub use budgets::{BudgetKey, BudgetRule, Budgets, Patience, SharedStore};
+pub use change::{Change, Protections, Topic, compare};
+pub use detect::{Action, Detect, Response, Responses};
 pub use fault::{Fault, Faults, MAX_FAULTS, echo, nearest};
 pub use ledger::{BadUrl, LedgerPlace, PostgresPlace};
 pub use model::{
@@ -25,7 +29,7 @@ pub use model::{
     ListenAddress, Listener, ListenerTls, Lockdown, Log, LogFormat, Provider, Redaction,
     RedactionRule, Timeouts, UnknownOperations, Upstream, WatchedBy,
 };
-pub use parse::{KnownProvider, KnownService, Surroundings, is_caller_name, parse};
+pub use parse::{KnownProvider, KnownService, Surroundings, is_caller_name, parse, parse_detect};
 pub use reader::KeyInfo;
 pub use shown::{ShownValue, shown};
 pub use units::{parse_duration, parse_size, show_duration, show_size};

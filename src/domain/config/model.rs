@@ -10,6 +10,7 @@ use super::LedgerPlace;
 use super::admin::Admin;
 use super::alerts::Alerts;
 use super::budgets::{BudgetRule, Budgets};
+use super::detect::Detect;
 use crate::domain::catalog::{BaseUrl, HttpVersion};
 use crate::domain::evidence::VerifierKey;
 use crate::domain::record::LossPolicies;
@@ -65,6 +66,8 @@ pub struct Config {
     pub capture_key_file: PathBuf,
     /// Who is told about incidents, and how.
     pub alerts: Alerts,
+    /// How the gateway watches its own ledger.
+    pub detect: Detect,
     /// First 16 hexadecimal digits of the SHA-256 of the configuration text, of the environment
     /// variables that override it and of every provider file that it names.
     pub config_hash: Box<str>,

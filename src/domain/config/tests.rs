@@ -2,6 +2,8 @@
 
 mod alerts;
 mod budgets;
+mod change;
+mod detect;
 mod machine;
 mod redaction;
 mod reference;

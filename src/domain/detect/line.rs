@@ -182,10 +182,6 @@ impl LineFault {
         Self(format!("it is longer than {MAX_LINE} bytes"))
     }
 
-    pub(super) fn no_call_id() -> Self {
-        Self("its call_id is no UUID".to_owned())
-    }
-
     pub(super) fn of(error: &serde_json::Error) -> Self {
         use serde_json::error::Category;
         // The library's own text can quote a value; the place and the sort of fault cannot.

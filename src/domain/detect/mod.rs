@@ -28,13 +28,15 @@ mod table;
 mod tenant;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 pub use alert::{Alert, Baseline, Severity};
-pub use engine::{Detection, Figures};
+pub use engine::{Detection, Figures, Position};
 pub use event::{Environment, Event, Fault, Mint, TokenKind};
 pub use line::{Line, LineFault, MAX_LINE};
 pub use place::{NetworkList, NetworkMap, NoMap, Place, Prefix, country};
-pub use row::Row;
+pub use row::{Row, RowFields, RowSubject};
 pub use rules::{Family, RULES, Rule};
 pub use settings::{Bounds, LoadTest, RuleSettings, Sensitivity, Settings};
 pub use snapshot::SnapshotFault;
+pub use watch::{Mark, Told, Watch, WatchFault};

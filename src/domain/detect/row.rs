@@ -1,4 +1,4 @@
-//! A row of `egret audit export --format jsonl`, read as an event.
+//! A row of the ledger, or a line of `egret audit export --format jsonl`, read as an event.
 //!
 //! The ledger says more than the neutral format and says it otherwise: subjects are a list, pairs
 //! of a mint and its use share a fingerprint, and whether the gateway or the bank answered follows
@@ -12,50 +12,65 @@ use serde_json::Value;
 
 use super::event::{Environment, Event, Fault, Mint, TokenKind};
 use super::line::{LineFault, MAX_LINE};
+use crate::domain::own::{CHANGED_HOW, CHANGED_KEY, OF_CALLER, OWN_PROVIDER, OwnOperation};
 
-#[derive(Deserialize)]
-struct Subject {
+/// Whom a call concerns, as a row says it.
+#[derive(Debug, Deserialize)]
+pub struct RowSubject {
+    /// What it is: `customer`, `account`, `user`.
     #[serde(default)]
-    kind: String,
+    pub kind: String,
+    /// Where it was named.
     #[serde(default)]
-    role: String,
-    /// `null` once it was erased.
+    pub role: String,
+    /// Its pseudonym; `None` once it was erased.
     #[serde(default)]
-    subject: Option<String>,
+    pub subject: Option<String>,
 }
 
-#[derive(Deserialize)]
-struct Raw {
-    call_id: String,
-    received_at: i64,
-    caller: Option<String>,
-    caller_address: Option<String>,
-    provider: Option<String>,
-    environment: Option<String>,
-    operation: Option<String>,
-    effect: Option<String>,
-    query: Option<String>,
-    token_type: Option<String>,
-    token_fingerprint: Option<String>,
-    token_expires_at: Option<i64>,
+/// What detection reads of a row; the columns of `docs/audit-schema.md`, moments in microseconds.
+#[derive(Debug, Deserialize)]
+#[expect(missing_docs, reason = "the columns of the ledger, explained there")]
+pub struct RowFields {
+    #[serde(deserialize_with = "call_id")]
+    pub call_id: u128,
+    pub received_at: i64,
+    pub completed_at: Option<i64>,
+    pub caller: Option<String>,
+    pub caller_address: Option<String>,
+    pub provider: Option<String>,
+    pub environment: Option<String>,
+    pub operation: Option<String>,
+    pub effect: Option<String>,
+    pub query: Option<String>,
+    pub token_type: Option<String>,
+    pub token_fingerprint: Option<String>,
+    pub token_expires_at: Option<i64>,
     #[serde(default)]
-    subjects: Option<Vec<Subject>>,
-    on_behalf_of: Option<String>,
+    pub subjects: Option<Vec<RowSubject>>,
+    pub on_behalf_of: Option<String>,
     #[serde(default)]
-    facts: Option<serde_json::Map<String, Value>>,
-    minted_kind: Option<String>,
-    minted_fingerprint: Option<String>,
-    minted_expires_at: Option<i64>,
-    decision: Option<String>,
-    outcome: Option<String>,
-    status: Option<u16>,
-    error_code: Option<String>,
+    pub facts: Option<serde_json::Map<String, Value>>,
+    pub minted_kind: Option<String>,
+    pub minted_fingerprint: Option<String>,
+    pub minted_expires_at: Option<i64>,
+    pub decision: Option<String>,
+    pub outcome: Option<String>,
+    pub status: Option<u16>,
+    pub error_code: Option<String>,
+}
+
+/// A UUID in its usual spelling as a number.
+fn call_id<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u128, D::Error> {
+    let text = Cow::<str>::deserialize(deserializer)?;
+    let digits: String = text.chars().filter(|c| *c != '-').collect();
+    u128::from_str_radix(&digits, 16).map_err(|_| serde::de::Error::custom("no UUID"))
 }
 
 /// A row that was read.
+#[derive(Debug)]
 pub struct Row {
-    raw: Raw,
-    id: u128,
+    raw: RowFields,
     scopes: Vec<Cow<'static, str>>,
     target: String,
     view: String,
@@ -64,6 +79,19 @@ pub struct Row {
 /// Kinds of subjects that a call can be about. A bank or an organization is in nearly every token
 /// and says nothing.
 const WHOM: &[&str] = &["customer", "account", "user"];
+
+/// What the gateway puts on record of its own changes, and the events that they are.
+const OWN_CHANGES: &[(OwnOperation, &str)] = &[
+    (OwnOperation::CallerAdd, "config.caller_added"),
+    (OwnOperation::ConfigCallerAdded, "config.caller_added"),
+    (OwnOperation::ConfigPolicyLoosened, "config.policy_loosened"),
+    (OwnOperation::ConfigPinsChanged, "config.pins_changed"),
+    (OwnOperation::LockdownLift, "config.lockdown_lifted"),
+    (OwnOperation::AuditGap, "audit.gap"),
+];
+
+/// Fact of a call that changes from where browsers may call the bank.
+const CORS_FACT: &str = "cors_origins_changed";
 
 /// Roles in which a subject is what the call is about, the surest first.
 const ROLES: &[&str] = &["on_behalf_of", "request", "token", "response"];
@@ -77,9 +105,13 @@ impl Row {
         if line.len() > MAX_LINE {
             return Err(LineFault::too_long());
         }
-        let raw: Raw = serde_json::from_slice(line).map_err(|error| LineFault::of(&error))?;
-        let digits: String = raw.call_id.chars().filter(|c| *c != '-').collect();
-        let id = u128::from_str_radix(&digits, 16).map_err(|_| LineFault::no_call_id())?;
+        let fields = serde_json::from_slice(line).map_err(|error| LineFault::of(&error))?;
+        Ok(Self::of(fields))
+    }
+
+    /// The row with these fields.
+    #[must_use]
+    pub fn of(raw: RowFields) -> Self {
         let fact = |names: &[&str]| {
             let facts = raw.facts.as_ref();
             let found = names.iter().find_map(|name| facts?.get(*name)?.as_str());
@@ -98,20 +130,50 @@ impl Row {
         let target = grantee
             .and_then(|user| user.subject.clone())
             .unwrap_or_default();
-        let view = fact(&["view_id", "view"]);
-        Ok(Self {
-            id,
+        let has_fact = |name| {
+            raw.facts
+                .as_ref()
+                .is_some_and(|facts| facts.contains_key(name))
+        };
+        let view = match raw.provider.as_deref() {
+            Some(OWN_PROVIDER) => what_changed(&fact),
+            _ if has_fact(CORS_FACT) => CORS_FACT.to_owned(),
+            _ => fact(&["view_id", "view"]),
+        };
+        Self {
             scopes,
             target,
             view,
             raw,
-        })
+        }
     }
 
-    /// Whether it is a call to a bank; what Egret's own commands did is not judged.
+    /// When the call was over, in milliseconds since 1970; `None` if nobody knows.
+    #[must_use]
+    pub fn completed_at(&self) -> Option<i64> {
+        self.raw.completed_at.map(|at| at.div_euclid(1000))
+    }
+
+    /// Whether it is judged: a call to a bank, or a change of the gateway's own. What else Egret's own
+    /// commands did is not.
     #[must_use]
     pub fn is_call(&self) -> bool {
-        self.raw.provider.as_deref() != Some("egret")
+        !self.is_own() || self.own_change().is_some()
+    }
+
+    fn is_own(&self) -> bool {
+        self.raw.provider.as_deref() == Some(OWN_PROVIDER)
+    }
+
+    /// Which change of the gateway's own it records, as the neutral format names it.
+    fn own_change(&self) -> Option<&'static str> {
+        let operation = self.raw.operation.as_deref()?;
+        let (_, name) = OWN_CHANGES
+            .iter()
+            .find(|(of, _)| of.as_str() == operation)?;
+        // What was tried and refused has changed nothing.
+        let was_done = self.raw.outcome.as_deref() != Some("failure");
+        (self.is_own() && was_done).then_some(*name)
     }
 
     fn subject(&self) -> &str {
@@ -170,6 +232,21 @@ impl Row {
     /// The event in it.
     #[must_use]
     pub fn event(&self) -> Event<'_> {
+        if let Some(operation) = self.own_change() {
+            return Event {
+                operation,
+                effect: "",
+                token_kind: TokenKind::None,
+                status: 200,
+                by_proxy: false,
+                fault: Fault::None,
+                ..self.call()
+            };
+        }
+        self.call()
+    }
+
+    fn call(&self) -> Event<'_> {
         let raw = &self.raw;
         let query = raw
             .query
@@ -177,7 +254,7 @@ impl Row {
             .unwrap_or_default()
             .to_ascii_lowercase();
         Event {
-            id: self.id,
+            id: raw.call_id,
             at: raw.received_at.div_euclid(1000),
             environment: match raw.environment.as_deref() {
                 Some("sandbox") => Environment::Sandbox,
@@ -206,6 +283,17 @@ impl Row {
             fault: self.fault(),
             load_test: false,
         }
+    }
+}
+
+/// What a change of the gateway's own was about, in words: its key and how it changed, the caller that
+/// was added, the lock that was lifted.
+fn what_changed(fact: &dyn Fn(&[&str]) -> String) -> String {
+    let [key, how] = [fact(&[CHANGED_KEY]), fact(&[CHANGED_HOW])];
+    match (key.is_empty(), how.is_empty()) {
+        (false, false) => format!("{key}: {how}"),
+        (false, true) => key,
+        _ => fact(&[OF_CALLER, "target", "lock"]),
     }
 }
 
@@ -338,6 +426,49 @@ mod tests {
             (event.target, event.view, event.subject),
             ("ee", "owner", "ff")
         );
+    }
+
+    #[test]
+    fn the_gateways_own_changes_are_events_and_its_readings_are_not() {
+        let own = |operation: &str, outcome: &str, facts: Value| {
+            row(json!({
+                "provider": "egret", "operation": operation, "effect": "access-change", "caller": "root",
+                "caller_address": null, "status": null, "environment": null, "token_type": "anonymous",
+                "subjects": null, "minted_kind": null, "outcome": outcome, "facts": facts,
+            }))
+        };
+        for (operation, facts, event, about) in [
+            (
+                "caller.add",
+                json!({"of_caller": "payroll"}),
+                "config.caller_added",
+                "payroll",
+            ),
+            (
+                "config.policy_loosened",
+                json!({"key": "limits.shadow", "how": "off to on", "seen": "start"}),
+                "config.policy_loosened",
+                "limits.shadow: off to on",
+            ),
+            (
+                "lockdown.lift",
+                json!({"target": "all", "by": "sentinel"}),
+                "config.lockdown_lifted",
+                "all",
+            ),
+            ("audit.gap", json!({"refused": "3"}), "audit.gap", ""),
+        ] {
+            let row = own(operation, "success", facts.clone());
+            assert!(row.is_call(), "{operation}");
+            let read = row.event();
+            assert_eq!((read.operation, read.view), (event, about));
+            assert_eq!(
+                (read.provider, read.caller, read.status),
+                ("egret", "root", 200)
+            );
+            assert!(!own(operation, "failure", facts).is_call(), "{operation}");
+        }
+        assert!(!own("audit.query", "success", json!({})).is_call());
     }
 
     #[test]

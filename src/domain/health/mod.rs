@@ -4,6 +4,7 @@
 //! - [`metrics`] is the one table of figures. Each row says how a figure is read from the vitals,
 //!   so that whoever exports figures, in whatever format, reads the same ones.
 //! - [`CHECKS`] is the one table of what readiness depends on, with what to do about each.
+//! - [`Glance`] is what two looks at the figures from outside say, as `egret top` shows it.
 //! - [`ClockWatch`] notices a wall clock that went back.
 //!
 //! A part that has something to tell adds a field to [`Vitals`] and a row to one of the tables; a
@@ -13,11 +14,13 @@ mod call_metrics;
 mod calls;
 mod checks;
 mod clock;
+mod glance;
 mod histogram;
 mod history;
 mod metrics;
 pub mod prometheus;
 mod report;
+mod scrape;
 mod vitals;
 
 #[cfg(test)]
@@ -29,12 +32,14 @@ pub use calls::{
 };
 pub use checks::{Bounds, CHECKS, Check, Verdict, failing};
 pub use clock::{ClockWatch, EARLIEST, MAX_BEHIND};
+pub use glance::{BankGlance, BudgetGlance, Glance, GroupGlance, RecordGlance};
 pub use histogram::{
     COMMIT_BOUNDS, HTTP_BOUNDS, Histogram, LATENCY_BUCKETS, Latency, bucket_of, latency_bucket,
 };
 pub use history::{History, Span, Traffic};
 pub use metrics::{Label, Metric, MetricKind, Sample, Value, metrics};
 pub use report::{Probe, Report};
+pub use scrape::{Figure, MAX_TEXT, Scrape, ScrapeFault};
 pub use vitals::{
     BudgetVitals, CoalescerVitals, EvidenceVitals, GroupVitals, JournalVitals, LedgerVitals,
     Listening, Stage, Vitals,

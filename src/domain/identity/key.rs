@@ -13,7 +13,7 @@ use ring::digest::{SHA256, digest};
 use crate::types::Secret;
 
 /// What keys of callers begin with.
-pub(super) const PREFIX: &str = "egk_";
+pub const KEY_PREFIX: &str = "egk_";
 /// What keys of the admin API begin with.
 pub const ADMIN_KEY_PREFIX: &str = "ega_";
 /// Characters of the id: 60 bits, so that two of 10,000 callers' keys practically never meet.
@@ -21,7 +21,7 @@ pub(super) const ID_LENGTH: usize = 12;
 /// Characters of 32 bytes in base64url without padding.
 const SECRET_LENGTH: usize = 43;
 /// Bytes of a whole key.
-pub const KEY_LENGTH: usize = PREFIX.len() + ID_LENGTH + 1 + SECRET_LENGTH;
+pub const KEY_LENGTH: usize = KEY_PREFIX.len() + ID_LENGTH + 1 + SECRET_LENGTH;
 /// Random bytes that a key is made of: 8 for the id, 32 for the secret.
 pub const RANDOM_BYTES: usize = 40;
 
@@ -40,7 +40,7 @@ pub struct KeyMaterial {
 impl KeyMaterial {
     /// Makes a key of random bytes, which must come from a cryptographic source.
     pub fn generate(random: &[u8; RANDOM_BYTES]) -> Self {
-        Self::generate_with(PREFIX, random)
+        Self::generate_with(KEY_PREFIX, random)
     }
 
     /// As [`KeyMaterial::generate`], for keys that begin otherwise.
@@ -119,7 +119,7 @@ pub(super) fn is_key_id(text: &str) -> bool {
 
 /// The id inside a key of a caller; `None` if it is not a key at all.
 pub(super) fn id_of(key: &[u8]) -> Option<&str> {
-    key_id_of(PREFIX, key)
+    key_id_of(KEY_PREFIX, key)
 }
 
 /// The id inside a key that begins so; `None` if it is not a key at all.

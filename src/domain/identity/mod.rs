@@ -15,5 +15,7 @@ pub use book::{
 };
 pub use certificate::{CertificateFault, CertificateIdentity, CertifiedCaller};
 pub use file::{KeyHashField, KeyIdField, parse_callers, write_callers};
-pub use key::{ADMIN_KEY_PREFIX, KEY_LENGTH, KeyHash, KeyMaterial, RANDOM_BYTES, key_id_of};
+pub use key::{
+    ADMIN_KEY_PREFIX, KEY_LENGTH, KEY_PREFIX, KeyHash, KeyMaterial, RANDOM_BYTES, key_id_of,
+};
 pub use resolve::{CHALLENGE, Denial, Identified, Peer, authenticate, resolve_caller};

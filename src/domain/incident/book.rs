@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::case::{Case, Ending, State, StepKind};
 use super::silence::{Silence, SilenceFault};
 use super::{Notice, NoticeKind, Severity, Sign};
+use crate::domain::detect::Mark;
 use crate::types::Micros;
 
 /// Version of the kept form.
@@ -136,8 +137,22 @@ pub struct Book {
     /// Closed ones, in the order of their closing.
     closed: Vec<Case>,
     silences: Vec<Silence>,
+    /// The last alert of detection that was taken in.
+    #[serde(default)]
+    heard: Option<Mark>,
     #[serde(skip)]
     settings: Settings,
+}
+
+/// What became of an alert.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// The incident that it belongs to.
+    pub incident: String,
+    /// How bad the incident is now.
+    pub severity: Severity,
+    /// Whether it began with this.
+    pub is_new: bool,
 }
 
 impl Book {
@@ -150,6 +165,7 @@ impl Book {
             open: Vec::new(),
             closed: Vec::new(),
             silences: Vec::new(),
+            heard: None,
             settings,
         }
     }
@@ -182,8 +198,34 @@ impl Book {
         serde_json::to_string(self).unwrap_or_default()
     }
 
+    /// Takes in a sign of detection, unless it was taken in before: signs of a run come in the order
+    /// of their numbers, and after a restart some come again.
+    pub fn hear(&mut self, sign: &Sign, mark: Mark) -> Option<(Taken, Vec<Notice>)> {
+        let is_known = self
+            .heard
+            .is_some_and(|last| last.run == mark.run && mark.number <= last.number);
+        if is_known {
+            return None;
+        }
+        self.heard = Some(mark);
+        let opened = self.opened;
+        let (place, notices) = self.file(sign);
+        let case = self.open.get(place)?;
+        let taken = Taken {
+            incident: case.id.clone(),
+            severity: case.severity,
+            is_new: self.opened > opened,
+        };
+        Some((taken, notices))
+    }
+
     /// Takes in a sign and says what is to be told. Signs come in order of time, about.
     pub fn take(&mut self, sign: &Sign) -> Vec<Notice> {
+        self.file(sign).1
+    }
+
+    /// Puts a sign where it belongs: the place of its incident, and what is to be told.
+    fn file(&mut self, sign: &Sign) -> (usize, Vec<Notice>) {
         let mut notices = self.tick(sign.at);
         let place = match self
             .open
@@ -219,7 +261,7 @@ impl Book {
                 notices.push(tell(case, kind, sign.at));
             }
         }
-        notices
+        (place, notices)
     }
 
     /// Closes what has been quiet for long enough, and drops silences that are over.

@@ -16,6 +16,8 @@ const MAX_CALLS: usize = 1_000;
 const MAX_STEPS: usize = 100;
 /// Causes of the detector's that are kept.
 const MAX_CAUSES: usize = 64;
+/// Signs that are kept whole, for explanations; about a kilobyte each.
+const MAX_SIGNS: usize = 20;
 /// Longest sentence that is kept, in bytes.
 const MAX_SENTENCE: usize = 500;
 
@@ -175,6 +177,9 @@ pub struct Case {
     pub targets: Names,
     /// The baseline that was broken, by the worst sign that had one.
     pub baseline: Option<Baseline>,
+    /// The signs themselves, the first of each rule before all others; in order of time.
+    #[serde(default)]
+    pub told_by: Vec<Sign>,
     /// Ids of calls behind it, oldest first.
     pub calls: Vec<String>,
     /// How many calls were named in all.
@@ -218,6 +223,7 @@ impl Case {
             tokens: Names::default(),
             targets: Names::default(),
             baseline: None,
+            told_by: Vec::new(),
             calls: Vec::new(),
             calls_named: 0,
             steps: Vec::new(),
@@ -277,6 +283,7 @@ impl Case {
         ] {
             names.add(name);
         }
+        self.keep(sign);
         self.calls_named += sign.calls.len() as u64;
         for call in &sign.calls {
             if self.calls.len() < MAX_CALLS && !self.calls.contains(call) {
@@ -289,6 +296,24 @@ impl Case {
         {
             self.causes.push(cause);
         }
+    }
+
+    /// Keeps a sign whole. Where there is no room, the last of a rule that is kept several times gives
+    /// way to the first of another.
+    fn keep(&mut self, sign: &Sign) {
+        if self.told_by.len() >= MAX_SIGNS {
+            let kept = |rule: &str| self.told_by.iter().filter(|kept| kept.rule == rule).count();
+            if kept(&sign.rule) > 0 {
+                return;
+            }
+            let Some(place) = self.told_by.iter().rposition(|one| kept(&one.rule) > 1) else {
+                return;
+            };
+            self.told_by.remove(place);
+        }
+        let mut sign = sign.clone();
+        sign.sentence = clean(&sign.sentence);
+        self.told_by.push(sign);
     }
 
     pub(super) fn step(&mut self, at: Micros, kind: StepKind, who: &str, note: String) {

@@ -71,6 +71,8 @@ struct Line {
     n: Option<f64>,
     expected: Option<f64>,
     window_s: Option<u32>,
+    score: Option<f64>,
+    threshold: Option<f64>,
     #[serde(default)]
     calls: Vec<Call>,
     #[serde(default)]
@@ -95,6 +97,8 @@ pub fn read_line(line: &str) -> Result<Vec<Sign>, LineFault> {
             count,
             expected,
             window_s,
+            score: line.score.unwrap_or(0.0),
+            threshold: line.threshold.unwrap_or(0.0),
         }),
         _ => None,
     };

@@ -11,6 +11,7 @@
 mod book;
 mod case;
 mod category;
+mod heard;
 mod line;
 mod runbook;
 mod silence;
@@ -19,7 +20,7 @@ mod tests;
 pub(in crate::domain) mod text;
 mod view;
 
-pub use book::{Act, ActFault, Book, Figures, LoadFault, Settings};
+pub use book::{Act, ActFault, Book, Figures, LoadFault, Settings, Taken};
 pub use case::{Case, Ending, Names, State, Step, StepKind};
 pub use category::Category;
 pub use line::{LineFault, read_line};
@@ -82,6 +83,12 @@ pub struct Baseline {
     pub expected: f64,
     /// Seconds in which they were counted.
     pub window_s: u32,
+    /// How unlikely that is, in nats.
+    #[serde(default)]
+    pub score: f64,
+    /// From which score on it is told; 0 for a fixed limit.
+    #[serde(default)]
+    pub threshold: f64,
 }
 
 /// What a detector said, once.

@@ -28,6 +28,8 @@ fn sign(minutes: i64) -> Sign {
             count: 412.0,
             expected: 1.25,
             window_s: 600,
+            score: 40.0,
+            threshold: 14.0,
         }),
         calls: vec!["01990000-0000-7000-8000-000000000001".into()],
         sentence: String::new(),

@@ -76,6 +76,8 @@ impl LockTarget {
             } => attempt.provider == Some(provider) && attempt.operation == Some(operation),
             Self::Caller(name) => attempt.caller == Some(name),
             Self::Token(fingerprint) => attempt.token == Some(*fingerprint),
+            // It forbids nothing by itself: see `throttles`.
+            Self::Throttle { .. } => false,
         }
     }
 }
@@ -114,6 +116,19 @@ impl LockBook {
     pub fn forbids(&self, attempt: &Attempt<'_>, now: Micros) -> Option<&Lock> {
         let mut locks = self.locks.iter();
         locks.find(|lock| lock.holds_at(now) && lock.target.covers(attempt))
+    }
+
+    /// The lock that lets only some calls of the attempt's caller through, and how many a minute; the
+    /// strictest of several.
+    pub fn throttles(&self, attempt: &Attempt<'_>, now: Micros) -> Option<(&Lock, u32)> {
+        let locks = self.locks.iter().filter(|lock| lock.holds_at(now));
+        let throttles = locks.filter_map(|lock| match &lock.target {
+            LockTarget::Throttle { caller, per_minute } if attempt.caller == Some(caller) => {
+                Some((lock, *per_minute))
+            }
+            _ => None,
+        });
+        throttles.min_by_key(|(_, per_minute)| *per_minute)
     }
 
     /// The book with one lock more, without those whose time is over.
@@ -183,6 +198,7 @@ mod tests {
         let token = format!("token:{}", Fingerprint::from_bytes([7; 16]));
         for (target, covers) in [
             ("all", true),
+            ("throttle:5/payments", false),
             ("provider:cybrid", true),
             ("provider:obp", false),
             ("operation:cybrid/bank.create_trade", true),

@@ -37,6 +37,15 @@ impl InForce {
             .map(Forbidden::By)
     }
 
+    /// The lock that lets only some calls through, and how many a minute; the strictest of several.
+    pub fn throttles(&self, attempt: &Attempt<'_>, now: Micros) -> Option<(&Lock, u32)> {
+        let books = [&self.local, &self.shared];
+        let found = books
+            .into_iter()
+            .filter_map(|book| book.throttles(attempt, now));
+        found.min_by_key(|(_, per_minute)| *per_minute)
+    }
+
     /// How many locks hold; the sentinel counts as one.
     pub fn count(&self, now: Micros) -> usize {
         let holds = |book: &LockBook| {
@@ -99,6 +108,15 @@ mod tests {
         let why = locked.forbids(&attempt, now).unwrap().to_string();
         assert_eq!(why, CallId::floor(1).to_string());
         assert_eq!(locked.count(now), 2);
+        let throttled = InForce {
+            sentinel: false,
+            local: book("throttle:9/payments", 3),
+            shared: book("throttle:4/payments", 4),
+        };
+        assert_eq!(throttled.forbids(&attempt, now), None);
+        let (lock, per_minute) = throttled.throttles(&attempt, now).unwrap();
+        assert_eq!((lock.id, per_minute), (CallId::floor(4), 4));
+        assert_eq!(locked.throttles(&attempt, now), None);
         let shared = InForce {
             local: Arc::default(),
             ..locked

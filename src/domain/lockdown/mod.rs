@@ -9,8 +9,10 @@ mod book;
 mod file;
 mod in_force;
 mod target;
+mod throttle;
 
 pub use book::{Attempt, Lock, LockBook, LockError, MAX_LOCKS};
 pub use file::{parse_locks, write_locks};
 pub use in_force::{Forbidden, InForce};
-pub use target::{LockTarget, TargetError};
+pub use target::{LockTarget, MAX_PER_MINUTE, TargetError};
+pub use throttle::Throttles;

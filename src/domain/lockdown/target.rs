@@ -9,6 +9,9 @@ use crate::domain::record::Fingerprint;
 /// Longest id of a provider or an operation in a lock, in bytes; ids of the catalog are far shorter.
 const MAX_ID: usize = 128;
 
+/// Most calls a minute of a throttled caller; more are no throttle.
+pub const MAX_PER_MINUTE: u32 = 100_000;
+
 /// What is locked.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum LockTarget {
@@ -27,13 +30,20 @@ pub enum LockTarget {
     Caller(Arc<str>),
     /// Every call with a token.
     Token(Fingerprint),
+    /// The calls of a caller beyond so many a minute.
+    Throttle {
+        /// Its name.
+        caller: Arc<str>,
+        /// Calls that each node lets through in a minute.
+        per_minute: u32,
+    },
 }
 
 /// A text that names nothing that can be locked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "not something that can be locked: use all, provider:ID, operation:PROVIDER/ID, caller:NAME or \
-     token:FINGERPRINT"
+    "not something that can be locked: use all, provider:ID, operation:PROVIDER/ID, caller:NAME, \
+     token:FINGERPRINT or throttle:CALLS_PER_MINUTE/CALLER"
 )]
 pub struct TargetError;
 
@@ -58,9 +68,25 @@ impl LockTarget {
                 }),
             "caller" if is_caller_name(value) => Some(Self::Caller(value.into())),
             "token" => Fingerprint::parse_hex(value).map(Self::Token),
+            "throttle" => value.split_once('/').and_then(|(number, caller)| {
+                let per_minute: u32 = number.parse().ok()?;
+                // One spelling each: no sign, no zeros in front.
+                let target = Self::throttle(caller, per_minute)?;
+                (per_minute.to_string() == number).then_some(target)
+            }),
             _ => None,
         }
         .ok_or(TargetError)
+    }
+
+    /// The calls of a caller beyond so many a minute; `None` if that is no caller, or no number that
+    /// makes sense.
+    pub fn throttle(caller: &str, per_minute: u32) -> Option<Self> {
+        let is_good = is_caller_name(caller) && (1..=MAX_PER_MINUTE).contains(&per_minute);
+        is_good.then(|| Self::Throttle {
+            caller: caller.into(),
+            per_minute,
+        })
     }
 
     /// The word before the colon.
@@ -71,6 +97,7 @@ impl LockTarget {
             Self::Operation { .. } => "operation",
             Self::Caller(_) => "caller",
             Self::Token(_) => "token",
+            Self::Throttle { .. } => "throttle",
         }
     }
 }
@@ -86,6 +113,7 @@ impl fmt::Display for LockTarget {
                 operation,
             } => write!(f, ":{provider}/{operation}"),
             Self::Token(fingerprint) => write!(f, ":{fingerprint}"),
+            Self::Throttle { caller, per_minute } => write!(f, ":{per_minute}/{caller}"),
         }
     }
 }
@@ -110,6 +138,8 @@ mod tests {
             "operation:cybrid/bank.create_trade",
             "caller:payments",
             "token:00112233445566778899aabbccddeeff",
+            "throttle:10/payments",
+            "throttle:1/spiffe://example.org/app",
         ] {
             assert_eq!(LockTarget::parse(text).unwrap().to_string(), text);
         }
@@ -126,6 +156,10 @@ mod tests {
             "operation:x/",
             "token:eyJhbGciOi",
             "token:",
+            "throttle:payments",
+            "throttle:0/payments",
+            "throttle:010/payments",
+            "throttle:5/",
         ] {
             assert_eq!(LockTarget::parse(text), Err(TargetError), "{text}");
         }
@@ -134,7 +168,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_read_fits_on_a_line(
-            text in "(all|provider|operation|caller|token)?:?.{0,80}"
+            text in "(all|provider|operation|caller|token|throttle)?:?([0-9]{1,3}/)?.{0,80}"
         ) {
             if let Ok(target) = LockTarget::parse(&text) {
                 prop_assert!(!text.chars().any(|c| c.is_control() || c == ' '));

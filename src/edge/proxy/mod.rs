@@ -39,7 +39,7 @@ use crate::domain::config::Config;
 use crate::domain::http::{HeadLimits, Refusal};
 use crate::domain::identity::CallerBook;
 use crate::domain::keyring::Keyring;
-use crate::domain::lockdown::InForce;
+use crate::domain::lockdown::{InForce, Throttles};
 use crate::domain::problem::{self, Problem};
 use crate::domain::recognise::KnownTokens;
 use crate::domain::record::{self, LossPolicies, Recorder};
@@ -84,6 +84,8 @@ pub struct Parts {
     pub callers: Arc<ArcSwap<CallerBook>>,
     /// What is locked down; replaced when that changes.
     pub lockdown: Arc<ArcSwap<InForce>>,
+    /// How many calls of throttled callers have gone through.
+    pub throttles: Mutex<Throttles>,
     /// How callers are told apart without a key.
     pub caller_rules: crate::domain::config::Callers,
     /// Keeps the records.

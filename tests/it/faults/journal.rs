@@ -7,7 +7,7 @@ use egret::sim::{Faults, Vendor};
 use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 
 use super::{MONEY, PERSONAL_READ, READ, Tmpfs, each_policy, gaps, is_ready, is_red};
-use crate::harness::{Client, Config, Gateway, Sim, until};
+use crate::harness::{Client, Config, Gateway, Sim, eventually, until};
 
 /// How many calls of each kind meet the failure.
 const CALLS: usize = 10;
@@ -81,6 +81,22 @@ fn outage(
     until("it is ready", || is_ready(&gateway));
     gateway.wait_for_log("ready: every check is green");
     assert_eq!(gateway.post(MONEY, &[], "{}").status, 401);
+    // And it says so in a row, which detection tells of.
+    let own = [
+        "audit",
+        "query",
+        "--operation",
+        "audit.gap",
+        "--format",
+        "json",
+    ];
+    let row = eventually("the gap is a row", || {
+        let rows = gateway.egret(&own).ok();
+        rows.lines().next().map(str::to_owned)
+    });
+    let row: serde_json::Value = serde_json::from_str(&row).unwrap();
+    assert_eq!(row["facts"]["refused"], refused.to_string());
+    assert_eq!(row["facts"]["shed"], CALLS.to_string());
     let (ran, config) = gateway.stop();
     assert!(
         ran.stderr.contains("every record is in the ledger"),

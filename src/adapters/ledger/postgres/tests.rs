@@ -25,6 +25,7 @@ macro_rules! database {
     };
 }
 
+mod events;
 mod reports;
 
 fn place(url: &str) -> PostgresPlace {
@@ -454,8 +455,10 @@ async fn who_follows_a_ledger_that_many_write_misses_nothing() {
         })
     });
     let writers: Vec<_> = writers.collect();
+    let mut detector = reader(&url).await;
     let mut reader = reader(&url).await;
     let (mut seq, mut seen) = (0, BTreeSet::new());
+    let (mut detected_to, mut detected) = (0, Vec::new());
     loop {
         let done = writers.iter().all(JoinHandle::is_finished);
         let rows = reader.since(&Filter::default(), seq, 10_000).await.unwrap();
@@ -466,6 +469,8 @@ async fn who_follows_a_ledger_that_many_write_misses_nothing() {
             .last()
             .and_then(|row| row.integer("seq"))
             .unwrap_or(seq);
+        detected.extend(detector.events(detected_to, 10_000).await.unwrap());
+        detected_to = detected.last().map_or(0, |row| row.position.seq);
         if done && rows.is_empty() {
             break;
         }
@@ -474,6 +479,12 @@ async fn who_follows_a_ledger_that_many_write_misses_nothing() {
         writer.join().unwrap();
     }
     assert_eq!(seen.len() as u64, u64::from(NODES) * BATCHES * ROWS);
+    let calls = detected.iter().filter_map(|row| row.position.call);
+    let calls: BTreeSet<_> = calls
+        .map(|call| crate::types::CallId::from_bytes(call).to_string())
+        .collect();
+    assert_eq!((detected.len(), calls), (seen.len(), seen));
+    assert!(detected.is_sorted_by_key(|row| row.position.seq));
     let cursors = number(
         &url,
         "SELECT count(*) FROM egret.journals WHERE done_to = 600",

@@ -68,6 +68,11 @@ impl<'a> Files<'a> {
         resolved
     }
 
+    /// Whether a file can be read.
+    pub(super) fn readable(&self, path: &Path) -> std::io::Result<()> {
+        self.surroundings.read(path).map(drop)
+    }
+
     /// The text of a provider file; `None` was reported.
     pub(super) fn provider_text(
         &mut self,
@@ -96,7 +101,7 @@ impl<'a> Files<'a> {
     }
 }
 
-fn unreadable(error: &std::io::Error) -> Problem {
+pub(super) fn unreadable(error: &std::io::Error) -> Problem {
     Problem::new(
         format!("the file cannot be read: {}", error.kind()),
         "paths are relative to the directory of the configuration file",

@@ -4,6 +4,7 @@ mod admin;
 mod alerts;
 mod budgets;
 mod capture;
+mod detect;
 mod evidence;
 mod files;
 mod ledger;
@@ -28,6 +29,7 @@ use super::model::Config;
 use super::reader::{Document, FilePath, IntegerIn, Problem, Table, Text};
 
 use crate::domain::catalog::RateLimit;
+pub use detect::parse_detect;
 use files::Files;
 
 /// Most worker threads: more than the cores of the largest machines for sale.
@@ -189,6 +191,7 @@ fn read(
     let redaction = redaction::read(top);
     let captures = capture::read(top, &providers);
     let alerts = alerts::read(top, &files, &data_dir);
+    let detect = detect::read(top, &files, &data_dir);
 
     let config = Config {
         node: node
@@ -217,6 +220,7 @@ fn read(
         capture_dir: data_dir.join(capture::DIRECTORY),
         capture_key_file,
         alerts,
+        detect,
         data_dir,
         config_hash: Box::default(),
     };

@@ -24,6 +24,11 @@ production = { url = \"https://live.example\" }
 name = \"x\"
 kind = \"alertmanager\"
 url = \"https://alerts.example\"
+[[detect.load_tests]]
+caller = \"x\"
+from = 1
+to = 2
+[detect.rules.volume]
 ";
 
 const BEGIN: &str = "<!-- keys: made by the test `the_reference_is_up_to_date`, do not edit -->\n";

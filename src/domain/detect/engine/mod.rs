@@ -1,9 +1,12 @@
 //! The engine: what it remembers, and what it does with each event.
 
 mod judge;
+mod ledger;
 mod look;
 mod remember;
 mod tell;
+
+pub use ledger::Position;
 
 use std::collections::VecDeque;
 

@@ -177,6 +177,9 @@ macro_rules! detectors {
         impl PerCaller {
             /// Shows a call to every detector.
             pub(super) fn observe(&mut self, scene: &mut Scene<'_>, call: &Call<'_>) {
+                if configuration::is_own(call.event) {
+                    return self.configuration.observe(scene, call);
+                }
                 $(self.$module.observe(scene, call);)*
             }
         }

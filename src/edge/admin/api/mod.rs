@@ -351,12 +351,8 @@ impl Api {
         let path = request.uri().path();
         let done = match self.door.check_host(request.headers(), request.uri()) {
             Err(fault) => Err(fault),
-            Ok(()) => match console::file(path) {
-                Some(file)
-                    if [http::Method::GET, http::Method::HEAD].contains(request.method()) =>
-                {
-                    Ok(page(&file, request.headers()))
-                }
+            Ok(()) => match console::answer(path, request.headers()) {
+                Some(page) if is_read(request.method()) => Ok(page.map(Body::new)),
                 Some(_) => Err(Fault::MethodNotAllowed),
                 None => Err(Fault::NotFound(
                     "There are /livez, /readyz, /startupz and /metrics; /api/v1/openapi.json says \
@@ -374,20 +370,8 @@ impl Api {
     }
 }
 
-/// A file of the console, or that the browser has it already.
-fn page(file: &console::File, headers: &HeaderMap) -> Response<Body> {
-    let known = headers.get(header::IF_NONE_MATCH);
-    let is_known = known.is_some_and(|known| known.as_bytes() == file.etag.as_bytes());
-    let mut response = match is_known {
-        true => answer::plain(304, file.media, Body::empty()),
-        false => answer::plain(200, file.media, Bytes::from_static(file.body)),
-    };
-    let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    if let Ok(etag) = HeaderValue::from_str(&file.etag) {
-        headers.insert(header::ETAG, etag);
-    }
-    response
+fn is_read(method: &http::Method) -> bool {
+    [http::Method::GET, http::Method::HEAD].contains(method)
 }
 
 async fn read_body(headers: &HeaderMap, body: Body) -> Result<Vec<u8>, Fault> {

@@ -25,16 +25,23 @@ pub fn decide(
         operation: record.target.operation.as_deref(),
         token: record.credential.fingerprint,
     };
-    if let Some(why) = parts
-        .lockdown
-        .load()
-        .forbids(&attempt, record.times.received_at)
-    {
+    let now = record.times.received_at;
+    let in_force = parts.lockdown.load();
+    if let Some(why) = in_force.forbids(&attempt, now) {
         record.add_fact(Fact {
             name: LOCK.into(),
             value: why.to_string().into(),
         });
         return Err(problem::LOCKED_DOWN);
+    }
+    if let Some((lock, per_minute)) = in_force.throttles(&attempt, now)
+        && !parts.throttles.lock().admit(lock.id, per_minute, now)
+    {
+        record.add_fact(Fact {
+            name: LOCK.into(),
+            value: lock.id.to_string().into(),
+        });
+        return Err(problem::THROTTLED);
     }
     let ask = Ask {
         caller,
