@@ -31,6 +31,8 @@ test)
         missing="$missing redis-server"
     fi
     need setpriv util-linux
+    # Scrapes the gateway and answers the dashboards' questions.
+    need prometheus prometheus
     ;;
 *)
     echo "usage: need.sh build|test" >&2

@@ -34,6 +34,7 @@ use crate::adapters::ledger::{
 use crate::adapters::limits::Limits;
 use crate::adapters::machine::{self, Machine};
 use crate::adapters::priority;
+use crate::adapters::telemetry::{Telemetry, TelemetryError};
 use crate::domain::catalog::{self, BaseUrl, Catalog, Provider};
 use crate::domain::config::{self, Config, Faults};
 use crate::domain::identity::CallerBook;
@@ -41,6 +42,7 @@ use crate::domain::journal::{Cursor, Source};
 use crate::domain::keyring::Keyring;
 use crate::domain::record::{self, Recorder};
 use crate::domain::redact::{Redactor, RedactorBuilder, RuleError};
+use crate::domain::telemetry::Sampler;
 use crate::edge::proxy::{FrontLimits, Gateway, Parts, RouteError, Routes};
 use crate::edge::{AdminServer, ServeError, Server, StopReport, keep_resolved};
 use crate::types::CallId;
@@ -109,6 +111,9 @@ pub enum StartError {
         /// What the system said.
         cause: io::Error,
     },
+    /// A collector cannot be told.
+    #[error(transparent)]
+    Telemetry(#[from] TelemetryError),
     /// A thread cannot be started.
     #[error("cannot start a thread: {0}")]
     Thread(io::Error),
@@ -261,6 +266,7 @@ pub struct Running {
     captures: Option<Arc<Captures>>,
     commands: CommandsKeeper,
     alerts: Option<alerts::Alerts>,
+    telemetry: Option<Arc<Telemetry>>,
     background: Background,
     drain: Duration,
 }
@@ -294,6 +300,9 @@ impl Running {
         let routes = Routes::new(catalog, &config)?;
         let servers = routes.servers();
         health.calling(routes.groups());
+        let telemetry = Telemetry::prepare(&config.telemetry, &config.node, VERSION)?;
+        let telemetry = telemetry.map(Arc::new);
+        let spans = telemetry.as_ref().and_then(|telemetry| telemetry.calls());
         let figures = Arc::new(CallFigures::new(routes.names()));
         health.counting(&figures);
         let budgets = Limits::new(
@@ -358,7 +367,12 @@ impl Running {
             limits: FrontLimits::new(&config),
             captures: captures.clone(),
             in_flight: health.in_flight(),
-            figures,
+            figures: Arc::clone(&figures),
+            sampler: match &spans {
+                Some(_) => Sampler::ratio(config.telemetry.sample_ratio),
+                None => Sampler::never(),
+            },
+            spans,
         });
         let server = Server::start(&config, &gateway)?;
         health.locking(lockdown.in_force());
@@ -369,6 +383,12 @@ impl Running {
         let background = Background::start(runtime, servers, callers_file, callers, beside)?;
         let commands = CommandsKeeper::start(OwnCalls::new(&config)).map_err(StartError::Thread)?;
         health.serving(server.watch());
+        if let Some(telemetry) = &telemetry {
+            health.telling(telemetry);
+            let watched = Arc::downgrade(&health);
+            let observe = move || watched.upgrade().map(|health| health.vitals());
+            telemetry.start(Arc::new(observe), health.bounds(), figures)?;
+        }
         Ok(Self {
             server,
             journal,
@@ -379,6 +399,7 @@ impl Running {
             captures,
             commands,
             alerts,
+            telemetry,
             background,
             drain: config.timeouts.drain,
         })
@@ -411,6 +432,10 @@ impl Running {
             evidence.stop(FLUSH_TIME);
         }
         let ledger = self.feed.shutdown(FLUSH_TIME);
+        // After the ledger, so that the last figures tell of it, too.
+        if let Some(telemetry) = &self.telemetry {
+            telemetry.stop();
+        }
         // Last, so that it can be asked how the stop goes.
         drop(self.admin);
         Stopped {

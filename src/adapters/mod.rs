@@ -1,6 +1,7 @@
 //! Talks: everything that touches the clock, randomness, files, databases and the log.
 
 pub mod capture;
+pub mod certificates;
 pub mod clock;
 pub mod coalesce;
 pub mod entropy;
@@ -18,3 +19,4 @@ pub mod network_map;
 pub mod notify;
 pub mod priority;
 pub mod signing_key;
+pub mod telemetry;

@@ -9,12 +9,14 @@ use parking_lot::Mutex;
 
 use super::VERSION;
 use super::evidence::Evidence;
+use crate::adapters::certificates::Certificates;
 use crate::adapters::clock;
 use crate::adapters::coalesce::Coalescer;
 use crate::adapters::figures::CallFigures;
 use crate::adapters::journal::Journal;
 use crate::adapters::ledger::LedgerFeed;
 use crate::adapters::limits::Limits;
+use crate::adapters::telemetry::Telemetry;
 use crate::domain::config::Config;
 use crate::domain::health::{
     Bounds, ClockWatch, EvidenceVitals, JournalVitals, LedgerVitals, Listening, Stage, Vitals,
@@ -44,6 +46,8 @@ pub struct Health {
     budgets: OnceLock<Arc<Limits>>,
     coalescer: OnceLock<Arc<Coalescer>>,
     calls: OnceLock<Arc<CallFigures>>,
+    telemetry: OnceLock<Arc<Telemetry>>,
+    certificates: Certificates,
     in_flight: Arc<AtomicUsize>,
 }
 
@@ -68,6 +72,8 @@ impl Health {
             budgets: OnceLock::new(),
             coalescer: OnceLock::new(),
             calls: OnceLock::new(),
+            telemetry: OnceLock::new(),
+            certificates: Certificates::new(config),
             in_flight: Arc::default(),
         }
     }
@@ -110,6 +116,11 @@ impl Health {
     /// Calls are counted.
     pub fn counting(&self, calls: &Arc<CallFigures>) {
         let _ = self.calls.set(Arc::clone(calls));
+    }
+
+    /// A collector is told.
+    pub fn telling(&self, telemetry: &Arc<Telemetry>) {
+        let _ = self.telemetry.set(Arc::clone(telemetry));
     }
 
     /// The banks' limits are kept.
@@ -199,6 +210,8 @@ impl Health {
                 .get()
                 .map(|calls| calls.vitals())
                 .unwrap_or_default(),
+            certificates: self.certificates.look(now),
+            telemetry: self.telemetry.get().map(|telemetry| telemetry.vitals()),
             journal_commits: self.journal.get().map(|journal| journal.commits()),
             calls_in_flight: self.in_flight.load(Ordering::Acquire) as u64,
             connections: server.map_or(0, |server| server.connections() as u64),

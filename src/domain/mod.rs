@@ -32,3 +32,4 @@ pub mod resilience;
 pub mod retention;
 pub mod score;
 pub mod tap;
+pub mod telemetry;

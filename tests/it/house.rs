@@ -37,6 +37,16 @@ const ONLY_IN: &[(&str, &[&str], &str)] = &[
     ),
     ("clap::", &["cli/"], "clap stays in cli"),
     (
+        "opentelemetry_proto",
+        &["adapters/telemetry/"],
+        "OpenTelemetry stays in adapters/telemetry",
+    ),
+    (
+        "tonic::",
+        &["adapters/telemetry/"],
+        "gRPC stays in adapters/telemetry",
+    ),
+    (
         "SystemTime::now",
         &["adapters/clock.rs"],
         "the wall clock is read in one file",

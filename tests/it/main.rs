@@ -43,4 +43,5 @@ mod resilience;
 mod retention;
 mod routing;
 mod streaming;
+mod telemetry;
 mod traffic;

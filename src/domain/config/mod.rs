@@ -11,6 +11,7 @@ mod ledger;
 mod model;
 mod parse;
 pub mod reader;
+mod telemetry;
 mod units;
 
 pub use alerts::{AlertChannel, Alerts, ChannelKind, MailTls};
@@ -24,6 +25,7 @@ pub use model::{
 };
 pub use parse::{KnownProvider, KnownService, Surroundings, is_caller_name, parse};
 pub use reader::KeyInfo;
+pub use telemetry::{OtlpProtocol, Telemetry};
 pub use units::{parse_duration, parse_size, show_duration, show_size};
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::LedgerPlace;
 use super::alerts::Alerts;
 use super::budgets::{BudgetRule, Budgets};
+use super::telemetry::Telemetry;
 use crate::domain::catalog::{BaseUrl, HttpVersion};
 use crate::domain::evidence::VerifierKey;
 use crate::domain::record::LossPolicies;
@@ -64,6 +65,8 @@ pub struct Config {
     pub capture_key_file: PathBuf,
     /// Who is told about incidents, and how.
     pub alerts: Alerts,
+    /// What is told to a collector of OpenTelemetry.
+    pub telemetry: Telemetry,
     /// First 16 hexadecimal digits of the SHA-256 of the configuration text, of the environment
     /// variables that override it and of every provider file that it names.
     pub config_hash: Box<str>,

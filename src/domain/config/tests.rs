@@ -6,6 +6,7 @@ mod machine;
 mod redaction;
 mod reference;
 mod resilience;
+mod telemetry;
 
 use std::path::Path;
 use std::time::Duration;
@@ -95,7 +96,7 @@ fn the_example_shows_true_defaults() {
                 "connect",
                 "tls = \"",
                 "request",
-                "head",
+                "head =",
                 "idle",
                 "drain",
                 "field_bytes",

@@ -29,11 +29,12 @@ pub use calls::{
 pub use checks::{Bounds, CHECKS, Check, Verdict, failing};
 pub use clock::{ClockWatch, EARLIEST, MAX_BEHIND};
 pub use histogram::{
-    COMMIT_BOUNDS, HTTP_BOUNDS, Histogram, LATENCY_BUCKETS, Latency, bucket_of, latency_bucket,
+    COMMIT_BOUNDS, Exemplar, HTTP_BOUNDS, Histogram, LATENCY_BUCKETS, Latency, bucket_of,
+    latency_bucket,
 };
 pub use metrics::{Label, Metric, MetricKind, Sample, Value, metrics};
 pub use report::{Probe, Report};
 pub use vitals::{
-    BudgetVitals, CoalescerVitals, EvidenceVitals, GroupVitals, JournalVitals, LedgerVitals,
-    Listening, Stage, Vitals,
+    BudgetVitals, CertificateUse, CertificateVitals, CoalescerVitals, EvidenceVitals, GroupVitals,
+    JournalVitals, LedgerVitals, Listening, SignalVitals, Stage, TelemetryVitals, Vitals,
 };

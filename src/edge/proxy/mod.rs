@@ -35,15 +35,16 @@ use crate::adapters::coalesce::Coalescer;
 use crate::adapters::figures::{CallFigures, Shard};
 use crate::adapters::journal::Journal;
 use crate::adapters::limits::Limits;
+use crate::adapters::telemetry::{Inbox, Inboxes};
 use crate::domain::config::Config;
 use crate::domain::http::{HeadLimits, Refusal};
 use crate::domain::identity::CallerBook;
 use crate::domain::keyring::Keyring;
 use crate::domain::lockdown::InForce;
-use crate::domain::problem::{self, Problem};
+use crate::domain::problem::Problem;
 use crate::domain::recognise::KnownTokens;
 use crate::domain::record::{self, LossPolicies, Recorder};
-use crate::types::Decision;
+use crate::domain::telemetry::{FinishedCall, Sampler};
 
 pub use exchange::Exchange;
 pub use routes::{RouteError, Routes};
@@ -68,8 +69,26 @@ pub struct Gateway {
     parts: Arc<Parts>,
     /// Never waited for: only one worker has it.
     known_tokens: Arc<Mutex<KnownTokens>>,
-    /// What this worker counts.
-    shard: Arc<Shard>,
+    /// What this worker tells of calls.
+    tell: Tell,
+}
+
+/// Where a worker tells of calls that are over.
+#[derive(Clone)]
+pub struct Tell {
+    /// Counts all of them.
+    pub shard: Arc<Shard>,
+    /// Takes those whose trace is told.
+    pub spans: Option<Arc<Inbox<FinishedCall>>>,
+}
+
+impl Tell {
+    fn new(parts: &Parts) -> Self {
+        Self {
+            shard: parts.figures.shard(),
+            spans: parts.spans.as_ref().map(|spans| spans.add()),
+        }
+    }
 }
 
 /// The parts of a [`Gateway`].
@@ -104,6 +123,10 @@ pub struct Parts {
     pub in_flight: Arc<AtomicUsize>,
     /// Counts calls.
     pub figures: Arc<CallFigures>,
+    /// Which traces that begin here are told.
+    pub sampler: Sampler,
+    /// Takes calls whose traces are told, if they are told to anybody.
+    pub spans: Option<Arc<Inboxes<FinishedCall>>>,
 }
 
 impl FrontLimits {
@@ -127,7 +150,7 @@ impl Gateway {
     /// Puts the parts together.
     pub fn new(parts: Parts) -> Self {
         Self {
-            shard: parts.figures.shard(),
+            tell: Tell::new(&parts),
             parts: Arc::new(parts),
             known_tokens: Arc::default(),
         }
@@ -138,7 +161,7 @@ impl Gateway {
         Self {
             parts: Arc::clone(&self.parts),
             known_tokens: Arc::default(),
-            shard: self.parts.figures.shard(),
+            tell: Tell::new(&self.parts),
         }
     }
 
@@ -158,7 +181,7 @@ impl Gateway {
         let problem = Problem::from(refusal);
         stages::close::open_refused_head(&self.parts, &mut exchange, &problem, peer);
         let problem = stages::gate::refusal(&self.parts, &mut exchange, problem).await;
-        stages::close::refused_head(&self.shard, &mut exchange);
+        stages::close::refused_head(&self.tell, &mut exchange);
         stages::respond::raw(&problem, exchange.call_id())
     }
 }
@@ -341,15 +364,13 @@ impl ProxyHttp for Gateway {
 
     async fn logging(&self, session: &mut Session, error: Option<&Error>, exchange: &mut Exchange) {
         stages::capture::end(exchange);
-        stages::close::exchange(&self.parts, &self.shard, session, exchange, error);
+        stages::close::exchange(&self.parts, &self.tell, session, exchange, error);
     }
 
-    /// A call that was refused to keep within a limit, or to leave a bank alone, is no error to be
-    /// logged; in an overload there are many, and the metrics count them.
-    fn suppress_error_log(&self, _: &Session, exchange: &Exchange, _: &Error) -> bool {
-        exchange
-            .problem
-            .is_some_and(|of| of.decision == Decision::Limited || of == problem::BREAKER_OPEN)
+    /// `stages::respond` says it, with the ids of the call and of its trace and without what the error
+    /// quotes.
+    fn suppress_error_log(&self, _: &Session, _: &Exchange, _: &Error) -> bool {
+        true
     }
 
     /// Pingora puts this into its own log lines; its default prints the raw URI.

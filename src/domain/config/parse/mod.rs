@@ -13,6 +13,7 @@ mod providers;
 mod redaction;
 mod resilience;
 mod sections;
+mod telemetry;
 mod upstream;
 
 use std::io;
@@ -188,6 +189,7 @@ fn read(
     let redaction = redaction::read(top);
     let captures = capture::read(top, &providers);
     let alerts = alerts::read(top, &files, &data_dir);
+    let telemetry = telemetry::read(top, &files, surroundings);
 
     let config = Config {
         node: node
@@ -216,6 +218,7 @@ fn read(
         capture_dir: data_dir.join(capture::DIRECTORY),
         capture_key_file,
         alerts,
+        telemetry,
         data_dir,
         config_hash: Box::default(),
     };

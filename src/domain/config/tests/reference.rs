@@ -20,6 +20,8 @@ x = \"money\"
 [providers.cybrid.services.bank]
 sandbox = { url = \"https://bank.example\" }
 production = { url = \"https://live.example\" }
+[telemetry.attributes]
+x = \"y\"
 [[alerts.channel]]
 name = \"x\"
 kind = \"alertmanager\"

@@ -39,6 +39,7 @@ pub fn receive(
     exchange: &mut Exchange,
 ) -> Result<(), Problem> {
     exchange.case_lost = !session.req_header().has_case();
+    exchange.go_on_with(parts, recognise::trace(session.req_header()));
     let mut record = exchange.new_record(parts);
     record.decision = crate::types::Decision::Forwarded;
     let route = consider(parts, known_tokens, session, &mut record);
@@ -71,7 +72,6 @@ fn consider(
 ) -> Result<Route, Problem> {
     let request = session.req_header();
     record.target.method = crate::domain::recognise::method(request.method.as_str());
-    record.trace_id = recognise::trace(request);
     let caller = identify::caller(parts, session, record)?;
     let target = recognise::target(request)?;
     let found = recognise::destination(parts, request, &target)?;
