@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{Interval, MissedTickBehavior, interval, sleep, timeout};
 
 use super::export::{Exporter, Failed, Signal};
 use super::proto::Origin;
@@ -81,33 +81,49 @@ impl Said {
 }
 
 impl Worker {
+    /// Tells until it is asked to stop, and then once more what there is.
     pub(super) async fn run(self) {
-        let mut stop = self.stop.clone();
-        let asked_to_stop = async move {
-            // An error is the end of whoever could ask.
-            let _ = stop.wait_for(|stop| *stop).await;
+        let all = async {
+            tokio::join!(self.tell_calls(), self.tell_figures(), self.tell_lines());
+        };
+        let patience = async {
+            self.asked_to_stop().await;
+            sleep(LAST_WORD).await;
         };
         tokio::select! {
-            () = asked_to_stop => {}
-            () = async { tokio::join!(self.tell_calls(), self.tell_figures(), self.tell_lines()); } => {}
+            () = all => {}
+            () = patience => {}
         }
-        let last = async {
-            tokio::join!(self.last_calls(), self.last_figures(), self.last_lines());
-        };
-        let _ = timeout(LAST_WORD, last).await;
+    }
+
+    async fn asked_to_stop(&self) {
+        // An error is the end of whoever could ask.
+        let _ = self.stop.clone().wait_for(|stop| *stop).await;
+    }
+
+    /// Waits for the next look; says whether it is the last.
+    async fn next(&self, ticks: &mut Interval) -> bool {
+        tokio::select! {
+            biased;
+            () = self.asked_to_stop() => true,
+            _ = ticks.tick() => false,
+        }
     }
 
     async fn tell_calls(&self) {
         let mut said = Said::new("traces");
         let mut ticks = ticks(LOOK);
         loop {
-            ticks.tick().await;
-            while self.some_calls(&mut said, true).await {}
+            let is_last = self.next(&mut ticks).await;
+            while self.some_calls(&mut said).await {}
+            if is_last {
+                return;
+            }
         }
     }
 
     /// Tells a batch of calls; says whether there may be more.
-    async fn some_calls(&self, said: &mut Said, again: bool) -> bool {
+    async fn some_calls(&self, said: &mut Said) -> bool {
         let mut calls = Vec::new();
         self.shared.calls.take(&mut calls, MAX_CALLS);
         if calls.is_empty() {
@@ -120,26 +136,24 @@ impl Worker {
         }
         let request = self.origin.traces(calls.iter().flat_map(spans));
         drop(calls);
-        self.send(&self.shared.traces, said, request, count, again)
+        self.send(&self.shared.traces, said, request, count, &PAUSES)
             .await;
         is_full
-    }
-
-    async fn last_calls(&self) {
-        let mut said = Said::new("traces");
-        while self.some_calls(&mut said, false).await {}
     }
 
     async fn tell_lines(&self) {
         let mut said = Said::new("logs");
         let mut ticks = ticks(LOOK);
         loop {
-            ticks.tick().await;
-            while self.some_lines(&mut said, true).await {}
+            let is_last = self.next(&mut ticks).await;
+            while self.some_lines(&mut said).await {}
+            if is_last {
+                return;
+            }
         }
     }
 
-    async fn some_lines(&self, said: &mut Said, again: bool) -> bool {
+    async fn some_lines(&self, said: &mut Said) -> bool {
         let mut lines = Vec::new();
         self.shared.lines.take(&mut lines, MAX_LINES);
         if lines.is_empty() {
@@ -147,14 +161,9 @@ impl Worker {
         }
         let count = lines.len();
         let request = self.origin.logs(lines);
-        self.send(&self.shared.logs, said, request, count as u64, again)
+        self.send(&self.shared.logs, said, request, count as u64, &PAUSES)
             .await;
         count >= MAX_LINES
-    }
-
-    async fn last_lines(&self) {
-        let mut said = Said::new("logs");
-        while self.some_lines(&mut said, false).await {}
     }
 
     async fn tell_figures(&self) {
@@ -164,8 +173,11 @@ impl Worker {
         let mut said = Said::new("metrics");
         let mut ticks = ticks(self.settings.interval);
         loop {
-            ticks.tick().await;
+            let is_last = self.next(&mut ticks).await;
             self.figures(&mut said).await;
+            if is_last {
+                return;
+            }
         }
     }
 
@@ -175,26 +187,19 @@ impl Worker {
             return;
         };
         let request = self.origin.metrics(&vitals, &self.bounds);
-        self.send(&self.shared.metrics, said, request, 1, false)
-            .await;
+        self.send(&self.shared.metrics, said, request, 1, &[]).await;
     }
 
-    async fn last_figures(&self) {
-        if self.settings.metrics {
-            self.figures(&mut Said::new("metrics")).await;
-        }
-    }
-
-    /// Sends a request, again after a pause if that may help; counts what came of it.
+    /// Sends a request, again after each of the pauses if that may help; counts what came of it.
     async fn send<S: Signal>(
         &self,
         counts: &Counts,
         said: &mut Said,
         request: S,
         count: u64,
-        again: bool,
+        pauses: &[Duration],
     ) {
-        let mut pauses = PAUSES.into_iter().filter(|_| again);
+        let mut pauses = pauses.iter();
         loop {
             match self.exporter.export(request.clone()).await {
                 Ok(rejected) => {
@@ -209,8 +214,11 @@ impl Worker {
                     Counts::add(&counts.failures, 1);
                     said.hear(Some(&failed));
                     match pauses.next().filter(|_| failed.is_passing) {
-                        Some(pause) => sleep(pause).await,
-                        None => {
+                        // Who is to stop does not wait, and sends what there is once.
+                        Some(pause) if !*self.stop.borrow() => {
+                            let _ = timeout(*pause, self.asked_to_stop()).await;
+                        }
+                        _ => {
                             Counts::add(&counts.lost, count);
                             return;
                         }
@@ -221,7 +229,7 @@ impl Worker {
     }
 }
 
-fn ticks(every: Duration) -> tokio::time::Interval {
+fn ticks(every: Duration) -> Interval {
     let mut ticks = interval(every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks
