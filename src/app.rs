@@ -46,6 +46,7 @@ use crate::adapters::oidc::IdentityProvider;
 use crate::adapters::priority;
 use crate::adapters::seen_files::SeenFiles;
 use crate::domain::access::AdminBook;
+use crate::adapters::telemetry::{Telemetry, TelemetryError};
 use crate::domain::catalog::{self, BaseUrl, Catalog, Provider};
 use crate::domain::config::settings::Setting;
 use crate::domain::config::{self, Config, Faults, Surroundings};
@@ -54,6 +55,7 @@ use crate::domain::journal::{Cursor, Source};
 use crate::domain::keyring::Keyring;
 use crate::domain::record::{self, Recorder};
 use crate::domain::redact::{Redactor, RedactorBuilder, RuleError};
+use crate::domain::telemetry::Sampler;
 use crate::edge::admin::Beside;
 use crate::edge::admin::api::door::Door;
 use crate::edge::admin::desk::Desk;
@@ -128,6 +130,9 @@ pub enum StartError {
         /// What the system said.
         cause: io::Error,
     },
+    /// A collector cannot be told.
+    #[error(transparent)]
+    Telemetry(#[from] TelemetryError),
     /// A thread cannot be started.
     #[error("cannot start a thread: {0}")]
     Thread(io::Error),
@@ -341,6 +346,7 @@ pub struct Running {
     commands: CommandsKeeper,
     alerts: Arc<Mutex<Option<alerts::Alerts>>>,
     detection: Option<detection::Detections>,
+    telemetry: Option<Arc<Telemetry>>,
     background: Background,
     reload: Option<ReloadKeeper>,
     drain: Duration,
@@ -386,6 +392,9 @@ impl Running {
         let routes = Arc::new(Routes::new(catalog, &config)?);
         let servers = Arc::new(ArcSwap::from_pointee(routes.servers()));
         health.calling(routes.groups());
+        let telemetry = Telemetry::prepare(&config.telemetry, &config.node, VERSION)?;
+        let telemetry = telemetry.map(Arc::new);
+        let spans = telemetry.as_ref().and_then(|telemetry| telemetry.calls());
         let figures = Arc::new(CallFigures::new(routes.names()));
         health.counting(&figures);
         let budgets = Limits::new(&config.budgets, routes.budgets(), process_name(&config));
@@ -456,7 +465,12 @@ impl Running {
             limits: FrontLimits::new(&config),
             captures,
             in_flight: health.in_flight(),
-            figures,
+            figures: Arc::clone(&figures),
+            sampler: match &spans {
+                Some(_) => Sampler::ratio(config.telemetry.sample_ratio),
+                None => Sampler::never(),
+            },
+            spans,
         });
         let server = Server::start(&config, &gateway)?;
         health.locking(lockdown.in_force());
@@ -500,6 +514,12 @@ impl Running {
             None => None,
         };
         health.serving(server.watch());
+        if let Some(telemetry) = &telemetry {
+            health.telling(telemetry);
+            let watched = Arc::downgrade(&health);
+            let observe = move || watched.upgrade().map(|health| health.vitals());
+            telemetry.start(Arc::new(observe), health.bounds(), figures)?;
+        }
         Ok(Self {
             server,
             journal,
@@ -512,6 +532,7 @@ impl Running {
             commands,
             alerts,
             detection,
+            telemetry,
             background,
             reload,
             drain,
@@ -559,6 +580,10 @@ impl Running {
         let alerts = self.alerts.lock().take();
         if let Some(alerts) = alerts {
             alerts.stop();
+        }
+        // After the ledger, so that the last figures tell of it, too.
+        if let Some(telemetry) = &self.telemetry {
+            telemetry.stop();
         }
         // Last, so that it can be asked how the stop goes.
         drop(self.admin);

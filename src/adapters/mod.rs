@@ -1,6 +1,7 @@
 //! Talks: everything that touches the clock, randomness, files, databases and the log.
 
 pub mod capture;
+pub mod certificates;
 pub mod clock;
 pub mod coalesce;
 pub mod detection_file;
@@ -22,3 +23,4 @@ pub mod priority;
 pub mod private_file;
 pub mod seen_files;
 pub mod signing_key;
+pub mod telemetry;

@@ -11,12 +11,14 @@ use super::VERSION;
 use super::detection::Watched;
 use super::evidence::Evidence;
 use super::reload::ReloadCounts;
+use crate::adapters::certificates::Certificates;
 use crate::adapters::clock;
 use crate::adapters::coalesce::Coalescer;
 use crate::adapters::figures::CallFigures;
 use crate::adapters::journal::Journal;
 use crate::adapters::ledger::LedgerFeed;
 use crate::adapters::limits::Limits;
+use crate::adapters::telemetry::Telemetry;
 use crate::domain::config::Config;
 use crate::domain::health::{
     Bounds, ClockWatch, EvidenceVitals, JournalVitals, LedgerVitals, Listening, Stage, Vitals,
@@ -48,6 +50,8 @@ pub struct Health {
     reloads: OnceLock<Arc<ReloadCounts>>,
     calls: OnceLock<Arc<CallFigures>>,
     detection: OnceLock<Arc<Watched>>,
+    telemetry: OnceLock<Arc<Telemetry>>,
+    certificates: Certificates,
     in_flight: Arc<AtomicUsize>,
 }
 
@@ -74,6 +78,8 @@ impl Health {
             reloads: OnceLock::new(),
             calls: OnceLock::new(),
             detection: OnceLock::new(),
+            telemetry: OnceLock::new(),
+            certificates: Certificates::new(config),
             in_flight: Arc::default(),
         }
     }
@@ -121,6 +127,11 @@ impl Health {
     /// Calls are counted.
     pub fn counting(&self, calls: &Arc<CallFigures>) {
         let _ = self.calls.set(Arc::clone(calls));
+    }
+
+    /// A collector is told.
+    pub fn telling(&self, telemetry: &Arc<Telemetry>) {
+        let _ = self.telemetry.set(Arc::clone(telemetry));
     }
 
     /// The banks' limits are kept.
@@ -226,6 +237,8 @@ impl Health {
                 .get()
                 .map(|calls| calls.vitals())
                 .unwrap_or_default(),
+            certificates: self.certificates.look(now),
+            telemetry: self.telemetry.get().map(|telemetry| telemetry.vitals()),
             journal_commits: self.journal.get().map(|journal| journal.commits()),
             calls_in_flight: self.in_flight.load(Ordering::Acquire) as u64,
             connections: server.map_or(0, |server| server.connections() as u64),

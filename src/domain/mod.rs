@@ -36,3 +36,4 @@ pub mod respond;
 pub mod retention;
 pub mod score;
 pub mod tap;
+pub mod telemetry;

@@ -48,5 +48,6 @@ mod resilience;
 mod retention;
 mod routing;
 mod streaming;
+mod telemetry;
 mod top;
 mod traffic;

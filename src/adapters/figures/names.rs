@@ -7,11 +7,12 @@ use crate::domain::health::CallPlace;
 use crate::domain::http::Refusal;
 use crate::domain::problem;
 use crate::domain::recognise::METHODS;
-use crate::domain::record::{AttemptEnd, CallRecord, Target};
+use crate::domain::record::{Attempt, AttemptEnd, CallRecord, Target};
 use crate::domain::resilience::Failure;
 use crate::types::Outcome;
 
-use super::key::MAX_PLACES;
+use super::key::{Key, MAX_PLACES, Tag};
+use super::{HTTPS, OverCall};
 
 /// What stands for a reason that is none of a problem's.
 const OTHER: &str = "other";
@@ -181,6 +182,28 @@ impl Names {
     pub(super) fn reason_name(&self, index: u16) -> Option<&'static str> {
         let index = usize::from(index).checked_sub(1)?;
         self.reasons.get(index).copied()
+    }
+
+    pub(super) fn server_key(&self, place: usize, call: &OverCall<'_>) -> Key {
+        let https = if call.is_https { HTTPS } else { 0 };
+        Key {
+            tag: Tag::Server,
+            place,
+            a: self.method(call.record.target.method),
+            b: call.record.status.unwrap_or(0),
+            c: self.error_of(call.record) | https,
+        }
+    }
+
+    pub(super) fn client_key(&self, place: usize, record: &CallRecord, attempt: &Attempt) -> Key {
+        let (status, error) = self.end(attempt.end);
+        Key {
+            tag: Tag::Client,
+            place,
+            a: self.method(record.target.method),
+            b: status,
+            c: error,
+        }
     }
 
     /// Why a call went wrong, apart from what its status says.

@@ -292,7 +292,7 @@ impl Reloader {
             own::complete(record, Outcome::Success, None, clock::now());
         });
         // The intent says what has happened; the journal counts what it lost.
-        let _ = record.finish();
+        let _ = record.close();
         Ok(())
     }
 
@@ -492,7 +492,7 @@ impl Reloader {
                 record.reason = Some("config_faults".into());
             });
             // What cannot be recorded is counted by the journal; nothing has changed.
-            let _ = record.finish();
+            let _ = record.close();
         }
     }
 

@@ -40,6 +40,8 @@ provider = \"cybrid\"
 name = \"x\"
 kind = \"alertmanager\"
 url = \"https://alerts.example\"
+[telemetry.attributes]
+x = \"y\"
 [[detect.load_tests]]
 caller = \"x\"
 from = 1

@@ -20,6 +20,7 @@ pub mod reload;
 pub mod schema;
 pub mod settings;
 pub mod show;
+mod telemetry;
 mod units;
 
 pub use admin::{Admin, Oidc};
@@ -40,6 +41,7 @@ pub use parse::{
 };
 pub use reader::KeyInfo;
 pub use reload::check_for_loops;
+pub use telemetry::{OtlpProtocol, Telemetry};
 pub use units::{parse_duration, parse_size, show_duration, show_size};
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use super::admin::Admin;
 use super::alerts::Alerts;
 use super::budgets::{BudgetRule, Budgets};
 use super::detect::Detect;
+use super::telemetry::Telemetry;
 use crate::domain::catalog::{BaseUrl, HttpVersion};
 use crate::domain::evidence::VerifierKey;
 use crate::domain::record::LossPolicies;
@@ -70,6 +71,8 @@ pub struct Config {
     pub alerts: Alerts,
     /// How the gateway watches its own ledger.
     pub detect: Detect,
+    /// What is told to a collector of OpenTelemetry.
+    pub telemetry: Telemetry,
     /// First 16 hexadecimal digits of the SHA-256 of the configuration text, of the environment
     /// variables that override it and of every provider file that it names.
     pub config_hash: Box<str>,

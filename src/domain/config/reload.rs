@@ -110,6 +110,7 @@ pub fn go_on(before: &Config, after: Config) -> Config {
         capture_key_file: before.capture_key_file.clone(),
         alerts,
         detect: before.detect.clone(),
+        telemetry: before.telemetry.clone(),
         providers: after.providers,
         reload: after.reload,
         timeouts: after.timeouts,

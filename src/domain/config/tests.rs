@@ -10,6 +10,7 @@ mod redaction;
 mod reference;
 mod resilience;
 mod schema;
+mod telemetry;
 
 use std::path::Path;
 use std::time::Duration;
@@ -99,7 +100,7 @@ fn the_example_shows_true_defaults() {
                 "connect",
                 "tls = \"",
                 "request",
-                "head",
+                "head =",
                 "idle",
                 "drain",
                 "field_bytes",

@@ -52,6 +52,10 @@ pub struct Vitals {
     pub budgets_shared: Option<bool>,
     /// The calls that are over.
     pub calls: CallVitals,
+    /// The certificates that the configuration names.
+    pub certificates: Vec<CertificateVitals>,
+    /// What became of what was to be told to a collector; `None` if nothing is told.
+    pub telemetry: Option<TelemetryVitals>,
     /// How long the journal's commits took, in seconds; `None` until it is open.
     pub journal_commits: Option<Histogram>,
     /// Calls in flight.
@@ -204,6 +208,64 @@ pub struct CoalescerVitals {
     pub waiting: u64,
     /// Calls that were answered so since the start.
     pub shared: u64,
+}
+
+/// What a certificate is there for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CertificateUse {
+    /// A listener shows it.
+    Listener,
+    /// It signs callers' certificates.
+    ClientCa,
+    /// A bank's certificate must be signed by it, or be it.
+    UpstreamCa,
+    /// The same for the collector.
+    CollectorCa,
+}
+
+impl CertificateUse {
+    /// The one spelling.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Listener => "listener",
+            Self::ClientCa => "client_ca",
+            Self::UpstreamCa => "upstream_ca",
+            Self::CollectorCa => "collector_ca",
+        }
+    }
+}
+
+/// A file of certificates.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateVitals {
+    /// What it is there for.
+    pub purpose: CertificateUse,
+    /// The file, as configured.
+    pub file: Arc<str>,
+    /// When the first of them runs out.
+    pub expires_at: Micros,
+}
+
+/// What is told to a collector.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TelemetryVitals {
+    /// Calls, as traces.
+    pub traces: SignalVitals,
+    /// Looks at the figures.
+    pub metrics: SignalVitals,
+    /// Log lines.
+    pub logs: SignalVitals,
+}
+
+/// What became of one kind of what is told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SignalVitals {
+    /// How many the collector has taken.
+    pub sent: u64,
+    /// How many were not told: there was no room for them, or the collector did not take them.
+    pub dropped: u64,
+    /// Requests that failed, also those that were sent again.
+    pub failures: u64,
 }
 
 /// Sockets that connections are accepted on; each worker has one for each listener.

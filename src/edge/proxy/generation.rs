@@ -13,7 +13,35 @@ use parking_lot::Mutex;
 
 use super::Parts;
 use crate::adapters::figures::Shard;
+use crate::adapters::telemetry::Inbox;
 use crate::domain::recognise::KnownTokens;
+use crate::domain::telemetry::FinishedCall;
+
+/// Where a worker tells of calls that are over.
+#[derive(Clone)]
+pub struct Tell {
+    /// Counts all of them.
+    pub shard: Arc<Shard>,
+    /// Takes those whose trace is told.
+    pub spans: Option<Arc<Inbox<FinishedCall>>>,
+}
+
+impl Tell {
+    fn new(parts: &Parts) -> Self {
+        Self {
+            shard: parts.figures.shard(),
+            spans: parts.spans.as_ref().map(|spans| spans.add()),
+        }
+    }
+
+    /// For the same worker under another configuration.
+    fn after(&self, parts: &Parts) -> Self {
+        Self {
+            shard: parts.figures.shard_after(&self.shard),
+            spans: self.spans.clone(),
+        }
+    }
+}
 
 /// One worker's hold on one configuration.
 pub struct Generation {
@@ -21,16 +49,16 @@ pub struct Generation {
     /// What tokens were found to be: it depends on the provider files. Never waited for, since only one
     /// worker has it.
     pub(super) known_tokens: Mutex<KnownTokens>,
-    /// What this worker counts.
-    pub(super) shard: Arc<Shard>,
+    /// Where this worker tells of calls.
+    pub(super) tell: Tell,
 }
 
 impl Generation {
-    fn new(parts: Arc<Parts>, shard: Arc<Shard>) -> Arc<Self> {
+    fn new(parts: Arc<Parts>, tell: Tell) -> Arc<Self> {
         Arc::new(Self {
             parts,
             known_tokens: Mutex::default(),
-            shard,
+            tell,
         })
     }
 }
@@ -54,8 +82,8 @@ pub(super) struct Generations {
 impl Generations {
     pub(super) fn new(latest: Arc<ArcSwap<Parts>>) -> Self {
         let parts = latest.load_full();
-        let shard = parts.figures.shard();
-        let mine = Generation::new(parts, shard);
+        let tell = Tell::new(&parts);
+        let mine = Generation::new(parts, tell);
         Self {
             latest,
             mine: Arc::new(Mutex::new(mine)),
@@ -77,8 +105,8 @@ impl Generations {
         let latest = self.latest.load();
         let mut mine = self.mine.lock();
         if !Arc::ptr_eq(&mine.parts, &latest) {
-            let shard = latest.figures.shard_after(&mine.shard);
-            *mine = Generation::new(Arc::clone(&latest), shard);
+            let tell = mine.tell.after(&latest);
+            *mine = Generation::new(Arc::clone(&latest), tell);
         }
         Arc::clone(&mine)
     }

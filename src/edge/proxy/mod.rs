@@ -36,17 +36,18 @@ use crate::adapters::coalesce::Coalescer;
 use crate::adapters::figures::CallFigures;
 use crate::adapters::journal::Journal;
 use crate::adapters::limits::Limits;
+use crate::adapters::telemetry::Inboxes;
 use crate::domain::config::{Budgets, Config};
 use crate::domain::http::{HeadLimits, Refusal};
 use crate::domain::identity::CallerBook;
 use crate::domain::keyring::Keyring;
 use crate::domain::lockdown::{InForce, Throttles};
-use crate::domain::problem::{self, Problem};
+use crate::domain::problem::Problem;
 use crate::domain::record::{self, LossPolicies, Recorder};
-use crate::types::Decision;
+use crate::domain::telemetry::{FinishedCall, Sampler};
 
 pub use exchange::Exchange;
-pub use generation::Generation;
+pub use generation::{Generation, Tell};
 pub use routes::{RouteError, Routes};
 pub use stages::attempt::MAX_TRIES;
 
@@ -109,6 +110,10 @@ pub struct Parts {
     pub in_flight: Arc<AtomicUsize>,
     /// Counts calls.
     pub figures: Arc<CallFigures>,
+    /// Which traces that begin here are told.
+    pub sampler: Sampler,
+    /// Takes calls whose traces are told, if they are told to anybody.
+    pub spans: Option<Arc<Inboxes<FinishedCall>>>,
 }
 
 impl FrontLimits {
@@ -169,7 +174,7 @@ impl Gateway {
         let problem = Problem::from(refusal);
         stages::close::open_refused_head(&parts, &mut exchange, &problem, peer);
         let problem = stages::gate::refusal(&parts, &mut exchange, problem).await;
-        stages::close::refused_head(&parts.shard, &mut exchange);
+        stages::close::refused_head(&parts.tell, &mut exchange);
         stages::respond::raw(&problem, exchange.call_id())
     }
 }
@@ -359,15 +364,13 @@ impl ProxyHttp for Gateway {
     async fn logging(&self, session: &mut Session, error: Option<&Error>, exchange: &mut Exchange) {
         let parts = exchange.parts();
         stages::capture::end(exchange);
-        stages::close::exchange(&parts, &parts.shard, session, exchange, error);
+        stages::close::exchange(&parts, &parts.tell, session, exchange, error);
     }
 
-    /// A call that was refused to keep within a limit, or to leave a bank alone, is no error to be
-    /// logged; in an overload there are many, and the metrics count them.
-    fn suppress_error_log(&self, _: &Session, exchange: &Exchange, _: &Error) -> bool {
-        exchange
-            .problem
-            .is_some_and(|of| of.decision == Decision::Limited || of == problem::BREAKER_OPEN)
+    /// `stages::respond` says it, with the ids of the call and of its trace and without what the error
+    /// quotes.
+    fn suppress_error_log(&self, _: &Session, _: &Exchange, _: &Error) -> bool {
+        true
     }
 
     /// Pingora puts this into its own log lines; its default prints the raw URI.

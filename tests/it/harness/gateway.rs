@@ -480,7 +480,8 @@ pub fn egret_in(directory: &Path, arguments: &[&str]) -> Ran {
 pub fn egret_command(directory: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_egret"));
     for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("EGRET_") {
+        let text = name.to_string_lossy();
+        if text.starts_with("EGRET_") || text.starts_with("OTEL_") {
             command.env_remove(name);
         }
     }

@@ -15,6 +15,7 @@ mod providers;
 mod redaction;
 mod resilience;
 mod sections;
+mod telemetry;
 mod upstream;
 
 use std::io;
@@ -225,6 +226,7 @@ fn read_all(
     let captures = capture::read(top, &providers);
     let alerts = alerts::read(top, &files, &data_dir);
     let detect = detect::read(top, &files, &data_dir);
+    let telemetry = telemetry::read(top, &files, surroundings);
 
     let config = Config {
         node: node
@@ -255,6 +257,7 @@ fn read_all(
         capture_key_file,
         alerts,
         detect,
+        telemetry,
         data_dir,
         config_hash: Box::default(),
     };

@@ -23,6 +23,11 @@ impl Place {
     pub fn key(&self) -> &str {
         &self.key
     }
+
+    /// Whether it is one of Egret's environment variables.
+    pub fn is_variable(&self) -> bool {
+        self.variable.is_some()
+    }
 }
 
 /// A value and where it came from.

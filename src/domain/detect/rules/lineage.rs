@@ -79,7 +79,7 @@ impl PerCaller {
     }
 
     /// Who minted every token that it ever used has no store of them elsewhere.
-    fn watch_few(&mut self, scene: &mut Scene<'_>, call: &Call<'_>) -> bool {
+    fn watch_few(&mut self, scene: &mut Scene<'_>) -> bool {
         let now = scene.now;
         let window = Window::Hours(6);
         let count = f64::from(self.unminted.count(now, window));
@@ -114,7 +114,7 @@ impl PerCaller {
 
     fn watch_unminted(&mut self, scene: &mut Scene<'_>, call: &Call<'_>) {
         self.unminted.add(scene.now, call.event.id);
-        if self.watch_few(scene, call) {
+        if self.watch_few(scene) {
             return;
         }
         let count = Count {

@@ -36,6 +36,7 @@ pub fn receive(
     exchange: &mut Exchange,
 ) -> Result<(), Problem> {
     exchange.case_lost = !session.req_header().has_case();
+    exchange.go_on_with(parts, recognise::trace(session.req_header()));
     let mut record = exchange.new_record(parts);
     record.decision = crate::types::Decision::Forwarded;
     let route = consider(parts, session, &mut record);
@@ -67,7 +68,6 @@ fn consider(
 ) -> Result<Route, Problem> {
     let request = session.req_header();
     record.target.method = crate::domain::recognise::method(request.method.as_str());
-    record.trace_id = recognise::trace(request);
     let caller = identify::caller(parts, session, record)?;
     let target = recognise::target(request)?;
     let found = recognise::destination(parts, request, &target)?;
