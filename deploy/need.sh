@@ -31,6 +31,13 @@ test)
         missing="$missing redis-server"
     fi
     need setpriv util-linux
+    # The console is tried in a real browser.
+    need chromium chromium
+    need node nodejs
+    # What deploy/check.sh checks with, and what scrapes the gateway.
+    need promtool prometheus
+    need systemd-analyze systemd
+    need npm npm
     ;;
 *)
     echo "usage: need.sh build|test" >&2

@@ -10,6 +10,7 @@ pub mod health;
 pub mod history;
 pub mod lockdown;
 pub mod own_calls;
+pub mod reload;
 pub mod responses;
 
 use std::io;
@@ -19,15 +20,17 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use self::commands::CommandsKeeper;
 use self::own_calls::{GATEWAY_PATIENCE, OwnCalls};
-use crate::adapters::capture::Captures;
+use self::reload::{Live, ReloadHandle, ReloadKeeper, Reloader};
 use crate::adapters::clock;
 use crate::adapters::coalesce::Coalescer;
 use crate::adapters::entropy;
 use crate::adapters::evidence::sealer::SealerError;
+use crate::adapters::figures::CallFigures;
 use crate::adapters::journal::{Journal, JournalError, JournalSettings, ReadError};
 use crate::adapters::kept_file::{KeptFile, KeptFileError, Poll};
 use crate::adapters::key_file::{self, KeyError};
@@ -37,8 +40,10 @@ use crate::adapters::ledger::{
 use crate::adapters::limits::Limits;
 use crate::adapters::machine::{self, Machine};
 use crate::adapters::priority;
+use crate::adapters::seen_files::SeenFiles;
 use crate::domain::catalog::{self, BaseUrl, Catalog, Provider};
-use crate::domain::config::{self, Config, Faults};
+use crate::domain::config::settings::Setting;
+use crate::domain::config::{self, Config, Faults, Surroundings};
 use crate::domain::identity::CallerBook;
 use crate::domain::journal::{Cursor, Source};
 use crate::domain::keyring::Keyring;
@@ -134,6 +139,12 @@ pub struct Setup {
     pub config: Config,
     /// Its providers, with base URLs overridden.
     pub catalog: Catalog,
+    /// Every value of it, with where it came from.
+    pub settings: Vec<Setting>,
+    /// The files that it was read from.
+    pub seen: SeenFiles,
+    /// The main file; `None` if the text was given and cannot be read again.
+    pub file: Option<PathBuf>,
 }
 
 impl Setup {
@@ -153,12 +164,43 @@ impl Setup {
         Self::read_on(Machine::with_callers_to_come(), path)
     }
 
+    /// As [`Setup::read`], for going on with it; what cannot be used is given with the files that were
+    /// looked at.
+    ///
+    /// # Errors
+    /// [`StartError`] with every fault.
+    pub fn read_to_reload(path: &Path) -> Result<Self, (StartError, SeenFiles)> {
+        let mut seen = SeenFiles::default();
+        Self::read_seeing(Machine::default(), path, &mut seen).map_err(|error| (error, seen))
+    }
+
     fn read_on(machine: Machine, path: &Path) -> Result<Self, StartError> {
-        let text = std::fs::read_to_string(path).map_err(|cause| StartError::Unreadable {
+        Self::read_seeing(machine, path, &mut SeenFiles::default())
+    }
+
+    fn read_seeing(
+        machine: Machine,
+        path: &Path,
+        seen: &mut SeenFiles,
+    ) -> Result<Self, StartError> {
+        let unreadable = |cause| StartError::Unreadable {
             path: path.to_owned(),
             cause,
-        })?;
-        Self::parse_on(machine, path, &text)
+        };
+        let text = Surroundings::read(&machine, path).and_then(|bytes| {
+            String::from_utf8(bytes).map_err(|_| io::Error::other("the file is not UTF-8"))
+        });
+        let setup = match text {
+            Ok(text) => Self::parse_seeing(machine, path, &text, seen)?,
+            Err(cause) => {
+                *seen = machine.into_parts().1;
+                return Err(unreadable(cause));
+            }
+        };
+        Ok(Self {
+            file: Some(path.to_owned()),
+            ..setup
+        })
     }
 
     /// Checks a configuration given as text; `path` says where its relative paths start.
@@ -178,16 +220,38 @@ impl Setup {
     }
 
     fn parse_on(machine: Machine, path: &Path, text: &str) -> Result<Self, StartError> {
-        let config = config::parse(path, text, &machine).map_err(StartError::Config)?;
+        Self::parse_seeing(machine, path, text, &mut SeenFiles::default())
+    }
+
+    fn parse_seeing(
+        machine: Machine,
+        path: &Path,
+        text: &str,
+        seen: &mut SeenFiles,
+    ) -> Result<Self, StartError> {
+        let read = config::read(path, text, &machine).map_err(StartError::Config);
+        let (known, looked_at) = machine.into_parts();
+        *seen = looked_at;
+        let config::Reading { config, settings } = read?;
+        for secret in config.alerts.channels.iter().flat_map(|of| &of.secret_file) {
+            // What cannot be read is said when the channel is opened.
+            let _ = seen.read(secret);
+        }
         let mut providers = Vec::new();
-        for (id, mut provider) in machine.into_providers() {
+        for (id, mut provider) in known {
             if let Some(wanted) = config.providers.get(&*id) {
                 override_base_urls(&mut provider, wanted);
                 providers.push(provider);
             }
         }
         let catalog = Catalog::new(providers).map_err(StartError::Catalog)?;
-        Ok(Self { config, catalog })
+        Ok(Self {
+            config,
+            catalog,
+            settings,
+            seen: seen.clone(),
+            file: None,
+        })
     }
 }
 
@@ -264,11 +328,12 @@ pub struct Running {
     health: Arc<Health>,
     admin: Option<AdminServer>,
     evidence: Option<Arc<evidence::Evidence>>,
-    captures: Option<Arc<Captures>>,
+    latest: Arc<ArcSwap<Parts>>,
     commands: CommandsKeeper,
-    alerts: Option<alerts::Alerts>,
+    alerts: Arc<Mutex<Option<alerts::Alerts>>>,
     detection: Option<detection::Detections>,
     background: Background,
+    reload: Option<ReloadKeeper>,
     drain: Duration,
 }
 
@@ -289,7 +354,13 @@ impl Running {
     /// # Errors
     /// [`StartError`]; nothing is left running.
     pub fn start(setup: Setup) -> Result<Self, StartError> {
-        let Setup { config, catalog } = setup;
+        let Setup {
+            config,
+            catalog,
+            settings,
+            seen,
+            file,
+        } = setup;
         let health = Arc::new(Health::new(&config));
         let admin = start_admin(&config, &health)?;
         let keyring = Arc::new(keyring(&config, true)?);
@@ -297,23 +368,20 @@ impl Running {
         let callers = Arc::new(ArcSwap::new(Arc::clone(callers_file.content())));
         let lockdown = lockdown::Follower::open(&config)?;
         let captures = capture::start(&config, &catalog)?;
-        let alerts = alerts::Alerts::start(&config)?;
+        let alerts = Arc::new(Mutex::new(alerts::Alerts::start(&config)?));
+        let desk_rules = Arc::new(ArcSwap::from_pointee(alerts::desk_rules(&config)));
         let map = detection::read_map(&config)?;
-        let routes = Routes::new(catalog, &config)?;
-        let servers = routes.servers();
+        let routes = Arc::new(Routes::new(catalog, &config)?);
+        let servers = Arc::new(ArcSwap::from_pointee(routes.servers()));
         health.calling(routes.groups());
-        let budgets = Limits::new(
-            config.budgets.clone(),
-            routes.budgets(),
-            process_name(&config),
-        );
+        let figures = Arc::new(CallFigures::new(routes.names()));
+        health.counting(&figures);
+        let budgets = Limits::new(&config.budgets, routes.budgets(), process_name(&config));
         let budgets = Arc::new(budgets);
         health.limiting(&budgets);
         let coalescer = Coalescer::new(config.budgets.coalesce_keep);
         let coalescer = config.budgets.coalesce.then(|| Arc::new(coalescer));
-        if let Some(coalescer) = &coalescer {
-            health.coalescing(coalescer);
-        }
+        health.coalescing(coalescer.as_ref());
         let runtime = runtime()?;
         let (store, cursors) = behind(|| {
             runtime
@@ -337,7 +405,7 @@ impl Running {
         // The last so far is the start itself.
         let first_new = journal.state().next_seq.saturating_sub(1);
         let mut reader = journal.reader();
-        changes::put_on_record(&config, &identity, journal.as_ref());
+        changes::put_on_record(&config, "start", &identity, journal.as_ref());
         // Before the feed: a wrong signing key is told before anything runs.
         let evidence = evidence::start(&config, &journal, &runtime)?.map(Arc::new);
         if let Some(evidence) = &evidence {
@@ -357,16 +425,18 @@ impl Running {
             keyring,
             callers: Arc::clone(&callers),
             lockdown: lockdown.in_force(),
-            throttles: parking_lot::Mutex::default(),
+            throttles: Arc::default(),
             caller_rules: config.callers.clone(),
             journal: Arc::clone(&journal),
             recorder: Arc::clone(&journal) as Arc<dyn Recorder>,
             loss: config.journal.policies,
             budgets: Arc::clone(&budgets),
+            budget_rules: Arc::new(config.budgets.clone()),
             coalescer,
             limits: FrontLimits::new(&config),
-            captures: captures.clone(),
+            captures,
             in_flight: health.in_flight(),
+            figures,
         });
         let server = Server::start(&config, &gateway)?;
         health.locking(lockdown.in_force());
@@ -380,12 +450,30 @@ impl Running {
                 follow_gaps
             );
         };
+        let live = Live {
+            latest: gateway.latest(),
+            tls: server.tls(),
+            servers: Arc::clone(&servers),
+            alerts: Arc::clone(&alerts),
+            desk_rules,
+            health: Arc::clone(&health),
+        };
         let background = Background::start(runtime, servers, callers_file, callers, beside)?;
         let commands = CommandsKeeper::start(OwnCalls::new(&config)).map_err(StartError::Thread)?;
-        let detection = detection::start(&config, map, &journal, &feed)?;
+        let detection =
+            detection::start(&config, map, &journal, &feed, Arc::clone(&live.desk_rules))?;
         if let Some(detection) = &detection {
             health.detecting(detection.watched());
         }
+        let drain = config.timeouts.drain;
+        let reload = match file {
+            Some(file) => {
+                let data_dir = config.data_dir.clone();
+                let reloader = Reloader::new(file, config, settings, seen, live);
+                Some(ReloadKeeper::start(reloader, &data_dir).map_err(StartError::Thread)?)
+            }
+            None => None,
+        };
         health.serving(server.watch());
         Ok(Self {
             server,
@@ -394,18 +482,24 @@ impl Running {
             health,
             admin,
             evidence,
-            captures,
+            latest: gateway.latest(),
             commands,
             alerts,
             detection,
             background,
-            drain: config.timeouts.drain,
+            reload,
+            drain,
         })
     }
 
     /// The addresses that are listened on.
     pub fn addresses(&self) -> &[config::ListenAddress] {
         self.server.addresses()
+    }
+
+    /// Asks for reloads of the configuration; `None` if it was not read from a file.
+    pub fn reloads(&self) -> Option<ReloadHandle> {
+        self.reload.as_ref().map(ReloadKeeper::handle)
     }
 
     /// Where probes and metrics are answered, if anywhere.
@@ -416,10 +510,15 @@ impl Running {
     /// Stops: no new connections, calls in flight end, records are written.
     pub fn stop(self) -> Stopped {
         self.health.draining();
-        let calls = self.server.stop(self.drain);
+        // First: nothing is replaced any more.
+        let drain = match self.reload {
+            Some(reload) => reload.stop().unwrap_or(self.drain),
+            None => self.drain,
+        };
+        let calls = self.server.stop(drain);
         self.background.stop();
         self.commands.stop();
-        if let Some(captures) = &self.captures {
+        if let Some(captures) = &self.latest.load().captures {
             captures.stop();
         }
         let unwritten = self.journal.shutdown(FLUSH_TIME).err().unwrap_or(0);
@@ -430,7 +529,8 @@ impl Running {
         if let Some(detection) = self.detection {
             detection.stop();
         }
-        if let Some(alerts) = self.alerts {
+        let alerts = self.alerts.lock().take();
+        if let Some(alerts) = alerts {
             alerts.stop();
         }
         // Last, so that it can be asked how the stop goes.
@@ -553,7 +653,7 @@ struct Background {
 impl Background {
     fn start(
         runtime: tokio::runtime::Runtime,
-        servers: Vec<Arc<crate::edge::UpstreamServer>>,
+        servers: Arc<ArcSwap<Vec<Arc<crate::edge::UpstreamServer>>>>,
         mut callers_file: KeptFile<CallerBook>,
         callers: Arc<ArcSwap<CallerBook>>,
         followed: impl Future<Output = ()> + Send + 'static,

@@ -2,10 +2,11 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::adapters::entropy;
+use crate::adapters::private_file;
 use crate::domain::keyring::MASTER_KEY_LEN;
 use crate::types::Secret;
 
@@ -111,18 +112,14 @@ pub fn load_named(
 }
 
 fn check_mode(path: &Path) -> Result<(), KeyError> {
-    let mode = fs::metadata(path)
-        .map_err(|cause| io_error("look at", path, cause))?
-        .permissions()
-        .mode()
-        & 0o777;
-    if mode & 0o077 != 0 {
-        return Err(KeyError::TooOpen {
+    let file = fs::metadata(path).map_err(|cause| io_error("look at", path, cause))?;
+    match private_file::too_open(&file) {
+        None => Ok(()),
+        Some(mode) => Err(KeyError::TooOpen {
             path: path.to_owned(),
             mode,
-        });
+        }),
     }
-    Ok(())
 }
 
 fn create(path: &Path) -> Result<Secret<[u8; MASTER_KEY_LEN]>, KeyError> {
@@ -174,6 +171,8 @@ fn io_error(doing: &'static str, path: &Path, cause: io::Error) -> KeyError {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]

@@ -16,11 +16,14 @@ use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
+use arc_swap::ArcSwap;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
+use tracing_subscriber::Registry;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+use tracing_subscriber::reload;
 
 use crate::adapters::clock;
 use crate::domain::config::LogFormat;
@@ -32,6 +35,17 @@ const QUEUE: usize = 8_192;
 
 /// What the log did not say; see [`dropped_lines`].
 static DROPPED: OnceLock<ErrorCounter> = OnceLock::new();
+
+/// What can be changed while the log runs.
+static LIVE: OnceLock<Live> = OnceLock::new();
+
+struct Live {
+    /// For events of `tracing`.
+    filter: reload::Handle<Targets, Registry>,
+    /// For events of the `log` crate.
+    targets: Arc<ArcSwap<Targets>>,
+    redactor: Arc<ArcSwap<Redactor>>,
+}
 
 /// Our own targets start with this; everything else is foreign.
 const OWN: &str = "egret";
@@ -81,21 +95,46 @@ pub fn start_into(
         .thread_name("egret-log")
         .finish(output);
     let _ = DROPPED.set(writer.error_counter());
+    let redactor = Arc::new(ArcSwap::new(redactor));
     let sink = Sink {
         writer,
         json,
-        redactor,
+        redactor: Arc::clone(&redactor),
     };
+    let bridge_targets = Arc::new(ArcSwap::from_pointee(targets.clone()));
     let bridge = Bridge {
-        targets: targets.clone(),
+        targets: Arc::clone(&bridge_targets),
         sink: sink.clone(),
     };
     log::set_boxed_logger(Box::new(bridge)).map_err(|_| LogError::Twice)?;
     // Pingora asks for dozens of debug lines per call: the level keeps that to a comparison.
     log::set_max_level(highest_level(&targets));
-    let subscriber = tracing_subscriber::registry().with(Lines { sink }.with_filter(targets));
+    let (filter, handle) = reload::Layer::new(targets);
+    let subscriber = tracing_subscriber::registry().with(Lines { sink }.with_filter(filter));
     tracing::subscriber::set_global_default(subscriber).map_err(|_| LogError::Twice)?;
+    let _ = LIVE.set(Live {
+        filter: handle,
+        targets: bridge_targets,
+        redactor,
+    });
     Ok(guard)
+}
+
+/// Changes the filter of the log, and what redacts its lines; does nothing if no log was started.
+///
+/// # Errors
+/// [`LogError`] when the filter cannot be read; the log goes on as it was.
+pub fn change(filter: &str, redactor: Arc<Redactor>) -> Result<(), LogError> {
+    let targets: Targets = filter.parse()?;
+    let Some(live) = LIVE.get() else {
+        return Ok(());
+    };
+    live.redactor.store(redactor);
+    log::set_max_level(highest_level(&targets));
+    live.targets.store(Arc::new(targets.clone()));
+    // Fails only if the subscriber is gone, and then nothing is logged.
+    let _ = live.filter.reload(targets);
+    Ok(())
 }
 
 /// The most talkative level that any target of the filter has.
@@ -143,7 +182,7 @@ pub fn quiet_panics() {
 struct Sink {
     writer: NonBlocking,
     json: bool,
-    redactor: Arc<Redactor>,
+    redactor: Arc<ArcSwap<Redactor>>,
 }
 
 /// One line before it is written.
@@ -197,7 +236,7 @@ impl<S: Subscriber> Layer<S> for Lines {
         if is_own(meta.target()) {
             let mut fields = Fields::default();
             event.record(&mut fields);
-            fields.redact(&self.sink.redactor);
+            fields.redact(&self.sink.redactor.load());
             self.sink.write(&Line {
                 level,
                 target: meta.target(),
@@ -280,7 +319,7 @@ impl Visit for Fields {
 
 /// Events of the `log` crate: Pingora and others.
 struct Bridge {
-    targets: Targets,
+    targets: Arc<ArcSwap<Targets>>,
     sink: Sink,
 }
 
@@ -293,7 +332,7 @@ impl log::Log for Bridge {
             log::Level::Debug => Level::DEBUG,
             log::Level::Trace => Level::TRACE,
         };
-        self.targets.would_enable(meta.target(), &level)
+        self.targets.load().would_enable(meta.target(), &level)
     }
 
     fn log(&self, record: &log::Record<'_>) {

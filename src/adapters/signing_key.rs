@@ -7,7 +7,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
@@ -15,6 +15,7 @@ use base64::engine::general_purpose::STANDARD;
 use ring::signature::Ed25519KeyPair;
 
 use crate::adapters::entropy;
+use crate::adapters::private_file;
 use crate::domain::evidence::{KeyError, SignatureType, SignerKey, VerifierKey};
 use crate::types::Secret;
 
@@ -300,18 +301,14 @@ pub fn check_in_force(
 }
 
 fn check_mode(path: &Path) -> Result<(), SigningKeyError> {
-    let mode = fs::metadata(path)
-        .map_err(|cause| io_error("look at", path, cause))?
-        .permissions()
-        .mode()
-        & 0o777;
-    if mode & 0o077 != 0 {
-        return Err(SigningKeyError::TooOpen {
+    let file = fs::metadata(path).map_err(|cause| io_error("look at", path, cause))?;
+    match private_file::too_open(&file) {
+        None => Ok(()),
+        Some(mode) => Err(SigningKeyError::TooOpen {
             path: path.to_owned(),
             mode,
-        });
+        }),
     }
-    Ok(())
 }
 
 /// Writes a new key file, durably: a signature must not outlive its key.
@@ -440,6 +437,8 @@ fn io_error(doing: &'static str, path: &Path, cause: io::Error) -> SigningKeyErr
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     const NAME: &str = "node-1.example/egret";

@@ -4,13 +4,16 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::sync::watch;
 
 use super::VERSION;
 use crate::adapters::clock;
 use crate::adapters::http_client::Client;
 use crate::adapters::ledger::SharedIncidents;
-use crate::adapters::notify::{Channel, Deliverer, Desk, DeskError, OpenFault, Route, Spool};
+use crate::adapters::notify::{
+    Channel, Deliverer, Desk, DeskError, DeskRules, OpenFault, Route, Spool,
+};
 use crate::domain::config::{ChannelKind, Config};
 use crate::domain::notify;
 
@@ -18,6 +21,8 @@ use crate::domain::notify;
 const PASS: Duration = Duration::from_secs(1);
 /// How often incidents that have become quiet are closed.
 const TICK: Duration = Duration::from_secs(10);
+/// Configurations that wait to be taken over.
+const RETUNES: usize = 16;
 
 /// Why people cannot be told.
 #[derive(Debug, thiserror::Error)]
@@ -33,22 +38,27 @@ pub enum AlertsError {
     Thread(std::io::Error),
 }
 
-/// The incidents of a configuration.
-///
-/// # Errors
-/// They cannot be read.
-pub fn desk(config: &Config) -> Result<Desk, DeskError> {
+/// What a configuration says of incidents.
+pub fn desk_rules(config: &Config) -> DeskRules {
     let routes = config.alerts.channels.iter().map(|channel| Route {
         channel: channel.name.clone(),
         tell_from: channel.tell_from,
         // People need not be written to when one of them acts.
         tells_acknowledged: !matches!(channel.kind, ChannelKind::Mail { .. }),
     });
-    let desk = Desk::open(
-        &config.alerts.directory,
-        config.alerts.settings,
-        routes.collect(),
-    )?;
+    DeskRules {
+        settings: config.alerts.settings,
+        routes: routes.collect(),
+    }
+}
+
+/// The incidents of a configuration.
+///
+/// # Errors
+/// They cannot be read.
+pub fn desk(config: &Config) -> Result<Desk, DeskError> {
+    let DeskRules { settings, routes } = desk_rules(config);
+    let desk = Desk::open(&config.alerts.directory, settings, routes)?;
     Ok(match SharedIncidents::beside(&config.ledger.place) {
         Some(shared) => desk.sharing(Box::new(shared)),
         None => desk,
@@ -94,10 +104,39 @@ pub fn faults(config: &Config) -> Vec<OpenFault> {
         .collect()
 }
 
+/// The incidents and channels of a configuration that can be used.
+pub struct Prepared {
+    desk: Desk,
+    deliverer: Deliverer,
+}
+
+impl Prepared {
+    /// Opens them.
+    ///
+    /// # Errors
+    /// The incidents or a channel cannot be used.
+    pub fn new(config: &Config) -> Result<Self, AlertsError> {
+        Ok(Self {
+            desk: desk(config)?,
+            deliverer: deliverer(config)?,
+        })
+    }
+
+    /// Starts the threads that work with them.
+    ///
+    /// # Errors
+    /// They could not be started.
+    pub fn start(self) -> Result<Alerts, AlertsError> {
+        Alerts::begin(self.desk, self.deliverer)
+    }
+}
+
 /// The threads that keep incidents and tell people. They are two, so that a receiver who does not
 /// answer keeps no incident waiting.
 #[derive(Debug)]
 pub struct Alerts {
+    desks: Sender<Desk>,
+    deliverers: Sender<Deliverer>,
     stop: watch::Sender<bool>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -112,17 +151,36 @@ impl Alerts {
         if !is_there && !config.detect.enabled {
             return Ok(None);
         }
-        let desk = desk(config)?;
-        let deliverer = deliverer(config)?;
+        Prepared::new(config)?.start().map(Some)
+    }
+
+    /// From here on incidents are kept and people are told after another configuration.
+    pub fn retune(&self, prepared: Prepared) {
+        // Full only if two came within a pass of the threads: then the later one is said again soon.
+        let desks = self.desks.try_send(prepared.desk).is_ok();
+        if !desks || self.deliverers.try_send(prepared.deliverer).is_err() {
+            tracing::error!(
+                "channels of alerts were not taken over; reload the configuration again"
+            );
+        }
+    }
+
+    fn begin(desk: Desk, deliverer: Deliverer) -> Result<Self, AlertsError> {
         let spool = desk.spool().clone();
+        let (desks, next_desk) = mpsc::channel(RETUNES);
+        let (deliverers, next_deliverer) = mpsc::channel(RETUNES);
         let (stop, stopped) = watch::channel(false);
         let until = stopped.clone();
-        let keep = spawn("alerts", move || keep(desk, until))?;
-        let tell = spawn("notify", move || tell(deliverer, &spool, stopped))?;
-        Ok(Some(Self {
+        let keep = spawn("alerts", move || keep(desk, next_desk, until))?;
+        let tell = spawn("notify", move || {
+            tell(deliverer, next_deliverer, &spool, stopped)
+        })?;
+        Ok(Self {
+            desks,
+            deliverers,
             stop,
             threads: vec![keep, tell],
-        }))
+        })
     }
 
     /// Stops; what waits stays on disk.
@@ -155,7 +213,7 @@ fn block_on(doing: impl Future<Output = ()>) {
 
 /// Closes incidents that have become quiet, until it is stopped. What detection says, detection puts
 /// into the book by itself: it must know that it is there.
-fn keep(mut desk: Desk, mut stopped: watch::Receiver<bool>) {
+fn keep(mut desk: Desk, mut next: Receiver<Desk>, mut stopped: watch::Receiver<bool>) {
     block_on(async {
         let mut ticks = tokio::time::interval(TICK);
         let mut is_failing = false;
@@ -165,6 +223,7 @@ fn keep(mut desk: Desk, mut stopped: watch::Receiver<bool>) {
                     let done = desk.tick(clock::now());
                     log_fault(done, &mut is_failing);
                 }
+                Some(other) = next.recv() => desk = other,
                 _ = stopped.changed() => return,
             }
         }
@@ -172,7 +231,12 @@ fn keep(mut desk: Desk, mut stopped: watch::Receiver<bool>) {
 }
 
 /// Tells people until it is stopped.
-fn tell(mut deliverer: Deliverer, spool: &Spool, mut stopped: watch::Receiver<bool>) {
+fn tell(
+    mut deliverer: Deliverer,
+    mut next: Receiver<Deliverer>,
+    spool: &Spool,
+    mut stopped: watch::Receiver<bool>,
+) {
     block_on(async {
         loop {
             tokio::select! {
@@ -181,6 +245,7 @@ fn tell(mut deliverer: Deliverer, spool: &Spool, mut stopped: watch::Receiver<bo
             }
             tokio::select! {
                 _ = stopped.changed() => return,
+                Some(other) = next.recv() => deliverer = other,
                 () = tokio::time::sleep(PASS) => {}
             }
         }

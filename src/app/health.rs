@@ -4,14 +4,16 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use parking_lot::Mutex;
 
 use super::VERSION;
 use super::detection::Watched;
 use super::evidence::Evidence;
+use super::reload::ReloadCounts;
 use crate::adapters::clock;
 use crate::adapters::coalesce::Coalescer;
+use crate::adapters::figures::CallFigures;
 use crate::adapters::journal::Journal;
 use crate::adapters::ledger::LedgerFeed;
 use crate::adapters::limits::Limits;
@@ -40,9 +42,11 @@ pub struct Health {
     evidence: OnceLock<Arc<Evidence>>,
     server: OnceLock<ServerWatch>,
     locks: OnceLock<Arc<ArcSwap<InForce>>>,
-    groups: OnceLock<Vec<Arc<Group>>>,
+    groups: ArcSwap<Vec<Arc<Group>>>,
     budgets: OnceLock<Arc<Limits>>,
-    coalescer: OnceLock<Arc<Coalescer>>,
+    coalescer: ArcSwapOption<Coalescer>,
+    reloads: OnceLock<Arc<ReloadCounts>>,
+    calls: OnceLock<Arc<CallFigures>>,
     detection: OnceLock<Arc<Watched>>,
     in_flight: Arc<AtomicUsize>,
 }
@@ -64,9 +68,11 @@ impl Health {
             evidence: OnceLock::new(),
             server: OnceLock::new(),
             locks: OnceLock::new(),
-            groups: OnceLock::new(),
+            groups: ArcSwap::default(),
             budgets: OnceLock::new(),
-            coalescer: OnceLock::new(),
+            coalescer: ArcSwapOption::empty(),
+            reloads: OnceLock::new(),
+            calls: OnceLock::new(),
             detection: OnceLock::new(),
             in_flight: Arc::default(),
         }
@@ -104,7 +110,12 @@ impl Health {
 
     /// The endpoint groups of the banks are known.
     pub fn calling(&self, groups: Vec<Arc<Group>>) {
-        let _ = self.groups.set(groups);
+        self.groups.store(Arc::new(groups));
+    }
+
+    /// Calls are counted.
+    pub fn counting(&self, calls: &Arc<CallFigures>) {
+        let _ = self.calls.set(Arc::clone(calls));
     }
 
     /// The banks' limits are kept.
@@ -113,8 +124,13 @@ impl Health {
     }
 
     /// Reads share answers.
-    pub fn coalescing(&self, coalescer: &Arc<Coalescer>) {
-        let _ = self.coalescer.set(Arc::clone(coalescer));
+    pub fn coalescing(&self, coalescer: Option<&Arc<Coalescer>>) {
+        self.coalescer.store(coalescer.cloned());
+    }
+
+    /// The configuration can be reloaded.
+    pub fn reloading(&self, counts: &Arc<ReloadCounts>) {
+        let _ = self.reloads.set(Arc::clone(counts));
     }
 
     /// The ledger is watched.
@@ -184,16 +200,28 @@ impl Health {
             }),
             groups: self
                 .groups
-                .get()
-                .map(|groups| groups.iter().map(|group| group.vitals()).collect())
-                .unwrap_or_default(),
+                .load()
+                .iter()
+                .map(|group| group.vitals())
+                .collect(),
             budgets: self
                 .budgets
                 .get()
                 .map(|budgets| budgets.vitals())
                 .unwrap_or_default(),
-            coalescer: self.coalescer.get().map(|coalescer| coalescer.vitals()),
+            coalescer: self
+                .coalescer
+                .load()
+                .as_ref()
+                .map(|coalescer| coalescer.vitals()),
+            reloads: self.reloads.get().map(|counts| counts.vitals()),
             budgets_shared: self.budgets.get().and_then(|budgets| budgets.is_shared()),
+            calls: self
+                .calls
+                .get()
+                .map(|calls| calls.vitals())
+                .unwrap_or_default(),
+            journal_commits: self.journal.get().map(|journal| journal.commits()),
             calls_in_flight: self.in_flight.load(Ordering::Acquire) as u64,
             connections: server.map_or(0, |server| server.connections() as u64),
             locks: self

@@ -1,12 +1,14 @@
 //! The command line: one file per command.
 
 mod alert;
+mod ask;
 pub mod audit;
 pub mod caller;
 mod capture;
 mod catalog;
 mod check;
 mod classify;
+mod config;
 mod demo;
 mod detect;
 mod doctor;
@@ -19,6 +21,7 @@ mod redact_args;
 mod reference;
 mod serve;
 mod sim;
+mod top;
 mod witness;
 
 use std::io::{self, IsTerminal, Write};
@@ -109,6 +112,8 @@ enum Command {
     Catalog(catalog::CatalogArgs),
     /// Say what a pasted request would be recorded as.
     Classify(classify::ClassifyArgs),
+    /// Show a configuration, compare it, and have a running gateway take it.
+    Config(config::ConfigCommandArgs),
     /// Try it: simulated banks, a gateway, a minute of traffic, and what is on record then.
     Demo(demo::DemoArgs),
     /// Find attacks in recorded calls, and judge how well that is done.
@@ -130,6 +135,8 @@ enum Command {
     Redact(redact_args::RedactArgs),
     /// Simulate a vendor on loopback, for trying an integration offline.
     Sim(sim::SimArgs),
+    /// Watch a running gateway on a terminal.
+    Top(top::TopArgs),
     /// Cosign the checkpoints of other nodes' logs.
     Witness(witness::WitnessArgs),
     /// Print a completion script for a shell.
@@ -227,6 +234,7 @@ pub fn run() -> ExitCode {
         Command::Capture { config, args } => capture::run(&config, &args, &mut out),
         Command::Catalog(args) => catalog::run(&args, &mut out),
         Command::Classify(args) => run_classify(&args, &mut out),
+        Command::Config(args) => config::run(&args, &mut out),
         Command::Demo(args) => run_demo(&args, &mut out),
         Command::Detect(args) => detect::run(&args, clock::now(), &mut out),
         Command::Doctor(args) => doctor::run(&args, &mut out),
@@ -235,6 +243,7 @@ pub fn run() -> ExitCode {
         Command::Lockdown(args) => lockdown::run(&args, &mut out),
         Command::Redact(args) => redact_args::run(&args, io::stdin().lock(), &mut out),
         Command::Sim(args) => sim::run(&args, &mut out),
+        Command::Top(args) => top::run(&args, &mut out),
         Command::Witness(args) => witness::run(&args, &mut out),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "egret", &mut out);

@@ -36,6 +36,7 @@ const ONLY_IN: &[(&str, &[&str], &str)] = &[
         "redis stays in adapters/limits/fleet",
     ),
     ("clap::", &["cli/"], "clap stays in cli"),
+    ("ratatui", &["cli/top/"], "ratatui stays in cli/top"),
     (
         "SystemTime::now",
         &["adapters/clock.rs"],

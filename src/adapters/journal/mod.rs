@@ -36,8 +36,10 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
+use crate::adapters::figures::AtomicHistogram;
 use crate::adapters::{clock, entropy};
 use crate::domain::evidence::Salt;
+use crate::domain::health::{COMMIT_BOUNDS, Histogram};
 use crate::domain::journal::{
     Encoded, FRAME_HEADER, Gap, JournalId, Kind, MAX_OPENINGS, MAX_PAYLOAD, OPENING,
     PAYLOAD_PREFIX, Start, Trail, encode_call, encode_rotation, encode_start, push_frame,
@@ -177,6 +179,8 @@ struct Shared {
     full: AtomicBool,
     refused: AtomicU64,
     shed: AtomicU64,
+    /// How long commits took.
+    commits: AtomicHistogram,
     /// When the I/O that is going on began, in microseconds since `started`, plus one; 0 for none.
     busy_since: AtomicU64,
     started: Instant,
@@ -343,6 +347,7 @@ impl Journal {
             full: AtomicBool::new(false),
             refused: AtomicU64::new(0),
             shed: AtomicU64::new(0),
+            commits: AtomicHistogram::default(),
             busy_since: AtomicU64::new(0),
             started: Instant::now(),
             asleep: AtomicBool::new(false),
@@ -387,6 +392,11 @@ impl Journal {
     /// The most bytes that may be on disk that no ledger has taken.
     pub fn max_bytes(&self) -> u64 {
         self.shared.settings.max_bytes
+    }
+
+    /// How long its commits took, in seconds.
+    pub fn commits(&self) -> Histogram {
+        self.shared.commits.read(COMMIT_BOUNDS)
     }
 
     /// How it is.

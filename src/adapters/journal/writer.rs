@@ -10,6 +10,7 @@ use super::log::{Group, Log};
 use super::wait::STRAGGLER;
 use super::{Queue, Shared};
 use crate::adapters::{clock, priority};
+use crate::domain::health::COMMIT_BOUNDS;
 use crate::domain::journal::{Kind, encode_gap, push_frame};
 use crate::domain::record::Wait;
 
@@ -174,6 +175,7 @@ impl<F: Files> Writer<F> {
         }
         shared.busy_since.store(0, Ordering::Release);
         self.spent = start.elapsed();
+        shared.commits.add(COMMIT_BOUNDS, self.spent);
         let kept = self.log.kept_bytes();
         shared
             .kept

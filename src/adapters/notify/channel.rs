@@ -1,7 +1,6 @@
 //! One way to tell people.
 
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -12,6 +11,7 @@ use tokio::net::TcpStream;
 
 use super::smtp::{self, MailServer};
 use crate::adapters::http_client::{Client, HttpPost};
+use crate::adapters::private_file;
 use crate::domain::catalog::BaseUrl;
 use crate::domain::config::{AlertChannel, ChannelKind};
 use crate::domain::incident::Notice;
@@ -407,8 +407,7 @@ fn read_secret(channel: &str, path: &Path) -> Result<Secret<String>, OpenFault> 
         cause,
     };
     let file = std::fs::File::open(path).map_err(unreadable)?;
-    let mode = file.metadata().map_err(unreadable)?.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 {
+    if let Some(mode) = private_file::too_open(&file.metadata().map_err(unreadable)?) {
         return Err(OpenFault::TooOpen {
             channel: channel.to_owned(),
             path: path.to_owned(),

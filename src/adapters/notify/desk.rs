@@ -40,6 +40,15 @@ impl Route {
     }
 }
 
+/// What a configuration says of incidents.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeskRules {
+    /// When incidents end, and when people are told again.
+    pub settings: Settings,
+    /// Who is told.
+    pub routes: Vec<Route>,
+}
+
 /// Why the book cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DeskError {
@@ -118,6 +127,18 @@ impl Desk {
         let _lock = desk.lock()?;
         desk.refresh()?;
         Ok(desk)
+    }
+
+    /// Goes on by other rules.
+    pub fn retune(&mut self, rules: &DeskRules) {
+        self.settings = rules.settings;
+        self.routes.clone_from(&rules.routes);
+        // It is read again, to be kept by them.
+        self.book = Book::new(rules.settings);
+        self.stamp = None;
+        if let Some((_, known)) = &mut self.shared {
+            *known = 0;
+        }
     }
 
     /// Uses a book that a fleet shares. What waits to be told stays with the node that has put it

@@ -20,6 +20,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use tokio::sync::Notify;
 
 use self::keep::Keeper;
@@ -29,7 +30,7 @@ use crate::adapters::clock;
 use crate::adapters::journal::Journal;
 use crate::adapters::ledger::{LedgerError, LedgerFeed};
 use crate::adapters::network_map::{self, MapFile, NetworkMapError};
-use crate::adapters::notify::{Desk, DeskError};
+use crate::adapters::notify::{Desk, DeskError, DeskRules};
 use crate::adapters::priority;
 use crate::domain::config::Config;
 use crate::domain::detect::{NetworkMap, NoMap, Severity};
@@ -95,6 +96,7 @@ pub fn start(
     map: Option<MapFile>,
     journal: &Arc<Journal>,
     feed: &Arc<LedgerFeed>,
+    rules: Arc<ArcSwap<DeskRules>>,
 ) -> Result<Option<Detections>, DetectionError> {
     if !config.detect.enabled {
         return Ok(None);
@@ -105,7 +107,7 @@ pub fn start(
         !feed.stats().failing && behind.is_none_or(|since| now.since(since) < FED_WITHIN)
     };
     let desk = super::alerts::desk(config)?;
-    let running = Detections::start(config, map, desk, Arc::new(is_fed))?;
+    let running = Detections::start(config, map, desk, rules, Arc::new(is_fed))?;
     Ok(Some(running))
 }
 
@@ -185,6 +187,7 @@ impl Detections {
         config: &Config,
         map: Option<MapFile>,
         desk: Desk,
+        rules: Arc<ArcSwap<DeskRules>>,
         is_fed: IsFed,
     ) -> io::Result<Self> {
         let stop = Arc::<Stop>::default();
@@ -211,6 +214,8 @@ impl Detections {
                     ),
                     config,
                     desk,
+                    known_rules: rules.load_full(),
+                    rules,
                     is_fed,
                     watched: seen,
                     session: None,
@@ -245,6 +250,9 @@ struct Detector {
     responder: Responder,
     map: Box<dyn NetworkMap>,
     desk: Desk,
+    /// What the configuration says of incidents; replaced when it is reloaded.
+    rules: Arc<ArcSwap<DeskRules>>,
+    known_rules: Arc<DeskRules>,
     is_fed: IsFed,
     watched: Arc<Watched>,
     /// What is there while this node detects.
@@ -301,6 +309,11 @@ impl Detector {
 
     /// Looks at the ledger once.
     async fn turn(&mut self) -> Result<Turn, Fault> {
+        let rules = self.rules.load_full();
+        if !Arc::ptr_eq(&rules, &self.known_rules) {
+            self.desk.retune(&rules);
+            self.known_rules = rules;
+        }
         let leads = self.keeper.leads().await;
         let is_leading = matches!(leads, Ok(true));
         self.watched.leading.store(is_leading, Ordering::Relaxed);

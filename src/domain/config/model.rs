@@ -35,6 +35,8 @@ pub struct Config {
     pub admin: Admin,
     /// Which providers are served, by provider id.
     pub providers: BTreeMap<Arc<str>, Provider>,
+    /// What a running gateway does when its configuration changes.
+    pub reload: Reload,
     /// How long things may take.
     pub timeouts: Timeouts,
     /// How large things may be.
@@ -299,6 +301,13 @@ pub enum CaptureBodies {
     None,
     /// The beginning of each body.
     Excerpt,
+}
+
+/// What a running gateway does when its configuration changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reload {
+    /// Whether it is reloaded when its files have changed; otherwise only when somebody asks.
+    pub on_change: bool,
 }
 
 /// How long things may take. Never infinite.

@@ -4,10 +4,12 @@ mod alerts;
 mod budgets;
 mod change;
 mod detect;
+mod include;
 mod machine;
 mod redaction;
 mod reference;
 mod resilience;
+mod schema;
 
 use std::path::Path;
 use std::time::Duration;

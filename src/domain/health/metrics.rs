@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use super::checks::{Bounds, CHECKS, Verdict, failing};
+use super::call_metrics::CALL_METRICS;
+use super::checks::{Bounds, CHECKS, Check, Verdict, failing};
+use super::histogram::Histogram;
 use super::vitals::{
     BudgetVitals, DetectionVitals, EvidenceVitals, GroupVitals, JournalVitals, LedgerVitals,
     Listening, Stage, Vitals,
@@ -18,6 +20,8 @@ pub enum MetricKind {
     Counter,
     /// Goes up and down.
     Gauge,
+    /// Counts values by bucket, and only grows.
+    Histogram,
 }
 
 impl MetricKind {
@@ -26,17 +30,20 @@ impl MetricKind {
         match self {
             Self::Counter => "counter",
             Self::Gauge => "gauge",
+            Self::Histogram => "histogram",
         }
     }
 }
 
 /// The value of a figure.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Value {
     /// A count, exact.
     Count(u64),
     /// Anything else.
     Real(f64),
+    /// Values by bucket.
+    Histogram(Histogram),
 }
 
 impl From<u64> for Value {
@@ -65,12 +72,15 @@ impl From<Micros> for Value {
     }
 }
 
-/// One value of a figure, with its label if it has one.
+/// Name and value of a label. Names are those of OpenTelemetry's attributes, with dots; values come
+/// from this program, from the catalog and from the names of the configuration, never from a call.
+pub type Label = (&'static str, Cow<'static, str>);
+
+/// One value of a figure, with its labels.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sample {
-    /// Name and value of a label; the values come from this program and from the names of the
-    /// configuration, never from a call.
-    pub label: Option<(&'static str, Cow<'static, str>)>,
+    /// Its labels, each name once.
+    pub labels: Vec<Label>,
     /// The value.
     pub value: Value,
 }
@@ -84,7 +94,7 @@ pub struct Metric {
     pub kind: MetricKind,
     /// What it means, in a sentence.
     pub help: &'static str,
-    read: fn(&Vitals, &Bounds) -> Vec<Sample>,
+    pub(super) read: fn(&Vitals, &Bounds) -> Vec<Sample>,
 }
 
 impl Metric {
@@ -94,9 +104,20 @@ impl Metric {
     }
 }
 
-fn one(value: impl Into<Value>) -> Vec<Sample> {
-    let value = value.into();
-    vec![Sample { label: None, value }]
+impl Sample {
+    fn labelled(name: &'static str, label: impl Into<Cow<'static, str>>, value: Value) -> Self {
+        Self {
+            labels: vec![(name, label.into())],
+            value,
+        }
+    }
+}
+
+pub(super) fn one(value: impl Into<Value>) -> Vec<Sample> {
+    vec![Sample {
+        labels: Vec::new(),
+        value: value.into(),
+    }]
 }
 
 fn of_journal<T: Into<Value>>(vitals: &Vitals, read: fn(&JournalVitals) -> T) -> Vec<Sample> {
@@ -128,10 +149,10 @@ fn of_detection<T: Into<Value>>(vitals: &Vitals, read: fn(&DetectionVitals) -> T
 }
 
 fn of_budgets(vitals: &Vitals, read: fn(&BudgetVitals) -> Value) -> Vec<Sample> {
-    let samples = vitals.budgets.iter().map(|budget| Sample {
-        label: Some(("budget", budget.name.to_string().into())),
-        value: read(budget),
-    });
+    let samples = vitals
+        .budgets
+        .iter()
+        .map(|budget| Sample::labelled("budget", budget.name.to_string(), read(budget)));
     samples.collect()
 }
 
@@ -143,27 +164,27 @@ fn of_listening(vitals: &Vitals, read: fn(&Listening) -> u64) -> Vec<Sample> {
 }
 
 fn of_groups<T: Into<Value>>(vitals: &Vitals, read: fn(&GroupVitals) -> T) -> Vec<Sample> {
-    let groups = vitals.groups.iter().map(|group| Sample {
-        label: Some(("group", group.name.to_string().into())),
-        value: read(group).into(),
-    });
+    let groups = vitals
+        .groups
+        .iter()
+        .map(|group| Sample::labelled("group", group.name.to_string(), read(group).into()));
     groups.collect()
 }
 
 use MetricKind::{Counter, Gauge};
 
 /// Every figure, in the order in which they are told.
-pub const METRICS: &[Metric] = &[
+pub fn metrics() -> impl Iterator<Item = &'static Metric> {
+    METRICS.iter().chain(CALL_METRICS)
+}
+
+/// The figures of the gateway's parts.
+const METRICS: &[Metric] = &[
     Metric {
         name: "egret_build_info",
         kind: Gauge,
         help: "Always 1; the label says which version runs.",
-        read: |vitals, _| {
-            vec![Sample {
-                label: Some(("version", vitals.version.into())),
-                value: Value::Count(1),
-            }]
-        },
+        read: |vitals, _| vec![Sample::labelled("version", vitals.version, Value::Count(1))],
     },
     Metric {
         name: "egret_start_time_seconds",
@@ -182,10 +203,10 @@ pub const METRICS: &[Metric] = &[
         kind: Gauge,
         help: "1 for each check of /readyz that is green, 0 if it is red.",
         read: |vitals, bounds| {
-            let checks = CHECKS.iter().map(|check| Sample {
-                label: Some(("check", check.name.into())),
-                value: (check.judge(vitals, bounds) == Verdict::Good).into(),
-            });
+            let is_good = |check: &Check| check.judge(vitals, bounds) == Verdict::Good;
+            let checks = CHECKS
+                .iter()
+                .map(|check| Sample::labelled("check", check.name, is_good(check).into()));
             checks.collect()
         },
     },
@@ -350,6 +371,28 @@ pub const METRICS: &[Metric] = &[
         },
     },
     Metric {
+        name: "egret_config_reloads_total",
+        kind: Counter,
+        help: "Reloads of the configuration that took effect.",
+        read: |vitals, _| vitals.reloads.map_or_else(Vec::new, |all| one(all.taken)),
+    },
+    Metric {
+        name: "egret_config_reloads_refused_total",
+        kind: Counter,
+        help: "Reloads of the configuration that were refused because of a fault.",
+        read: |vitals, _| vitals.reloads.map_or_else(Vec::new, |all| one(all.refused)),
+    },
+    Metric {
+        name: "egret_config_stale",
+        kind: Gauge,
+        help: "1 if the last reload was refused: the files say something else than what runs.",
+        read: |vitals, _| {
+            vitals
+                .reloads
+                .map_or_else(Vec::new, |all| one(all.is_stale))
+        },
+    },
+    Metric {
         name: "egret_limits_shared",
         kind: Gauge,
         help: "1 while the store answers that gateways share the banks' limits by, 0 while each uses its part.",
@@ -461,10 +504,8 @@ pub const METRICS: &[Metric] = &[
         help: "Alerts, by severity.",
         read: |vitals, _| {
             let alerts = vitals.detection.iter().flat_map(|all| all.alerts);
-            let samples = alerts.map(|(severity, count)| Sample {
-                label: Some(("severity", severity.into())),
-                value: count.into(),
-            });
+            let samples = alerts
+                .map(|(severity, count)| Sample::labelled("severity", severity, count.into()));
             samples.collect()
         },
     },

@@ -1,29 +1,44 @@
 //! How the gateway is: what is measured, what is made of it, and how it is told.
 //!
 //! - [`Vitals`] is one look at everything that is measured, as plain data.
-//! - [`METRICS`] is the one table of figures. Each row says how a figure is read from the vitals,
+//! - [`metrics`] is the one table of figures. Each row says how a figure is read from the vitals,
 //!   so that whoever exports figures, in whatever format, reads the same ones.
 //! - [`CHECKS`] is the one table of what readiness depends on, with what to do about each.
+//! - [`Glance`] is what two looks at the figures from outside say, as `egret top` shows it.
 //! - [`ClockWatch`] notices a wall clock that went back.
 //!
 //! A part that has something to tell adds a field to [`Vitals`] and a row to one of the tables; a
 //! test then asks for its line in `docs/operations.md`.
 
+mod call_metrics;
+mod calls;
 mod checks;
 mod clock;
+mod glance;
+mod histogram;
 mod metrics;
 pub mod prometheus;
 mod report;
+mod scrape;
 mod vitals;
 
 #[cfg(test)]
 mod tests;
 
+pub use calls::{
+    CallPlace, CallSeries, CallVitals, ClientSeries, CredentialSeries, DenialSeries, MaybePlace,
+    MintSeries, PlaceVitals, ResendSeries, ServerSeries,
+};
 pub use checks::{Bounds, CHECKS, Check, Verdict, failing};
 pub use clock::{ClockWatch, EARLIEST, MAX_BEHIND};
-pub use metrics::{METRICS, Metric, MetricKind, Sample, Value};
+pub use glance::{BankGlance, BudgetGlance, Glance, GroupGlance, RecordGlance};
+pub use histogram::{
+    COMMIT_BOUNDS, HTTP_BOUNDS, Histogram, LATENCY_BUCKETS, Latency, bucket_of, latency_bucket,
+};
+pub use metrics::{Label, Metric, MetricKind, Sample, Value, metrics};
 pub use report::{Probe, Report};
+pub use scrape::{Figure, MAX_TEXT, Scrape, ScrapeFault};
 pub use vitals::{
     BudgetVitals, CoalescerVitals, DetectionVitals, EvidenceVitals, GroupVitals, JournalVitals,
-    LedgerVitals, Listening, Stage, Vitals,
+    LedgerVitals, Listening, ReloadVitals, Stage, Vitals,
 };

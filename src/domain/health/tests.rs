@@ -1,11 +1,12 @@
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::prometheus::render;
 use super::*;
 use crate::domain::resilience::BreakerState;
-use crate::types::Micros;
+use crate::types::{Decision, Environment, Micros, Outcome, TokenType};
 
 const NOW: Micros = Micros(1_795_305_338_000_000);
 
@@ -68,6 +69,13 @@ fn well() -> Vitals {
         }],
         budgets_shared: Some(true),
         coalescer: Some(CoalescerVitals::default()),
+        calls: calls(),
+        journal_commits: Some(Histogram {
+            counts: vec![0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1],
+            sum: 7.5,
+            ..Histogram::new(COMMIT_BOUNDS)
+        }),
+        reloads: Some(ReloadVitals::default()),
         calls_in_flight: 3,
         connections: 7,
         locks: 0,
@@ -76,6 +84,67 @@ fn well() -> Vitals {
             judged_to: Some(NOW),
             ..DetectionVitals::default()
         }),
+    }
+}
+
+fn calls() -> CallVitals {
+    let place = Some(Arc::new(CallPlace {
+        provider: "cybrid".into(),
+        environment: Environment::Sandbox,
+        service: "bank".into(),
+        host: "bank.sandbox.cybrid.app".into(),
+        port: 443,
+    }));
+    let mut durations = Histogram::new(HTTP_BOUNDS);
+    durations.counts[3] = 2;
+    durations.sum = 0.12;
+    CallVitals {
+        places: vec![PlaceVitals::new(place.clone())],
+        server: vec![ServerSeries {
+            place: None,
+            method: "other",
+            is_https: false,
+            status: Some(405),
+            error: Some("bad_method"),
+            durations: durations.clone(),
+        }],
+        client: vec![ClientSeries {
+            place: place.clone(),
+            method: "POST",
+            status: Some(503),
+            error: None,
+            durations,
+        }],
+        calls: vec![CallSeries {
+            place: place.clone(),
+            operation: Some("create_trade".into()),
+            decision: Decision::Forwarded,
+            outcome: Outcome::Success,
+            count: 4,
+        }],
+        denials: vec![DenialSeries {
+            place: place.clone(),
+            decision: Decision::Denied,
+            reason: "locked_down",
+            count: 1,
+        }],
+        credentials: vec![CredentialSeries {
+            place: place.clone(),
+            token_type: TokenType::Customer,
+            count: 5,
+        }],
+        mints: vec![MintSeries {
+            place: place.clone(),
+            kind: "customer_access_token".into(),
+            token_type: TokenType::Bank,
+            count: 2,
+        }],
+        resends: vec![ResendSeries {
+            place,
+            cause: "server_error",
+            count: 1,
+        }],
+        unlisted: 0,
     }
 }
 
@@ -170,6 +239,7 @@ fn before_the_journal_is_open_there_is_nothing_to_tell_of_it() {
         journal: None,
         ledger: None,
         listening: None,
+        journal_commits: None,
         ..well()
     };
     assert_eq!(red(&vitals), ["startup"]);
@@ -204,21 +274,23 @@ fn the_text_is_what_prometheus_reads() {
         assert!(words.ends_with('.'), "{help}");
         let kind = lines.next().unwrap();
         let kind = kind.strip_prefix(&format!("# TYPE {name} ")).unwrap();
-        assert!(["counter", "gauge"].contains(&kind));
+        assert!(["counter", "gauge", "histogram"].contains(&kind));
         let mut samples = 0;
         while let Some(line) = lines.next_if(|line| !line.starts_with('#')) {
             let (series, value) = line.rsplit_once(' ').unwrap();
-            assert!(
-                series == name || series.starts_with(&format!("{name}{{")),
-                "{line}"
-            );
+            let series = series.split('{').next().unwrap();
+            let endings = ["_bucket", "_sum", "_count"].map(|end| format!("{name}{end}"));
+            match kind {
+                "histogram" => assert!(endings.iter().any(|known| known == series), "{line}"),
+                _ => assert_eq!(series, name, "{line}"),
+            }
             value.parse::<f64>().unwrap();
             samples += 1;
         }
         assert!(samples > 0, "{name}");
         names.push(name);
     }
-    let expected: Vec<_> = METRICS.iter().map(|metric| metric.name).collect();
+    let expected: Vec<_> = metrics().map(|metric| metric.name).collect();
     assert_eq!(names, expected);
     for line in [
         "egret_build_info{version=\"1.2.3\"} 1",
@@ -233,6 +305,19 @@ fn the_text_is_what_prometheus_reads() {
         "egret_ledger_lag_events 20",
         "egret_ledger_rows_written_total 40",
         "egret_calls_in_flight 3",
+        "http_server_request_duration_seconds_bucket{http_request_method=\"_OTHER\",url_scheme=\"http\",\
+         http_response_status_code=\"405\",error_type=\"bad_method\",le=\"0.025\"} 0",
+        "http_server_request_duration_seconds_sum{http_request_method=\"_OTHER\",url_scheme=\"http\",\
+         http_response_status_code=\"405\",error_type=\"bad_method\"} 0.12",
+        "http_client_request_duration_seconds_bucket{provider=\"cybrid\",environment=\"sandbox\",\
+         service=\"bank\",http_request_method=\"POST\",server_address=\"bank.sandbox.cybrid.app\",\
+         server_port=\"443\",http_response_status_code=\"503\",error_type=\"503\",le=\"+Inf\"} 2",
+        "egret_calls_total{provider=\"cybrid\",environment=\"sandbox\",service=\"bank\",\
+         operation=\"create_trade\",decision=\"forwarded\",outcome=\"success\"} 4",
+        "egret_mints_total{provider=\"cybrid\",environment=\"sandbox\",service=\"bank\",\
+         kind=\"customer_access_token\",token_type=\"bank\"} 2",
+        "egret_journal_commit_duration_seconds_bucket{le=\"0.0005\"} 3",
+        "egret_journal_commit_duration_seconds_count 4",
     ] {
         assert!(text.lines().any(|found| found == line), "{line}\n{text}");
     }
@@ -241,15 +326,17 @@ fn the_text_is_what_prometheus_reads() {
 #[test]
 fn names_are_unique_and_keep_to_the_conventions() {
     let mut seen = BTreeSet::new();
-    for metric in METRICS {
+    for metric in metrics() {
         let name = metric.name;
         assert!(seen.insert(name), "{name} twice");
-        assert!(name.starts_with("egret_"));
+        assert!(name.starts_with("egret_") || name.starts_with("http_"));
         assert!(
             name.bytes()
                 .all(|byte| byte.is_ascii_lowercase() || byte == b'_'),
             "{name}"
         );
+        let is_histogram = metric.kind == MetricKind::Histogram;
+        assert_eq!(name.ends_with("_duration_seconds"), is_histogram, "{name}");
         let is_counter = metric.kind == MetricKind::Counter;
         assert_eq!(name.ends_with("_total"), is_counter, "{name}");
     }
@@ -281,7 +368,7 @@ fn documented(mark: &str, expected: &str) {
 /// `EGRET_WRITE_DOCS=1 cargo test the_reference_is_up_to_date` writes it.
 #[test]
 fn the_reference_is_up_to_date_metrics_and_checks() {
-    let rows = METRICS.iter().map(|metric| {
+    let rows = metrics().map(|metric| {
         let kind = metric.kind.as_str();
         format!("| `{}` | {kind} | {} |\n", metric.name, metric.help)
     });

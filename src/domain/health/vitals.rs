@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::calls::CallVitals;
+use super::histogram::Histogram;
 use crate::domain::resilience::BreakerState;
 use crate::types::Micros;
 
@@ -44,8 +46,14 @@ pub struct Vitals {
     pub budgets: Vec<BudgetVitals>,
     /// Reads that share answers; `None` if none do.
     pub coalescer: Option<CoalescerVitals>,
+    /// Reloads of the configuration; `None` if it cannot be reloaded.
+    pub reloads: Option<ReloadVitals>,
     /// Whether the store answers that gateways share them by; `None` if they do not.
     pub budgets_shared: Option<bool>,
+    /// The calls that are over.
+    pub calls: CallVitals,
+    /// How long the journal's commits took, in seconds; `None` until it is open.
+    pub journal_commits: Option<Histogram>,
     /// Calls in flight.
     pub calls_in_flight: u64,
     /// Open connections of callers.
@@ -75,6 +83,17 @@ pub struct DetectionVitals {
     pub acknowledged: u64,
     /// Locks that were placed without being asked since the start.
     pub responses: u64,
+}
+
+/// What has become of reloads of the configuration.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReloadVitals {
+    /// How many took effect since the start.
+    pub taken: u64,
+    /// How many were refused.
+    pub refused: u64,
+    /// The last one was refused, so that the files say something else than what runs.
+    pub is_stale: bool,
 }
 
 /// The journal.

@@ -22,13 +22,15 @@ use crate::domain::catalog::{self, Service};
 use crate::domain::http::{EncodedSlash, Refusal, Target, TraceParent};
 use crate::types::TraceId;
 
+/// The standard methods.
+pub const METHODS: [&str; 9] = [
+    "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "CONNECT",
+];
+
 /// The standard methods by name; anything else is recorded as `other`, since a method is text of
 /// the caller's.
 pub fn method(name: &str) -> &'static str {
-    const KNOWN: [&str; 9] = [
-        "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "CONNECT",
-    ];
-    KNOWN
+    METHODS
         .iter()
         .find(|known| **known == name)
         .copied()

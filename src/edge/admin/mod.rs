@@ -5,6 +5,7 @@
 //! tells is no secret, but nobody is asked who they are either, so the configuration keeps it on
 //! loopback or a Unix socket.
 
+pub mod console;
 mod routes;
 
 use std::convert::Infallible;

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use super::Parts;
 use super::routes::Destination;
 use super::stages::attempt::Attempts;
+use super::{Generation, Parts};
 use crate::adapters::capture::Capturing;
 use crate::adapters::coalesce::Lead;
 use crate::adapters::limits::Place;
@@ -44,6 +44,8 @@ pub struct Route {
 
 /// A call from its first stage to its last.
 pub struct Exchange {
+    /// The configuration that it is made under.
+    parts: Arc<Generation>,
     call_id: CallId,
     received_at: Micros,
     began: Instant,
@@ -91,7 +93,7 @@ pub struct Exchange {
 
 impl Exchange {
     /// Begins a call: it gets its id and its time.
-    pub(super) fn begin(parts: &Parts) -> Self {
+    pub(super) fn begin(parts: Arc<Generation>) -> Self {
         let received_at = clock::now();
         let began = Instant::now();
         let random = entropy::id_bytes().unwrap_or_else(|_| counted_bytes());
@@ -120,7 +122,13 @@ impl Exchange {
             coalesced: false,
             capture: None,
             _in_flight: InFlight::new(&parts.in_flight),
+            parts,
         }
+    }
+
+    /// The configuration that it is made under, from its beginning to its end.
+    pub(super) fn parts(&self) -> Arc<Generation> {
+        Arc::clone(&self.parts)
     }
 
     /// Identity of the call.

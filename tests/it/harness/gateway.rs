@@ -66,6 +66,15 @@ impl Config {
         path
     }
 
+    /// Writes a file beside the configuration that only its owner may read.
+    pub fn private_file(self, name: &str, content: &str) -> Self {
+        use std::os::unix::fs::PermissionsExt as _;
+        let path = self.file(name, content);
+        let mode = std::fs::Permissions::from_mode(0o600);
+        std::fs::set_permissions(path, mode).expect("permissions");
+        self
+    }
+
     /// Adds a listener, as TOML without the table's header.
     pub fn listener(mut self, toml: &str) -> Self {
         self.listeners.push(toml.to_owned());

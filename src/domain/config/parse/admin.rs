@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::files::Files;
 use super::listeners::{Address, ReadListener, check_socket_path};
 use crate::domain::config::model::{Admin, ListenAddress};
-use crate::domain::config::reader::{DurationIn, Kind, Problem, Raw, Table};
+use crate::domain::config::reader::{DurationIn, Kind, Problem, Raw, Shape, Table};
 
 /// What switches it off.
 const OFF: &str = "off";
@@ -40,6 +40,10 @@ impl Kind for AddressOrOff {
             Some(address) => Address.show(address),
             None => format!("\"{OFF}\""),
         }
+    }
+
+    fn shape(&self) -> Shape {
+        Shape::Either(vec![Address.shape(), Shape::OneOf(vec![OFF])])
     }
 }
 

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use pingora_error::{Error, ErrorSource, ErrorType, Result, RetryType};
 use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
+use smallvec::SmallVec;
 
 use super::super::exchange::Route;
 use super::super::{Exchange, Parts};
@@ -38,8 +39,10 @@ const NOBODY: &str = "-";
 pub struct Attempts {
     /// The attempt under way.
     current: Option<Current>,
-    /// Those that have ended.
-    ended: Vec<Attempt>,
+    /// Those that have ended; most calls have one.
+    ended: SmallVec<[Attempt; 1]>,
+    /// How many of them are on record.
+    noted: usize,
     /// So often the call was tried, each time at all addresses of the bank that it took.
     rounds: u32,
     /// Addresses tried in this round.
@@ -73,6 +76,11 @@ impl Attempts {
         self.body_seen = self.body_seen.max(self.body_sent);
         let known = usize::try_from(known).unwrap_or(usize::MAX);
         piece.get(known..).unwrap_or_default()
+    }
+
+    /// The attempts that have ended, in order.
+    pub fn ended(&self) -> &[Attempt] {
+        &self.ended
     }
 
     /// What is really known of a call that was repeated although it may have acted: only a success
@@ -344,14 +352,19 @@ fn describe(exchange: &Exchange, current: &Current, end: AttemptEnd, took: Durat
 
 /// Puts the attempts on record once there are no more; one alone is the call itself.
 fn note(exchange: &mut Exchange) {
-    let ended = std::mem::take(&mut exchange.attempts.ended);
-    if ended.len() > 1 || exchange.attempts.rounds > 1 {
-        exchange.note(|record| {
-            for attempt in &ended {
+    let attempts = &mut exchange.attempts;
+    if attempts.ended.len() < 2 && attempts.rounds < 2 {
+        return;
+    }
+    let ended = attempts.ended.get(attempts.noted..).unwrap_or_default();
+    if let Some(record) = &mut exchange.record {
+        record.update(|record| {
+            for attempt in ended {
                 record.add_fact(attempt.fact());
             }
         });
     }
+    attempts.noted = attempts.ended.len();
 }
 
 /// Whether the call is repeated after this failure. If so, the pause is set and the retry budget has

@@ -1,6 +1,7 @@
 //! The end of a call: the record is completed and handed over.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use pingora_error::{Error, ErrorSource};
@@ -8,9 +9,11 @@ use pingora_proxy::Session;
 
 use super::super::{Exchange, Parts};
 use crate::adapters::clock;
+use crate::adapters::figures::{OverCall, Shard};
 use crate::domain::credential::token_claims;
 use crate::domain::observe::Observations;
-use crate::domain::problem::Problem;
+use crate::domain::problem::{self, Problem};
+use crate::domain::recognise;
 use crate::domain::record::{
     Answer, CallRecord, Mint, OpenRecord, OperationClass, SubjectRole, judge,
 };
@@ -19,6 +22,7 @@ use crate::types::{Decision, Micros, Outcome};
 /// Completes and closes the record of an exchange that went through Pingora.
 pub fn exchange(
     parts: &Parts,
+    shard: &Shard,
     session: &mut Session,
     exchange: &mut Exchange,
     error: Option<&Error>,
@@ -30,6 +34,8 @@ pub fn exchange(
             call = %exchange.call_id(),
             "a call was refused because it could not be recorded"
         );
+        let record = unrecorded(parts, session, exchange);
+        count(shard, session, exchange, &record);
         return;
     };
     let now = clock::now();
@@ -89,15 +95,61 @@ pub fn exchange(
     exchange.record = Some(open);
     super::admit::settle(exchange, code.as_deref());
     super::attempt::finish(parts, exchange, error);
-    hand_over(exchange);
-}
-
-/// Hands the record over for the last time.
-pub fn hand_over(exchange: &mut Exchange) {
-    // If it cannot be taken, the journal counts it and says so.
     if let Some(open) = exchange.record.take() {
+        if let Some(record) = open.get() {
+            count(shard, session, exchange, record);
+        }
+        // If it cannot be taken, the journal counts it and says so.
         let _ = open.finish();
     }
+}
+
+/// What can be counted of a call that could not be recorded.
+fn unrecorded(parts: &Parts, session: &Session, exchange: &Exchange) -> CallRecord {
+    let mut record = exchange.new_record(parts);
+    let problem = exchange.problem.unwrap_or(problem::RECORD_UNAVAILABLE);
+    record.target.method = recognise::method(session.req_header().method.as_str());
+    if let Some(route) = &exchange.route {
+        let destination = &route.destination;
+        record.target.provider = Some(Arc::clone(&destination.provider.catalog.id));
+        record.target.service = Some(Arc::clone(&destination.service_id));
+        record.target.environment = Some(destination.environment);
+        let operation = route.operation.as_ref();
+        record.target.operation = operation.map(|operation| Arc::clone(&operation.id));
+    }
+    record.decision = problem.decision;
+    record.reason = Some(problem.code.into());
+    record.outcome = Outcome::Failure;
+    record.status = Some(problem.status);
+    record
+}
+
+fn count(shard: &Shard, session: &Session, exchange: &Exchange, record: &CallRecord) {
+    shard.note(&OverCall {
+        record,
+        attempts: exchange.attempts.ended(),
+        took: exchange.age(),
+        is_https: session
+            .digest()
+            .is_some_and(|digest| digest.ssl_digest.is_some()),
+    });
+}
+
+/// Completes a call whose head was refused before Pingora saw it.
+pub fn refused_head(shard: &Shard, exchange: &mut Exchange) {
+    let Some(open) = exchange.record.take() else {
+        return;
+    };
+    if let Some(record) = open.get() {
+        shard.note(&OverCall {
+            record,
+            attempts: &[],
+            took: exchange.age(),
+            // Whether such a connection is inside TLS is not known here.
+            is_https: false,
+        });
+    }
+    let _ = open.finish();
 }
 
 fn exchange_failed(answer: Answer) -> bool {
@@ -130,7 +182,7 @@ fn note_mint(
         .expires_in
         .map(|seconds| now.plus(Duration::from_secs(seconds)));
     record.mint = Some(Mint {
-        kind: std::sync::Arc::clone(&mint.kind),
+        kind: Arc::clone(&mint.kind),
         fingerprint: Some(minted.fingerprint),
         expires_at: claimed.or(told),
     });
