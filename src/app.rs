@@ -1,6 +1,8 @@
 //! The one place where the concrete parts are chosen and put together.
 
+pub mod admin;
 pub mod alerts;
+pub mod audit;
 pub mod capture;
 pub mod changes;
 pub mod commands;
@@ -23,6 +25,7 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
+use self::admin::AdminDesk;
 use self::commands::CommandsKeeper;
 use self::own_calls::{GATEWAY_PATIENCE, OwnCalls};
 use self::reload::{Live, ReloadHandle, ReloadKeeper, Reloader};
@@ -39,8 +42,10 @@ use crate::adapters::ledger::{
 };
 use crate::adapters::limits::Limits;
 use crate::adapters::machine::{self, Machine};
+use crate::adapters::oidc::IdentityProvider;
 use crate::adapters::priority;
 use crate::adapters::seen_files::SeenFiles;
+use crate::domain::access::AdminBook;
 use crate::domain::catalog::{self, BaseUrl, Catalog, Provider};
 use crate::domain::config::settings::Setting;
 use crate::domain::config::{self, Config, Faults, Surroundings};
@@ -49,6 +54,9 @@ use crate::domain::journal::{Cursor, Source};
 use crate::domain::keyring::Keyring;
 use crate::domain::record::{self, Recorder};
 use crate::domain::redact::{Redactor, RedactorBuilder, RuleError};
+use crate::edge::admin::Beside;
+use crate::edge::admin::api::door::Door;
+use crate::edge::admin::desk::Desk;
 use crate::edge::proxy::{FrontLimits, Gateway, Parts, RouteError, Routes};
 use crate::edge::{AdminServer, ServeError, Server, StopReport, keep_resolved};
 use crate::types::CallId;
@@ -327,6 +335,7 @@ pub struct Running {
     feed: Arc<LedgerFeed>,
     health: Arc<Health>,
     admin: Option<AdminServer>,
+    desk: Arc<AdminDesk>,
     evidence: Option<Arc<evidence::Evidence>>,
     latest: Arc<ArcSwap<Parts>>,
     commands: CommandsKeeper,
@@ -362,7 +371,10 @@ impl Running {
             file,
         } = setup;
         let health = Arc::new(Health::new(&config));
-        let admin = start_admin(&config, &health)?;
+        let desk = AdminDesk::new(&config, &catalog, &settings, file.as_deref(), Arc::clone(&health));
+        let desk = Arc::new(desk);
+        let (admin, admins) = start_admin(&config, &health, &desk)?;
+        let redactor = Arc::new(build_redactor(redactor_builder(&config, true)?)?);
         let keyring = Arc::new(keyring(&config, true)?);
         let callers_file = KeptFile::<CallerBook>::open(&config.callers.file)?;
         let callers = Arc::new(ArcSwap::new(Arc::clone(callers_file.content())));
@@ -419,6 +431,14 @@ impl Running {
         };
         let feed = Arc::new(feed.map_err(StartError::Thread)?);
         health.recording(&journal, &feed);
+        desk.ready(admin::Parts {
+            journal: Arc::clone(&journal),
+            gateway: Arc::clone(&identity),
+            keyring: Arc::clone(&keyring),
+            callers: Arc::clone(&callers),
+            evidence: evidence.clone(),
+            redactor,
+        });
         let gateway = Gateway::new(Parts {
             identity,
             routes,
@@ -441,12 +461,16 @@ impl Running {
         let server = Server::start(&config, &gateway)?;
         health.locking(lockdown.in_force());
         let follow_health = Arc::clone(&health).follow();
+        let follow_desk = Arc::clone(&desk).follow();
         let follow_gaps = changes::follow_gaps(Arc::clone(&journal), gap_identity);
         let beside = async move {
+            let follow_admins = follow_admins(admins);
             tokio::join!(
                 follow_health,
                 budgets.keep(),
                 lockdown.follow(),
+                follow_desk,
+                follow_admins,
                 follow_gaps
             );
         };
@@ -456,6 +480,7 @@ impl Running {
             servers: Arc::clone(&servers),
             alerts: Arc::clone(&alerts),
             desk_rules,
+            desk: Arc::clone(&desk),
             health: Arc::clone(&health),
         };
         let background = Background::start(runtime, servers, callers_file, callers, beside)?;
@@ -481,6 +506,7 @@ impl Running {
             feed,
             health,
             admin,
+            desk,
             evidence,
             latest: gateway.latest(),
             commands,
@@ -517,6 +543,7 @@ impl Running {
         };
         let calls = self.server.stop(drain);
         self.background.stop();
+        self.desk.stop();
         self.commands.stop();
         if let Some(captures) = &self.latest.load().captures {
             captures.stop();
@@ -606,14 +633,52 @@ async fn bring_in_own_calls(config: &Config, store: &mut Store) {
     }
 }
 
+/// The keys of the admin API, followed while the gateway runs.
+type Admins = Option<(KeptFile<AdminBook>, Arc<ArcSwap<AdminBook>>)>;
+
 /// Before everything else, so that it can be asked while a long journal is read.
-fn start_admin(config: &Config, health: &Arc<Health>) -> Result<Option<AdminServer>, ServeError> {
-    let Some(address) = &config.admin.address else {
-        return Ok(None);
+fn start_admin(
+    config: &Config,
+    health: &Arc<Health>,
+    desk: &Arc<AdminDesk>,
+) -> Result<(Option<AdminServer>, Admins), StartError> {
+    let admin = &config.admin;
+    let Some(address) = &admin.address else {
+        return Ok((None, None));
     };
+    let file = KeptFile::<AdminBook>::open(&admin.keys_file)?;
+    let book = Arc::new(ArcSwap::new(Arc::clone(file.content())));
+    let provider = admin.oidc.as_ref().map(IdentityProvider::new).map(Arc::new);
     let watched = Arc::clone(health);
     let observe = Arc::new(move || watched.vitals());
-    AdminServer::start(address, health.bounds(), observe).map(Some)
+    let beside = Beside {
+        desk: Arc::clone(desk) as Arc<dyn Desk>,
+        door: Door::new(admin, Arc::clone(&book), provider),
+        version: VERSION,
+    };
+    let server = AdminServer::start(admin, address, health.bounds(), observe, beside)?;
+    Ok((Some(server), Some((file, book))))
+}
+
+/// Goes on for as long as the gateway runs.
+async fn follow_admins(admins: Admins) {
+    let Some((mut file, book)) = admins else {
+        return;
+    };
+    loop {
+        tokio::time::sleep(CALLERS_POLL).await;
+        match file.poll() {
+            Poll::Changed(changed) => {
+                tracing::info!("the admins file has changed and was read again");
+                book.store(changed);
+            }
+            Poll::Unchanged => {}
+            Poll::Broken(error) => tracing::error!(
+                %error,
+                "the admins file has changed and cannot be used; the old one stays"
+            ),
+        }
+    }
 }
 
 fn journal_settings(journal: &config::Journal) -> JournalSettings {

@@ -1,11 +1,11 @@
-//! Posts to others than banks (witnesses, receivers of alerts): one request on a connection of its
+//! Requests to others than banks (witnesses, receivers of alerts, identity providers): one request on a connection of its
 //! own, which may be inside TLS. Nothing is followed and nothing is tried again here.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, header};
+use http::{Method, Request, header};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -43,6 +43,18 @@ pub struct HttpPost<'a> {
     pub max_answer: usize,
 }
 
+/// A request without a body.
+pub struct HttpGet<'a> {
+    /// Where to.
+    pub url: &'a BaseUrl,
+    /// What follows the path of the URL.
+    pub path: &'a str,
+    /// Headers besides `host`.
+    pub headers: &'a [(&'static str, String)],
+    /// Most bytes of an answer; more is a fault.
+    pub max_answer: usize,
+}
+
 /// What is needed for TLS, made once.
 pub struct Client {
     tls: Option<TlsConnector>,
@@ -73,7 +85,26 @@ impl Client {
     /// # Errors
     /// What went wrong, without anything that the server said.
     pub async fn post(&self, post: HttpPost<'_>) -> Result<Answer, String> {
-        match tokio::time::timeout(TIMEOUT, self.try_post(post)).await {
+        self.send(Method::POST, post).await
+    }
+
+    /// Gets.
+    ///
+    /// # Errors
+    /// As [`Client::post`].
+    pub async fn get(&self, get: HttpGet<'_>) -> Result<Answer, String> {
+        let request = HttpPost {
+            url: get.url,
+            path: get.path,
+            headers: get.headers,
+            body: Vec::new(),
+            max_answer: get.max_answer,
+        };
+        self.send(Method::GET, request).await
+    }
+
+    async fn send(&self, method: Method, request: HttpPost<'_>) -> Result<Answer, String> {
+        match tokio::time::timeout(TIMEOUT, self.try_send(method, request)).await {
             Ok(done) => done,
             Err(_) => Err(format!("no answer within {} s", TIMEOUT.as_secs())),
         }
@@ -95,7 +126,7 @@ impl Client {
             .map_err(|error| format!("TLS: {error}"))
     }
 
-    async fn try_post(&self, post: HttpPost<'_>) -> Result<Answer, String> {
+    async fn try_send(&self, method: Method, post: HttpPost<'_>) -> Result<Answer, String> {
         let url = post.url;
         let host = url.host().trim_start_matches('[').trim_end_matches(']');
         let stream = TcpStream::connect((host, url.port()))
@@ -107,7 +138,10 @@ impl Client {
         } else {
             path
         };
-        let mut request = Request::post(path).header(header::HOST, url.authority());
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, url.authority());
         for (name, value) in post.headers {
             request = request.header(*name, value);
         }

@@ -10,6 +10,7 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::domain::access::{AdminBook, parse_admins, write_admins};
 use crate::domain::config::reader::MAX_TEXT;
 use crate::domain::config::{Fault, Faults, Protections};
 use crate::domain::identity::{CallerBook, parse_callers, write_callers};
@@ -39,6 +40,18 @@ impl Kept for CallerBook {
 
     fn write(&self) -> String {
         write_callers(self)
+    }
+}
+
+impl Kept for AdminBook {
+    const NAME: &'static str = "admins file";
+
+    fn parse(file: &str, text: &str) -> Result<Self, Faults> {
+        parse_admins(file, text)
+    }
+
+    fn write(&self) -> String {
+        write_admins(self)
     }
 }
 

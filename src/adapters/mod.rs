@@ -17,6 +17,7 @@ pub mod log;
 pub mod machine;
 pub mod network_map;
 pub mod notify;
+pub mod oidc;
 pub mod priority;
 pub mod private_file;
 pub mod seen_files;

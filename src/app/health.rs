@@ -113,6 +113,11 @@ impl Health {
         self.groups.store(Arc::new(groups));
     }
 
+    /// The endpoint groups of the banks.
+    pub fn groups(&self) -> Arc<Vec<Arc<Group>>> {
+        self.groups.load_full()
+    }
+
     /// Calls are counted.
     pub fn counting(&self, calls: &Arc<CallFigures>) {
         let _ = self.calls.set(Arc::clone(calls));

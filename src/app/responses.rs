@@ -38,9 +38,14 @@ impl Responder {
         Arc::clone(&self.done)
     }
 
+    /// Whether something may be done about a sign.
+    pub fn is_wanted(&self, sign: &Sign) -> bool {
+        self.responding.is_wanted_by(&sign.rule)
+    }
+
     /// Does what is to be done about a sign; what was done, for the incident.
     pub async fn respond(&mut self, sign: &Sign, taken: &Taken) -> Option<String> {
-        if !self.responding.is_wanted() {
+        if !self.is_wanted(sign) {
             return None;
         }
         self.seed().await;
@@ -56,7 +61,7 @@ impl Responder {
                     what = target,
                     "a dry run: this would be locked down"
                 );
-                Some(format!("dry run: {target} would be locked down"))
+                Some(format!("would lock {target} (dry run)"))
             }
             Decision::Not(plan, why) => {
                 let target = target(&plan);
@@ -68,7 +73,7 @@ impl Responder {
                     why,
                     "this is not locked down"
                 );
-                Some(format!("{target} is not locked down: {why}"))
+                Some(format!("did not lock {target}: {why}"))
             }
             Decision::Do(plan) => {
                 let target = target(&plan);
@@ -80,10 +85,9 @@ impl Responder {
                             incident = plan.incident,
                             rule = plan.rule,
                             what = target,
-                            lock,
-                            "an incident has locked something down; `egret lockdown lift` ends it"
+                            "an incident has locked something down: see `egret lockdown list`"
                         );
-                        Some(format!("{target} is locked down by {lock}"))
+                        Some(format!("locked {target} by {lock}"))
                     }
                     Err(error) => {
                         self.responding.failed(&plan);
@@ -95,7 +99,7 @@ impl Responder {
                             error,
                             "this should be locked down, and cannot be"
                         );
-                        Some(format!("{target} could not be locked down"))
+                        Some(format!("could not lock {target}: see the log"))
                     }
                 }
             }

@@ -10,13 +10,14 @@ use super::audit::args::{parse_caller, parse_fingerprint};
 use super::audit::erase::parse_reason;
 use super::{ConfigArgs, Failure, Outcome, notice, runtime};
 use crate::adapters::{clock, machine};
+use crate::app::audit::without_secrets;
 use crate::app::lockdown::{LockdownError, Locks, Reach};
 use crate::app::own_calls::{OpenOwnCall, OwnCalls, Tally};
 use crate::app::{self, Setup};
 use crate::domain::catalog::{Catalog, Provider};
 use crate::domain::config::{nearest, parse_duration, show_duration};
 use crate::domain::lockdown::{InForce, Lock, LockTarget, MAX_PER_MINUTE};
-use crate::domain::own::{MAX_REASON, OwnCall, OwnOperation};
+use crate::domain::own::{OwnCall, OwnOperation};
 use crate::domain::record::Fingerprint;
 use crate::types::{self, CallId, Micros};
 
@@ -340,9 +341,7 @@ impl Desk<'_> {
         let redactor = app::redactor_builder(&self.setup.config, false)
             .and_then(app::build_redactor)
             .map_err(Failure::new)?;
-        // A mask can be longer than what it stands for.
-        let room = MAX_REASON - '…'.len_utf8();
-        Ok(redactor.text(reason).truncate(room).into_inner())
+        Ok(without_secrets(&redactor, reason))
     }
 
     async fn finish<T>(

@@ -1,5 +1,6 @@
 //! The command line: one file per command.
 
+mod admin;
 mod alert;
 mod ask;
 pub mod audit;
@@ -80,6 +81,13 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Check a configuration and report every fault.
     Check(check::CheckArgs),
+    /// Manage who may use the admin API and the console.
+    Admin {
+        #[command(flatten)]
+        config: ConfigArgs,
+        #[command(flatten)]
+        args: admin::AdminArgs,
+    },
     /// Look at incidents, and answer them.
     Alert {
         #[command(flatten)]
@@ -228,6 +236,7 @@ pub fn run() -> ExitCode {
     let done = match cli.command {
         Command::Serve(args) => serve::run(&args),
         Command::Check(args) => check::run(&args, &mut out),
+        Command::Admin { config, args } => admin::run(&config, &args, &mut out),
         Command::Alert { config, args } => alert::run(&config, &args, &mut out),
         Command::Audit { config, args } => run_audit(&config, &args, &mut out),
         Command::Caller { config, args } => run_caller(&config, &args, &mut out),

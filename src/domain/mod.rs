@@ -1,5 +1,6 @@
 //! Decides: pure logic without I/O, clock, randomness, async or logging.
 
+pub mod access;
 pub mod advice;
 pub mod capture;
 pub mod catalog;
@@ -18,6 +19,7 @@ pub mod investigation;
 pub mod journal;
 pub mod keyring;
 pub mod lockdown;
+pub mod moment;
 pub mod notify;
 pub mod observe;
 pub mod ocsf;

@@ -99,6 +99,20 @@ pub enum OwnOperation {
     AlertSilence,
     /// Tries the channels.
     AlertTest,
+    /// Begins a session of the admin API, or fails to.
+    AdminLogin,
+    /// Ends one.
+    AdminLogout,
+    /// Looks at figures for a while.
+    AdminWatch,
+    /// Looks at what is set up.
+    AdminSetup,
+    /// Asks for what the roles do not allow.
+    AdminDenied,
+    /// Changes what is logged.
+    AdminLog,
+    /// Closes a breaker.
+    BreakerReset,
     /// Makes a caller and its key.
     CallerAdd,
     /// Makes a caller's next key.
@@ -151,6 +165,13 @@ impl OwnOperation {
         Self::AlertClose,
         Self::AlertSilence,
         Self::AlertTest,
+        Self::AdminLogin,
+        Self::AdminLogout,
+        Self::AdminWatch,
+        Self::AdminSetup,
+        Self::AdminDenied,
+        Self::AdminLog,
+        Self::BreakerReset,
         Self::CallerAdd,
         Self::CallerRotate,
         Self::CallerRevoke,
@@ -193,6 +214,13 @@ impl OwnOperation {
             Self::AlertClose => "alert.close",
             Self::AlertSilence => "alert.silence",
             Self::AlertTest => "alert.test",
+            Self::AdminLogin => "admin.login",
+            Self::AdminLogout => "admin.logout",
+            Self::AdminWatch => "admin.watch",
+            Self::AdminSetup => "admin.setup",
+            Self::AdminDenied => "admin.denied",
+            Self::AdminLog => "admin.log",
+            Self::BreakerReset => "breaker.reset",
             Self::CallerAdd => "caller.add",
             Self::CallerRotate => "caller.rotate",
             Self::CallerRevoke => "caller.revoke",
@@ -223,6 +251,9 @@ impl OwnOperation {
             | Self::LockdownList
             | Self::AlertList
             | Self::AlertShow
+            | Self::AdminWatch
+            | Self::AdminSetup
+            | Self::AdminDenied
             | Self::DetectReplay
             | Self::DetectExplain => Effect::Read,
             Self::AlertAck
@@ -236,6 +267,10 @@ impl OwnOperation {
             | Self::BreakerOpen
             | Self::BreakerProbe
             | Self::BreakerClose
+            | Self::BreakerReset
+            | Self::AdminLogin
+            | Self::AdminLogout
+            | Self::AdminLog
             | Self::AuditGap => Effect::Write,
             Self::LockdownPlace
             | Self::LockdownLift

@@ -70,10 +70,10 @@ impl Responding {
         }
     }
 
-    /// Whether any rule asks for a response.
+    /// Whether a rule asks for a response.
     #[must_use]
-    pub fn is_wanted(&self) -> bool {
-        !self.settings.by_rule.is_empty()
+    pub fn is_wanted_by(&self, rule: &str) -> bool {
+        self.settings.by_rule.contains_key(rule)
     }
 
     /// Remembers a response of an earlier process or of another node: it counts.

@@ -76,7 +76,7 @@ fn figures_follow_the_calls() {
 #[test]
 fn it_only_reads_and_says_what_there_is() {
     let gateway = Config::new().cybrid("http://127.0.0.1:1").start();
-    let answer = gateway.admin_get("/");
+    let answer = gateway.admin_get("/nowhere");
     assert_eq!(answer.status, 404);
     assert!(answer.text().contains("/readyz"));
     let mut client = Client::tcp(gateway.admin());

@@ -126,6 +126,15 @@ fn a_storm_becomes_one_incident_and_one_notice() {
     let call = found[0]["calls"][0].as_str().unwrap();
     let shown = gateway.egret(&["audit", "show", call]).ok();
     assert!(shown.contains("identity.create_customer_token"), "{shown}");
+    // A replay of the same ledger says the same.
+    let replayed = gateway.egret(&["detect", "replay"]).ok();
+    let alerts: Vec<Value> = replayed
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(alerts.len(), 1, "{replayed}");
+    assert_eq!(alerts[0]["text"], found[0]["sentence"]);
+    assert_eq!(alerts[0]["calls"], found[0]["calls"]);
     until("the figures say so", || {
         gateway.figure("egret_incidents_open") == 1.0
     });
@@ -199,10 +208,11 @@ fn a_rule_may_lock_a_caller_down_for_a_time() {
         let answer = gateway.post(MINT, &[("Content-Type", "application/json")], "{}");
         (answer.status == 403).then_some(answer)
     });
-    let incident = told.recv_timeout(PATIENCE).unwrap()["data"]["id"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let notice = told.recv_timeout(PATIENCE).unwrap();
+    let incident = notice["data"]["id"].as_str().unwrap().to_owned();
+    // Who is called is told what was done.
+    let first = notice["data"]["steps"][0].as_str().unwrap();
+    assert!(first.starts_with("Egret locked caller:app by "), "{first}");
     let listed = gateway
         .egret(&["lockdown", "list", "--format", "json"])
         .ok();
@@ -220,7 +230,10 @@ fn a_rule_may_lock_a_caller_down_for_a_time() {
         assert!(placed.contains(word), "{word} in {placed}");
     }
     let shown = gateway.egret(&["alert", "show", &incident]).ok();
-    assert!(shown.contains("is locked down by"), "{shown}");
+    assert!(
+        shown.contains(&format!("locked caller:app by {id}")),
+        "{shown}"
+    );
     assert_eq!(gateway.figure("egret_detection_responses_total"), 1.0);
     gateway
         .egret(&["lockdown", "lift", id, "--reason", "a false alarm"])

@@ -36,6 +36,9 @@ const ONLY_IN: &[(&str, &[&str], &str)] = &[
         "redis stays in adapters/limits/fleet",
     ),
     ("clap::", &["cli/"], "clap stays in cli"),
+    ("axum::", &["edge/admin/"], "axum stays in edge/admin"),
+    ("utoipa::", &["edge/admin/"], "utoipa stays in edge/admin"),
+    ("tar::", &["app/admin/"], "archives are made in app/admin"),
     ("ratatui", &["cli/top/"], "ratatui stays in cli/top"),
     (
         "SystemTime::now",

@@ -7,6 +7,7 @@
 )]
 
 mod admin;
+mod admin_api;
 mod alerts;
 mod auditors;
 mod bad_input;
@@ -16,7 +17,6 @@ mod changes;
 mod cli_demo;
 mod clients;
 mod commands;
-mod console;
 mod crash;
 mod deploy;
 mod detect;

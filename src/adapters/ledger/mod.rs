@@ -7,8 +7,8 @@
 //! - `entries` writes what calls have in common once, into dictionaries; [`detail`] makes JSON of
 //!   a record.
 //! - [`compare`] reads rows as digests, for audits.
-//! - [`filter`] says which calls are meant, [`query`], [`stats`] and [`tally`] read them, [`row`]
-//!   names the fields of a row; [`events`] reads them for detection, in the order of writing.
+//! - [`filter`] says which calls are meant, [`question`] how people say that, [`query`], [`stats`] and
+//!   [`tally`] read them, [`row`] names the fields of a row; [`events`] reads them for detection, in the order of writing.
 //!
 //! - [`retention`] takes a subject out, and what is too old and not under legal hold ([`hold`]).
 //!
@@ -26,9 +26,11 @@ mod gather;
 pub mod hold;
 mod json;
 pub mod locks;
+pub mod mints;
 pub mod place;
 pub mod postgres;
 pub mod query;
+pub mod question;
 pub mod retention;
 pub mod row;
 mod sql;
@@ -47,9 +49,11 @@ pub use events::EventRow;
 pub use feed::{FeedStats, LedgerFeed, RecordStore, Undrained, drain_all};
 pub use filter::{Filter, IdPrefix, StatusFilter};
 pub use locks::SharedLocks;
+pub use mints::Minted;
 pub use place::LedgerPlace;
 pub use postgres::{PostgresStore, ReadingsStore};
 pub use query::{Found, Lineage, Order, Page, Reader, Shown};
+pub use question::{CUSTOMER, Question, QuestionFault, RawSubject};
 pub use row::{CallRow, Value};
 pub use sqlite::SqliteStore;
 pub use stats::Stats;

@@ -220,6 +220,32 @@ impl Reader {
         Ok(u64::try_from(count).unwrap_or(0))
     }
 
+    /// How many calls meet the filter, but no more than `most`: what is beyond is not looked at.
+    ///
+    /// # Errors
+    /// [`LedgerError::Database`].
+    pub async fn count_up_to(&mut self, filter: &Filter, most: u64) -> Result<u64, LedgerError> {
+        let resolved = self.resolve(filter).await?;
+        let table = resolved.path().table(self.is_sqlite());
+        let mut sql = Sql::new(format!(
+            "SELECT count(*) FROM (SELECT 1 FROM {table} WHERE true"
+        ));
+        resolved.push(&mut sql, Over::Records);
+        sql.push(" LIMIT ")
+            .push_bind(i64::try_from(most).unwrap_or(i64::MAX))
+            .push(") AS some");
+        let count = self.number(sql).await?;
+        Ok(u64::try_from(count).unwrap_or(0))
+    }
+
+    /// Whether any call meets the filter.
+    ///
+    /// # Errors
+    /// [`LedgerError::Database`].
+    pub async fn has(&mut self, filter: &Filter) -> Result<bool, LedgerError> {
+        Ok(self.count_up_to(filter, 1).await? > 0)
+    }
+
     /// The last calls written that meet the filter, oldest first.
     ///
     /// # Errors

@@ -174,7 +174,8 @@ impl Desk {
         self.change(now, |book| Ok((book.take(sign), true)))
     }
 
-    /// Takes in a sign of detection, unless it was taken in before; says what became of it.
+    /// Takes in a sign of detection, unless it was taken in before; says what became of it. Notices
+    /// are due at `due`: later than now if something is yet to be noted that they should say.
     ///
     /// # Errors
     /// [`DeskError`]; then it was not taken in.
@@ -182,10 +183,10 @@ impl Desk {
         &mut self,
         sign: &Sign,
         mark: Mark,
-        now: Micros,
+        due: Micros,
     ) -> Result<Option<Taken>, DeskError> {
         let mut taken = None;
-        self.change(now, |book| {
+        self.change(due, |book| {
             let heard = book.hear(sign, mark);
             let is_changed = heard.is_some();
             let (found, notices) = heard.unzip();
@@ -195,7 +196,7 @@ impl Desk {
         Ok(taken)
     }
 
-    /// Notes what was done about an incident without being asked.
+    /// Notes what was done about an incident without being asked, also in notices that are due later.
     ///
     /// # Errors
     /// [`DeskError`].
@@ -203,7 +204,12 @@ impl Desk {
         self.change(now, |book| {
             book.note(incident, note, now);
             Ok((Vec::new(), true))
-        })
+        })?;
+        let Some(case) = self.book.case(incident) else {
+            return Ok(());
+        };
+        let amended = self.spool.amend(case, now);
+        amended.map_err(|cause| self.io("amend a notice in", cause))
     }
 
     /// Closes what has been quiet.
@@ -230,12 +236,12 @@ impl Desk {
 
     fn change(
         &mut self,
-        now: Micros,
+        due: Micros,
         with: impl FnOnce(&mut Book) -> Result<(Vec<Notice>, bool), DeskError>,
     ) -> Result<(), DeskError> {
         let _lock = self.lock()?;
         self.refresh()?;
-        let done = self.change_it(now, with);
+        let done = self.change_it(due, with);
         if !matches!(done, Ok(true)) {
             self.end();
         }
@@ -245,7 +251,7 @@ impl Desk {
     /// Changes the book that was just read; whether it was changed.
     fn change_it(
         &mut self,
-        now: Micros,
+        due: Micros,
         with: impl FnOnce(&mut Book) -> Result<(Vec<Notice>, bool), DeskError>,
     ) -> Result<bool, DeskError> {
         // On a copy: what cannot be kept has not happened.
@@ -257,7 +263,7 @@ impl Desk {
         for notice in &notices {
             for route in self.routes.iter().filter(|route| route.takes(notice)) {
                 self.spool
-                    .put(&route.channel, notice, now)
+                    .put(&route.channel, notice, due)
                     .map_err(|cause| self.io("queue a notice in", cause))?;
             }
         }

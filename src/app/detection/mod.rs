@@ -47,6 +47,9 @@ const LAST_RETRY: Duration = Duration::from_secs(5);
 /// How late rows may come into the ledger for silence in it to be silence; below what the engine
 /// allows for.
 const FED_WITHIN: Duration = Duration::from_secs(3);
+/// How long people are told later of what something may be done about, so that they are told of that
+/// too: placing a lock takes some milliseconds.
+const HOLD: Duration = Duration::from_millis(1_500);
 /// How often the open incidents are counted.
 const COUNT: Duration = Duration::from_secs(5);
 /// How long a stop waits for the state to be kept.
@@ -336,7 +339,9 @@ impl Detector {
                 return Err(error.into());
             }
         };
-        told?;
+        if told? {
+            self.counted_at = Micros(0);
+        }
         session
             .keep_if_due(&mut self.keeper, clock::now())
             .await
@@ -355,17 +360,23 @@ impl Detector {
     }
 }
 
-/// Puts what the engine has said into the book, and does what is to be done about it.
+/// Puts what the engine has said into the book, and does what is to be done about it. Says whether
+/// there was anything.
 async fn tell(
     session: &mut Session,
     desk: &mut Desk,
     responder: &mut Responder,
     watched: &Watched,
-) -> Result<(), Fault> {
+) -> Result<bool, Fault> {
+    let mut is_changed = false;
     while let Some(told) = session.pending.front() {
         let heard = match Sign::of(told) {
             Some(sign) => {
-                let taken = desk.hear(&sign, told.mark, clock::now())?;
+                let mut due = clock::now();
+                if responder.is_wanted(&sign) {
+                    due = due.plus(HOLD);
+                }
+                let taken = desk.hear(&sign, told.mark, due)?;
                 taken.map(|taken| (sign, taken))
             }
             None => None,
@@ -387,6 +398,7 @@ async fn tell(
         if let Some(note) = responder.respond(&sign, &taken).await {
             desk.note(&taken.incident, note, clock::now())?;
         }
+        is_changed = true;
     }
-    Ok(())
+    Ok(is_changed)
 }

@@ -201,7 +201,7 @@ async fn begin(config: &Config, reader: &mut Reader, now: Micros) -> Result<Watc
 
 /// Sees to it that a place means the same row as when it was kept.
 async fn find_again(mut watch: Watch, reader: &mut Reader) -> Result<Watch, Fault> {
-    if reader.has(watch.position()).await? {
+    if reader.has_row(watch.position()).await? {
         return Ok(watch);
     }
     // What was judged is not judged again; rows of the last moment may be.

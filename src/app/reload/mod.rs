@@ -18,6 +18,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
+use super::admin::{AdminDesk, Configured};
 use super::alerts::{Alerts, Prepared, desk_rules};
 use super::health::Health;
 use super::{Setup, StartError, VERSION, build_redactor, capture, changes, redactor_builder};
@@ -111,6 +112,8 @@ pub(super) struct Live {
     pub alerts: Arc<Mutex<Option<Alerts>>>,
     /// What incidents are kept by.
     pub desk_rules: Arc<ArcSwap<DeskRules>>,
+    /// Who answers people about it.
+    pub desk: Arc<AdminDesk>,
     /// Who looks at all of it.
     pub health: Arc<Health>,
 }
@@ -139,6 +142,7 @@ struct Ready {
     captures: Option<crate::adapters::capture::Settings>,
     alerts: Option<Prepared>,
     redactor: Arc<Redactor>,
+    configured: Configured,
 }
 
 /// Why a configuration does not take effect.
@@ -295,9 +299,13 @@ impl Reloader {
     /// Makes everything that the configuration needs. Nothing changes by it.
     fn prepare(&self, setup: Setup, files: &[String]) -> Result<Ready, Refused> {
         let Setup {
-            config, catalog, ..
+            config,
+            catalog,
+            settings,
+            ..
         } = setup;
         let config = go_on(&self.config, config);
+        let configured = Configured::new(&config, &catalog, &settings);
         check_for_loops(&config).map_err(StartError::Config)?;
         let former = self.live.latest.load_full();
         let redactor = Arc::new(build_redactor(redactor_builder(&config, false)?)?);
@@ -340,6 +348,7 @@ impl Reloader {
             captures,
             alerts,
             redactor,
+            configured,
         })
     }
 
@@ -398,6 +407,7 @@ impl Reloader {
         parts.routes.take_over();
         parts.figures.extend(parts.routes.names());
         live.health.calling(parts.routes.groups());
+        live.desk.retune(ready.configured);
         live.health.coalescing(parts.coalescer.as_ref());
         live.servers.store(Arc::new(parts.routes.servers()));
         if let (Some(captures), Some(settings)) = (&parts.captures, ready.captures) {

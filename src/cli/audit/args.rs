@@ -6,20 +6,19 @@ use clap::{Args, Subcommand, ValueEnum};
 use super::erase::{ERASE_EXAMPLES, EraseArgs};
 use super::export::{self, ExportArgs};
 use super::hold::{HOLD_EXAMPLES, HoldArgs};
-use super::moment::Moment;
 use super::proof::{self, KeyArgs, ProveArgs, VerifyProofArgs};
 use super::prune::{PRUNE_EXAMPLES, PruneArgs};
 use super::report::{EXAMPLES as REPORT_EXAMPLES, ReportArgs};
 use super::verify::{self, VerifyArgs};
 use super::{AuditError, Context};
-use crate::adapters::ledger::{Filter, IdPrefix, StatusFilter};
+use crate::adapters::ledger::{
+    Filter, IdPrefix, Question, QuestionFault, RawSubject, StatusFilter,
+};
 use crate::domain::config::is_caller_name;
-use crate::domain::own::{self, OwnCall, OwnOperation};
+use crate::domain::moment::Moment;
+use crate::domain::own::{OwnCall, OwnOperation};
 use crate::domain::record::{Fingerprint, Pseudonym};
 use crate::types::{CallId, Decision, Effect, Environment, Outcome, PiiClass, Secret, TokenType};
-
-/// Kind of the identifiers that `--customer` names.
-pub(super) const CUSTOMER: &str = "customer";
 
 /// Read the audit ledger.
 #[derive(Args, Clone, Debug)]
@@ -235,13 +234,6 @@ pub struct FilterArgs {
     pub banks_only: bool,
 }
 
-/// An identifier as the person knows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RawSubject {
-    pub(super) kind: String,
-    pub(super) value: Secret<String>,
-}
-
 /// `egret audit query`
 #[derive(Args, Clone, Debug)]
 pub struct QueryArgs {
@@ -304,35 +296,11 @@ pub struct StatsArgs {
 }
 
 impl FilterArgs {
-    /// What was typed, with times and pseudonyms worked out.
-    ///
-    /// # Errors
-    /// [`AuditError::EmptyPeriod`].
-    pub fn resolve(&self, context: &Context<'_>) -> Result<Filter, AuditError> {
-        let from = self.from.map(|moment| moment.resolve(context.now));
-        let to = self.to.map(|moment| moment.resolve(context.now));
-        if let (Some(from), Some(to)) = (from, to)
-            && from >= to
-        {
-            return Err(AuditError::EmptyPeriod { from, to });
-        }
-        let customer = self
-            .customer
-            .iter()
-            .map(|guid| (CUSTOMER, guid.expose().as_str()));
-        let raw = self
-            .subject
-            .iter()
-            .map(|s| (&*s.kind, s.value.expose().as_str()));
-        let mut subjects = self.pseudonym.clone();
-        for (kind, value) in customer.chain(raw) {
-            subjects.push((context.pseudonymise)(kind, value)?);
-        }
-        Ok(Filter {
-            from,
-            to,
-            call_id: self.call_id,
-            caller: self.caller.clone(),
+    /// The question that was typed.
+    fn question(&self) -> Question {
+        Question {
+            from: self.from,
+            to: self.to,
             provider: self.provider.clone(),
             service: self.service.clone(),
             environment: self.environment,
@@ -341,71 +309,44 @@ impl FilterArgs {
             token_type: self.token_type,
             fingerprint: self.fingerprint,
             minted: self.minted,
-            decision: self.decision,
-            outcome: self.outcome,
             status: self.status,
             error_code: self.error_code.clone(),
-            pii: self.pii.clone(),
-            has_pii: self.has_pii,
-            mints: self.mints,
+            caller: self.caller.clone(),
+            decision: self.decision,
+            outcome: self.outcome,
             failed: self.failed,
             auth_failed: self.auth_failed,
-            subjects,
+            mints: self.mints,
+            has_pii: self.has_pii,
+            pii: self.pii.clone(),
+            customer: self.customer.clone(),
+            subject: self.subject.clone(),
+            pseudonym: self.pseudonym.clone(),
+            call_id: self.call_id,
             banks_only: self.banks_only,
+        }
+    }
+
+    /// What was typed, with times and pseudonyms worked out.
+    ///
+    /// # Errors
+    /// [`AuditError::EmptyPeriod`].
+    pub fn resolve(&self, context: &Context<'_>) -> Result<Filter, AuditError> {
+        let resolved = self.question().resolve(context.now, context.pseudonymise);
+        resolved.map_err(|fault| match fault {
+            QuestionFault::EmptyPeriod { from, to } => AuditError::EmptyPeriod { from, to },
+            QuestionFault::Key(error) => error.into(),
         })
     }
-}
 
-impl FilterArgs {
     /// What is put on record of a question: which conditions it has, and whom it is about.
     pub fn on_record(&self, operation: OwnOperation, filter: &Filter) -> OwnCall {
-        let conditions = [
-            ("provider", self.provider.is_some()),
-            ("service", self.service.is_some()),
-            ("environment", self.environment.is_some()),
-            ("operation", self.operation.is_some()),
-            ("effect", self.effect.is_some()),
-            ("token-type", self.token_type.is_some()),
-            ("fingerprint", self.fingerprint.is_some()),
-            ("minted", self.minted.is_some()),
-            ("status", self.status.is_some()),
-            ("error-code", self.error_code.is_some()),
-            ("caller", self.caller.is_some()),
-            ("decision", self.decision.is_some()),
-            ("outcome", self.outcome.is_some()),
-            ("customer", self.customer.is_some()),
-            ("subject", !self.subject.is_empty()),
-            ("pseudonym", !self.pseudonym.is_empty()),
-            ("call-id", self.call_id.is_some()),
-            ("pii", !self.pii.is_empty()),
-            ("has-pii", self.has_pii),
-            ("mints", self.mints),
-            ("failed", self.failed),
-            ("auth-failed", self.auth_failed),
-            ("banks-only", self.banks_only),
-        ];
-        let mut call = OwnCall::new(operation);
-        for (name, _) in conditions.iter().filter(|(_, is_set)| *is_set) {
-            call = call.fact(own::FILTER, name);
-        }
-        for (name, moment) in [("from", filter.from), ("to", filter.to)] {
-            if let Some(moment) = moment {
-                call = call.fact(name, moment);
-            }
-        }
-        // In the order of `resolve`.
-        let kinds = std::iter::repeat_n("unknown", self.pseudonym.len())
-            .chain(self.customer.iter().map(|_| CUSTOMER))
-            .chain(self.subject.iter().map(|subject| &*subject.kind));
-        for (kind, pseudonym) in kinds.zip(&filter.subjects) {
-            call = call.subject(kind, *pseudonym);
-        }
-        call
+        self.question().on_record(operation, filter)
     }
 }
 
 /// Accepts the words of a vocabulary and offers them to completions.
-pub(super) fn words<T>(
+pub(in crate::cli) fn words<T>(
     all: &'static [T],
     spell: fn(T) -> &'static str,
 ) -> impl TypedValueParser<Value = T>

@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
-use super::args::{RawSubject, parse_customer, parse_pseudonym, parse_subject};
+use super::args::{parse_customer, parse_pseudonym, parse_subject};
 use super::hold::settle;
 use super::{AuditError, Context, Tally};
 use crate::adapters::journal::{EraseError, Erased, Maintenance};
 use crate::adapters::ledger::retention::{self, Order};
-use crate::adapters::ledger::{LedgerError, LedgerPlace, Reader, hold};
+use crate::adapters::ledger::{CUSTOMER, LedgerError, LedgerPlace, RawSubject, Reader, hold};
 use crate::domain::journal::Cursor;
 use crate::domain::own::{MAX_REASON, OwnCall, OwnOperation};
 use crate::domain::record::Pseudonym;
@@ -107,7 +107,7 @@ fn wanted(args: &EraseArgs, context: &Context<'_>) -> Result<Vec<Pseudonym>, Aud
     let customer = args
         .customer
         .iter()
-        .map(|guid| (super::args::CUSTOMER, guid.expose().as_str()));
+        .map(|guid| (CUSTOMER, guid.expose().as_str()));
     let subjects = args
         .subject
         .iter()

@@ -5,14 +5,13 @@ use std::io::Write;
 use clap::{Args, Subcommand};
 
 use super::args::{
-    RawSubject, parse_caller, parse_cursor, parse_customer, parse_fingerprint, parse_pseudonym,
-    parse_subject,
+    parse_caller, parse_cursor, parse_customer, parse_fingerprint, parse_pseudonym, parse_subject,
 };
 use super::erase::{parse_reason, user};
 use super::{AuditError, Context, Moment, Tally};
-use crate::adapters::ledger::LedgerPlace;
 use crate::adapters::ledger::Store;
 use crate::adapters::ledger::hold::{self, HoldOn, Whom};
+use crate::adapters::ledger::{CUSTOMER, LedgerPlace, RawSubject};
 use crate::app::own_calls::PATIENCE;
 use crate::domain::own::{OwnCall, OwnOperation};
 use crate::domain::record::{Fingerprint, Pseudonym};
@@ -214,7 +213,7 @@ fn resolve<'a>(
     let customer = args
         .customer
         .as_ref()
-        .map(|guid| (super::args::CUSTOMER, guid.expose().as_str()));
+        .map(|guid| (CUSTOMER, guid.expose().as_str()));
     let raw = args
         .subject
         .as_ref()

@@ -8,7 +8,6 @@ pub(super) mod erase;
 mod export;
 mod hold;
 pub(super) mod investigate;
-pub(super) mod moment;
 mod proof;
 mod prune;
 mod rebuild;
@@ -21,14 +20,14 @@ use std::path::Path;
 use std::pin::pin;
 use std::time::Duration;
 
+pub use crate::domain::moment::{Moment, NotAMoment};
 pub use args::{
-    AuditArgs, AuditCommand, FilterArgs, Format, QueryArgs, RawSubject, RebuildArgs, ShowArgs,
-    StatsArgs, TailArgs,
+    AuditArgs, AuditCommand, FilterArgs, Format, QueryArgs, RebuildArgs, ShowArgs, StatsArgs,
+    TailArgs,
 };
 pub use erase::{EraseArgs, EraseFailure};
 pub use export::{ExportArgs, ExportError, ExportFormat};
 pub use hold::{HoldArgs, HoldCommand, HoldFailure};
-pub use moment::{Moment, NotAMoment};
 pub use proof::{KeyArgs, ProofError, ProveArgs, VerifyProofArgs, run_verify_proof};
 pub use prune::{PruneArgs, PruneFailure};
 pub use report::{ReportArgs, ReportError, ReportFormat};
@@ -42,6 +41,7 @@ use crate::adapters::ledger::{
     CallRow, LedgerError, LedgerPlace, Order, Page, Reader, Shown, Store,
 };
 use crate::adapters::signing_key::SigningKeyError;
+use crate::app::audit::concerning;
 use crate::app::own_calls::{CommandError, OwnCallError, OwnCalls, Tally};
 use crate::domain::own::{OwnCall, OwnOperation};
 use crate::domain::record::Pseudonym;
@@ -303,25 +303,6 @@ pub async fn run_show(
 /// The output fails.
 pub(in crate::cli) fn call_table(out: &mut impl Write, rows: &[CallRow]) -> io::Result<()> {
     Rows::new(Format::Table, false).write(out, rows)
-}
-
-/// Identifiers that nearly every token has, and that name no person.
-const TENANTS: [&str; 2] = ["bank", "organization"];
-
-/// Says which call is looked at, and whom it concerns.
-pub(in crate::cli) fn concerning(call: OwnCall, row: &CallRow) -> OwnCall {
-    let call = call.fact("shown_call", row.text("call_id"));
-    let subjects: Vec<serde_json::Value> =
-        serde_json::from_str(row.text("subjects")).unwrap_or_default();
-    subjects.iter().fold(call, |call, subject| {
-        let text = |name| subject.get(name).and_then(serde_json::Value::as_str);
-        match (text("kind"), text("subject").and_then(Pseudonym::parse_hex)) {
-            (Some(kind), Some(pseudonym)) if !TENANTS.contains(&kind) => {
-                call.subject(kind, pseudonym)
-            }
-            _ => call,
-        }
-    })
 }
 
 /// Shows the last calls and, if wanted, new ones until `stop`.

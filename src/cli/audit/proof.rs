@@ -9,19 +9,19 @@ use serde_json::{Map, json};
 
 use super::verify::{VerifyFormat, parse_log_key, parse_witness_key};
 use super::{AuditError, Context};
+use crate::adapters::evidence::commands;
 use crate::adapters::evidence::keys::{LogKeys, next_path};
 use crate::adapters::evidence::verify::NotAudited;
-use crate::adapters::evidence::{commands, prove};
-use crate::adapters::journal;
 use crate::adapters::ledger::compare::fields_of;
 use crate::adapters::ledger::{LedgerError, LedgerPlace, Reader, Value};
 use crate::adapters::signing_key;
+use crate::app::audit::proof::{ProveFault, prove_call};
 use crate::app::own_calls::Tally;
 use crate::domain::evidence::bundle::{
     BundleFault, LeafContent, MAX_BUNDLE_BYTES, Trust, Verified, verify_bundle,
 };
 use crate::domain::evidence::{RotationError, VerifierKey};
-use crate::domain::journal::{Assembler, Decoder, Event, Finished, Source as _};
+use crate::domain::journal::{Assembler, Decoder, Event, Finished};
 use crate::domain::own::{OwnCall, OwnOperation};
 use crate::types::{CallId, Micros};
 
@@ -108,15 +108,10 @@ fn parse_call(text: &str) -> Result<CallId, String> {
 pub enum ProofError {
     /// It could not be made.
     #[error(transparent)]
-    NotProved(#[from] prove::NotProved),
+    Prove(#[from] ProveFault),
     /// It does not prove anything.
     #[error("the proof does not hold: {0}")]
     Fault(#[from] BundleFault),
-    /// The call's row came from another node.
-    #[error(
-        "the call {0} was recorded by another node: prove it there, with the journal of that node"
-    )]
-    OtherNode(CallId),
     /// The list of keys does not hold.
     #[error("the key rotation at record {0} is not valid: {1}; run `egret audit verify`")]
     Keys(u64, RotationError),
@@ -156,12 +151,12 @@ pub(super) async fn run_prove(
     let call = OwnCall::new(OwnOperation::AuditProve).fact("call", args.call);
     let work = async |tally: &mut Tally| {
         tally.add(1);
-        prove_call(ledger, args, context, out).await
+        prove(ledger, args, context, out).await
     };
     context.record(call, work).await
 }
 
-async fn prove_call(
+async fn prove(
     ledger: &LedgerPlace,
     args: &ProveArgs,
     context: &Context<'_>,
@@ -173,20 +168,17 @@ async fn prove_call(
         Err(LedgerError::Missing { .. }) => None,
         Err(error) => return Err(error.into()),
     };
-    let (directory, numbers) = match known {
-        None => (context.journal, Vec::new()),
-        Some((journal, leaves)) => {
-            let numbers = [leaves.intent, leaves.outcome, leaves.completion];
-            let directory = [context.journal, context.own_calls.journal()]
+    let numbers: Vec<u64> = known
+        .iter()
+        .flat_map(|(_, leaves)| {
+            [leaves.intent, leaves.outcome, leaves.completion]
                 .into_iter()
-                .find(|directory| {
-                    journal::Reader::open(directory).is_ok_and(|found| found.journal() == journal)
-                })
-                .ok_or(ProofError::OtherNode(args.call))?;
-            (directory, numbers.into_iter().flatten().collect())
-        }
-    };
-    let bundle = prove::bundle(directory, args.call, &numbers).map_err(ProofError::NotProved)?;
+                .flatten()
+        })
+        .collect();
+    let known = known.map(|(journal, _)| (journal, &*numbers));
+    let directories = [context.journal, context.own_calls.journal()];
+    let bundle = prove_call(args.call, known, directories).map_err(ProofError::Prove)?;
     let text = bundle.to_string();
     match &args.output {
         None => out.write_all(text.as_bytes())?,

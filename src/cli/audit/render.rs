@@ -1,6 +1,5 @@
 //! Writes results as tables, JSON lines or CSV.
 
-use std::borrow::Cow;
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
@@ -10,6 +9,7 @@ use serde_json::json;
 use super::Format;
 use crate::adapters::ledger::stats::Count;
 use crate::adapters::ledger::{CallRow, Lineage, Stats, Value};
+use crate::app::audit::text::{harmless, io_error, printable, write_csv};
 use crate::types::CallId;
 
 pub(super) const HEADING: Style = Style::new().bold();
@@ -169,18 +169,6 @@ fn style_of(row: &CallRow) -> Option<Style> {
     }
 }
 
-/// Replaces what could steer a terminal or turn the direction of writing: names can come from
-/// other people's certificates.
-pub(super) fn printable(text: &str) -> Cow<'_, str> {
-    let harmful =
-        |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    if text.contains(harmful) {
-        Cow::Owned(text.replace(harmful, "\u{fffd}"))
-    } else {
-        Cow::Borrowed(text)
-    }
-}
-
 fn write_coloured(out: &mut impl Write, line: &str, style: Option<Style>) -> io::Result<()> {
     match style {
         Some(style) => writeln!(out, "{style}{line}{style:#}"),
@@ -221,40 +209,6 @@ pub(super) fn plain_table(header: &[&str]) -> Table {
 fn write_json_line(out: &mut impl Write, value: &impl serde::Serialize) -> io::Result<()> {
     serde_json::to_writer(&mut *out, value)?;
     out.write_all(b"\n")
-}
-
-fn write_csv(out: &mut impl Write, rows: &[CallRow], header: bool) -> io::Result<()> {
-    let mut csv = csv::Writer::from_writer(out);
-    if header {
-        let columns = crate::adapters::ledger::row::COLUMNS.iter();
-        csv.write_record(columns.map(|column| column.name))
-            .map_err(io_error)?;
-    }
-    for row in rows {
-        csv.write_record(row.fields().map(|(_, value)| match value {
-            Value::Text(text) => harmless(text).into_owned(),
-            value => value.to_string(),
-        }))
-        .map_err(io_error)?;
-    }
-    csv.flush()
-}
-
-/// The error beneath, whose kind tells a reader that left from a full disk.
-pub(super) fn io_error(error: csv::Error) -> io::Error {
-    match error.into_kind() {
-        csv::ErrorKind::Io(error) => error,
-        other => io::Error::other(format!("{other:?}")),
-    }
-}
-
-/// A spreadsheet takes text that begins like a formula for one (CSV injection, OWASP).
-pub(super) fn harmless(text: &str) -> Cow<'_, str> {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
-        Cow::Owned(format!("'{text}"))
-    } else {
-        Cow::Borrowed(text)
-    }
 }
 
 /// Everything about one call.

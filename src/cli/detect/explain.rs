@@ -77,7 +77,10 @@ pub fn run(args: &ExplainArgs, out: &mut impl Write) -> Outcome {
     // Before the record of it, which says whom the calls concern.
     let rows = runtime()?.block_on(behind(config, &ids))?;
     let call = OwnCall::new(OwnOperation::DetectExplain).fact("incident", &case.id);
-    let call = rows.iter().take(ON_RECORD).fold(call, audit::concerning);
+    let call = rows
+        .iter()
+        .take(ON_RECORD)
+        .fold(call, crate::app::audit::concerning);
     let work = async |tally: &mut Tally| {
         tally.add(rows.len());
         match args.format {

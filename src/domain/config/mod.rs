@@ -4,6 +4,7 @@
 //! [`Surroundings`], so that `egret check`, `egret serve` and the tests share every decision.
 //! It does not open sockets, does not make files and does not know the catalog.
 
+mod admin;
 mod alerts;
 mod budgets;
 mod change;
@@ -21,6 +22,7 @@ pub mod settings;
 pub mod show;
 mod units;
 
+pub use admin::{Admin, Oidc};
 pub use alerts::{AlertChannel, Alerts, ChannelKind, MailTls};
 pub use budgets::{BudgetKey, BudgetRule, Budgets, Patience, SharedStore};
 pub use change::{Change, Protections, Topic, compare};
@@ -29,8 +31,8 @@ pub use fault::{Fault, Faults, MAX_FAULTS, echo, nearest};
 pub use keys::{KeyBook, keys};
 pub use ledger::{BadUrl, LedgerPlace, PostgresPlace};
 pub use model::{
-    Admin, Callers, CaptureBodies, CaptureRule, Config, ErrorBodies, Evidence, Journal, Ledger,
-    Limits, ListenAddress, Listener, ListenerTls, Lockdown, Log, LogFormat, Provider, Redaction,
+    Callers, CaptureBodies, CaptureRule, Config, ErrorBodies, Evidence, Journal, Ledger, Limits,
+    ListenAddress, Listener, ListenerTls, Lockdown, Log, LogFormat, Provider, Redaction,
     RedactionRule, Reload, Timeouts, UnknownOperations, Upstream, WatchedBy,
 };
 pub use parse::{

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::LedgerPlace;
+use super::admin::Admin;
 use super::alerts::Alerts;
 use super::budgets::{BudgetRule, Budgets};
 use super::detect::Detect;
@@ -124,15 +125,6 @@ pub struct ListenerTls {
     /// Whether a caller without a certificate is refused in the handshake; otherwise it must
     /// identify itself by an Egret key.
     pub client_certificate_required: bool,
-}
-
-/// Where it is told how the gateway is, and when that is bad.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Admin {
-    /// A loopback address or a Unix socket; `None` if nobody is told.
-    pub address: Option<ListenAddress>,
-    /// How long the oldest record may wait for the ledger before readiness is red.
-    pub max_ledger_lag: Duration,
 }
 
 /// Who may call, and how callers are told apart.

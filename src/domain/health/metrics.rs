@@ -489,7 +489,7 @@ const METRICS: &[Metric] = &[
     Metric {
         name: "egret_detection_lag_seconds",
         kind: Gauge,
-        help: "How far detection is behind what happens; not told by a node that does not detect.",
+        help: "How far detection is behind the calls; not told by a node that does not detect.",
         read: |vitals, _| vitals.detection_lag().map_or_else(Vec::new, one),
     },
     Metric {

@@ -16,6 +16,7 @@ mod checks;
 mod clock;
 mod glance;
 mod histogram;
+mod history;
 mod metrics;
 pub mod prometheus;
 mod report;
@@ -35,6 +36,7 @@ pub use glance::{BankGlance, BudgetGlance, Glance, GroupGlance, RecordGlance};
 pub use histogram::{
     COMMIT_BOUNDS, HTTP_BOUNDS, Histogram, LATENCY_BUCKETS, Latency, bucket_of, latency_bucket,
 };
+pub use history::{History, Span, Traffic};
 pub use metrics::{Label, Metric, MetricKind, Sample, Value, metrics};
 pub use report::{Probe, Report};
 pub use scrape::{Figure, MAX_TEXT, Scrape, ScrapeFault};

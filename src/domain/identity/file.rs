@@ -40,9 +40,10 @@ impl Kind for Name {
     }
 }
 
-struct Id;
+/// The id of a key.
+pub struct KeyIdField;
 
-impl Kind for Id {
+impl Kind for KeyIdField {
     type Value = Arc<str>;
 
     fn read(&self, raw: Raw<'_>) -> Result<Arc<str>, Problem> {
@@ -61,9 +62,10 @@ impl Kind for Id {
     }
 }
 
-struct Hash;
+/// The hash of a key.
+pub struct KeyHashField;
 
-impl Kind for Hash {
+impl Kind for KeyHashField {
     type Value = KeyHash;
 
     fn read(&self, raw: Raw<'_>) -> Result<KeyHash, Problem> {
@@ -136,8 +138,8 @@ fn read(top: &Table<'_>) -> CallerBook {
 }
 
 fn read_key(table: &Table<'_>, ids: &mut HashSet<Arc<str>>) -> Option<KeyEntry> {
-    let id = table.required("id", &Id, "");
-    let hash = table.required("sha256", &Hash, "");
+    let id = table.required("id", &KeyIdField, "");
+    let hash = table.required("sha256", &KeyHashField, "");
     let created_at = table.required("created_at", &Timestamp, "");
     let expires_at = table.optional("expires_at", &Timestamp, "", "");
     let revoked_at = table.optional("revoked_at", &Timestamp, "", "");

@@ -12,8 +12,10 @@ use ring::digest::{SHA256, digest};
 
 use crate::types::Secret;
 
-/// What every key begins with.
+/// What keys of callers begin with.
 pub const KEY_PREFIX: &str = "egk_";
+/// What keys of the admin API begin with.
+pub const ADMIN_KEY_PREFIX: &str = "ega_";
 /// Characters of the id: 60 bits, so that two of 10,000 callers' keys practically never meet.
 pub(super) const ID_LENGTH: usize = 12;
 /// Characters of 32 bytes in base64url without padding.
@@ -38,6 +40,11 @@ pub struct KeyMaterial {
 impl KeyMaterial {
     /// Makes a key of random bytes, which must come from a cryptographic source.
     pub fn generate(random: &[u8; RANDOM_BYTES]) -> Self {
+        Self::generate_with(KEY_PREFIX, random)
+    }
+
+    /// As [`KeyMaterial::generate`], for keys that begin otherwise.
+    pub fn generate_with(prefix: &str, random: &[u8; RANDOM_BYTES]) -> Self {
         let (for_id, for_secret) = random.split_at(RANDOM_BYTES - 32);
         let bits = for_id
             .iter()
@@ -47,7 +54,7 @@ impl KeyMaterial {
             .collect();
         let secret = URL_SAFE_NO_PAD.encode(for_secret);
         Self {
-            key: Secret::new(format!("{KEY_PREFIX}{id}_{secret}")),
+            key: Secret::new(format!("{prefix}{id}_{secret}")),
             id: id.into(),
         }
     }
@@ -110,9 +117,14 @@ pub(super) fn is_key_id(text: &str) -> bool {
     text.len() == ID_LENGTH && text.bytes().all(|byte| ALPHABET.contains(&byte))
 }
 
-/// The id inside a key; `None` if it is not a key at all.
+/// The id inside a key of a caller; `None` if it is not a key at all.
 pub(super) fn id_of(key: &[u8]) -> Option<&str> {
-    let rest = key.strip_prefix(KEY_PREFIX.as_bytes())?;
+    key_id_of(KEY_PREFIX, key)
+}
+
+/// The id inside a key that begins so; `None` if it is not a key at all.
+pub fn key_id_of<'k>(prefix: &str, key: &'k [u8]) -> Option<&'k str> {
+    let rest = key.strip_prefix(prefix.as_bytes())?;
     let (id, secret) = rest.split_at_checked(ID_LENGTH)?;
     let secret = secret.strip_prefix(b"_")?;
     let base64url = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');

@@ -14,6 +14,8 @@ pub use book::{
     MAX_LIFETIME, NewKey, Revoked, is_keyed_name,
 };
 pub use certificate::{CertificateFault, CertificateIdentity, CertifiedCaller};
-pub use file::{parse_callers, write_callers};
-pub use key::{KEY_LENGTH, KEY_PREFIX, KeyHash, KeyMaterial, RANDOM_BYTES};
+pub use file::{KeyHashField, KeyIdField, parse_callers, write_callers};
+pub use key::{
+    ADMIN_KEY_PREFIX, KEY_LENGTH, KEY_PREFIX, KeyHash, KeyMaterial, RANDOM_BYTES, key_id_of,
+};
 pub use resolve::{CHALLENGE, Denial, Identified, Peer, authenticate, resolve_caller};

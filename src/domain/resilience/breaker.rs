@@ -194,6 +194,15 @@ impl Breaker {
         }
     }
 
+    /// Somebody knows that the bank is well: calls go again, and what was counted is forgotten.
+    pub fn reset(&mut self) {
+        *self = Self {
+            // Verdicts of calls that were sent before say nothing of this time.
+            epoch: self.epoch.wrapping_add(1),
+            ..Self::new(self.settings)
+        };
+    }
+
     /// A call wants to go.
     pub fn ask(&mut self, now: Micros) -> (Admission, Option<Change>) {
         let mut change = None;

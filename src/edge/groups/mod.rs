@@ -161,6 +161,13 @@ impl Group {
         breaker.is_some_and(|breaker| breaker.state() == BreakerState::Open)
     }
 
+    /// Closes the breaker: somebody knows that the bank is well.
+    pub fn reset(&self) {
+        if let Some(breaker) = &mut self.state.lock().breaker {
+            breaker.reset();
+        }
+    }
+
     /// How it is.
     pub fn vitals(&self) -> GroupVitals {
         let count = |count: &AtomicU64| count.load(Ordering::Relaxed);

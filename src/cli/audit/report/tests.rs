@@ -1,9 +1,12 @@
 //! The same document in every form, with names that mean harm.
 
 use super::*;
-use crate::adapters::ledger::{RecordStore, SqliteStore, samples};
-use crate::domain::report::{Activity, CheckpointMark, Counted, Gap, JournalMark};
-use crate::types::CallId;
+use crate::adapters::ledger::{Order, Page, RecordStore, SqliteStore, samples};
+use crate::domain::report::{
+    Activity, Builder, CheckpointMark, Counted, DAY, Gap, JournalMark, Shown, Source,
+};
+use crate::types::{CallId, Micros, Outcome};
+use serde_json::Value as Json;
 
 /// A name that would be markup, a formula, a terminal's command or a second line.
 const HOSTILE: &str = "=cmd|'/C calc'!A0<script>alert(1)</script>\"'&\u{1b}[2J\n\u{202e}x";
@@ -283,7 +286,7 @@ async fn every_call_is_counted_on_its_day_although_its_id_is_of_another() {
         };
         let mut reader = Reader::open(&place).await.unwrap();
         let kind = ReportKind::TokenUse;
-        let document = make(&mut reader, &place, kind, &filter, asked)
+        let document = make(&mut reader, &place, kind, &filter, asked, |_, _, _| ())
             .await
             .unwrap();
         let days: Vec<_> = document

@@ -4,9 +4,9 @@ use std::io::{self, Write};
 
 use comfy_table::CellAlignment;
 
-use crate::cli::audit::render::{HEADING, plain_table, printable};
+use crate::app::audit::text::{grouped, printable, time};
+use crate::cli::audit::render::{HEADING, plain_table};
 use crate::domain::report::{Cell, Document, Table};
-use crate::types::Micros;
 
 /// More days than this are shown by month.
 const MOST_DAYS: usize = 62;
@@ -151,26 +151,4 @@ fn cell(cell: &Cell) -> String {
         Cell::Text(text) | Cell::Id(text) => printable(text).into_owned(),
         Cell::Time(at) => time(*at),
     }
-}
-
-/// To the second: what is finer is in the ledger.
-pub(super) fn time(at: Micros) -> String {
-    let text = at.to_string();
-    match (text.get(..10), text.get(11..19)) {
-        (Some(day), Some(time)) => format!("{day} {time}Z"),
-        _ => text,
-    }
-}
-
-/// A number with its digits in groups of three.
-pub(super) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::with_capacity(digits.len() * 4 / 3 + 1);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }

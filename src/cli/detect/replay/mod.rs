@@ -15,10 +15,10 @@ use crate::adapters::machine::Machine;
 use crate::adapters::network_map;
 use crate::app::Setup;
 use crate::app::own_calls::Tally;
-use crate::cli::audit::moment::Moment;
 use crate::cli::{Failure, Outcome, record};
 use crate::domain::config;
 use crate::domain::detect::{Alert, Detection, Event, Figures, NetworkMap, NoMap, Row, Settings};
+use crate::domain::moment::Moment;
 use crate::domain::own::{OwnCall, OwnOperation};
 use crate::types::Micros;
 

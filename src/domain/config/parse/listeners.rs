@@ -122,7 +122,7 @@ fn read_one(table: &Table<'_>, files: &Files<'_>) -> ReadListener {
         "Listen beyond loopback without TLS. Egret keys and the bank's tokens then cross the \
          network in clear: only for networks that encrypt by themselves.",
     );
-    let tls = read_tls(&table.table("tls"), files);
+    let tls = read_tls(&table.table("tls"), files, "required");
     match &tls {
         Some(_) if plain.value => {
             let hint = "remove plain, or remove tls";
@@ -154,7 +154,12 @@ pub(super) fn check_socket_path(table: &Table<'_>, place: &Place, path: &Path) {
     }
 }
 
-fn read_tls(table: &Table<'_>, files: &Files<'_>) -> Option<ListenerTls> {
+/// Reads how a listener does TLS; `demand` is what holds of client certificates unless it is written.
+pub(super) fn read_tls(
+    table: &Table<'_>,
+    files: &Files<'_>,
+    demand: &'static str,
+) -> Option<ListenerTls> {
     const VERIFY: OneOf<bool> = OneOf(&[("required", true), ("optional", false)]);
     let present = table.is_present();
     let file = |key, required: bool, default, meaning| {
@@ -180,7 +185,7 @@ fn read_tls(table: &Table<'_>, files: &Files<'_>) -> Option<ListenerTls> {
     let client_certificate = table.optional(
         "client_certificate",
         &VERIFY,
-        "`\"required\"` with `client_ca`",
+        &format!("`\"{demand}\"` with `client_ca`"),
         "Whether a caller without a certificate is refused in the handshake; with `optional` it \
          must show an Egret key instead.",
     );
@@ -197,7 +202,7 @@ fn read_tls(table: &Table<'_>, files: &Files<'_>) -> Option<ListenerTls> {
         certificate: certificate.map_or_else(PathBuf::new, |path| pem(path, Pem::Certificate)),
         key: key.map_or_else(PathBuf::new, |path| pem(path, Pem::PrivateKey)),
         client_certificate_required: client_ca.is_some()
-            && client_certificate.is_none_or(|found| found.value),
+            && client_certificate.map_or(demand == "required", |found| found.value),
         client_ca: client_ca.map(|path| pem(path, Pem::Certificate)),
     })
 }

@@ -10,6 +10,7 @@ mod files;
 mod ledger;
 mod listeners;
 mod lockdown;
+mod oidc;
 mod providers;
 mod redaction;
 mod resilience;
@@ -206,7 +207,7 @@ fn read_all(
     let listeners = listeners::read(top, &files);
     let callers = sections::read_callers(top, &files, &data_dir);
     listeners::check_callers(&listeners, &callers, top, surroundings);
-    let admin = admin::read(top, &files, &listeners);
+    let admin = admin::read(top, &files, &listeners, &data_dir);
     let calm = resilience::read(top);
     let providers = providers::read(top, &mut files, document, surroundings, &calm);
     providers::check_loops(&providers, &listeners, top);

@@ -6,7 +6,11 @@ use serde_json::{Map, Value, json};
 
 use crate::domain::report::{Cell, Document, Table};
 
-pub(super) fn write(out: &mut impl Write, document: &Document) -> io::Result<()> {
+/// Writes a document.
+///
+/// # Errors
+/// What `out` says.
+pub fn write(out: &mut impl Write, document: &Document) -> io::Result<()> {
     let Document {
         heading,
         asked,

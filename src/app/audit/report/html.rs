@@ -6,8 +6,7 @@
 use std::fmt::{self, Display};
 use std::io::{self, Write};
 
-use super::text::{grouped, time};
-use crate::cli::audit::render::printable;
+use crate::app::audit::text::{grouped, printable, time};
 use crate::domain::report::{Cell, Document, Table};
 
 /// More days than this are drawn by month.
@@ -46,7 +45,11 @@ impl<T: AsRef<str>> Display for Text<T> {
     }
 }
 
-pub(super) fn write(out: &mut impl Write, document: &Document) -> io::Result<()> {
+/// Writes a document.
+///
+/// # Errors
+/// What `out` says.
+pub fn write(out: &mut impl Write, document: &Document) -> io::Result<()> {
     let title = &document.heading.title;
     let asked = &document.asked;
     let (from, to) = (time(asked.from), time(asked.to));

@@ -1,9 +1,9 @@
-//! What is answered where.
+//! Probes and figures.
 
-use bytes::Bytes;
+use axum::body::Body;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::{Method, Response, StatusCode};
-use http_body_util::Full;
+use serde_json::json;
 
 use crate::domain::health::{Bounds, Probe, Report, Vitals, prometheus};
 
@@ -15,54 +15,76 @@ const PATHS: &[(&str, Page)] = &[
     ("/metrics", Page::Metrics),
 ];
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Page {
     Probe(Probe),
     Metrics,
 }
 
-/// Answers a request. Its query and its headers do not matter.
+/// What whoever asks is told without saying who they are.
+pub(super) struct Asker {
+    /// The checks of a probe, one by one, not only their sum.
+    pub(super) sees_checks: bool,
+    /// The figures.
+    pub(super) sees_metrics: bool,
+}
+
+/// Answers a request, if it is one of these. Its query and its headers do not matter.
 pub(super) fn answer(
     method: &Method,
     path: &str,
+    asker: &Asker,
     bounds: Bounds,
     observe: &dyn Fn() -> Vitals,
-) -> Response<Full<Bytes>> {
-    let Some((_, page)) = PATHS.iter().find(|(known, _)| *known == path) else {
-        let paths: Vec<_> = PATHS.iter().map(|(path, _)| *path).collect();
-        let text = format!("There is {} here.\n", paths.join(", "));
-        return response(StatusCode::NOT_FOUND, TEXT, text);
-    };
+) -> Option<Response<Body>> {
+    let (_, page) = PATHS.iter().find(|(known, _)| *known == path)?;
+    if *page == Page::Metrics && !asker.sees_metrics {
+        return None;
+    }
     // HEAD too: hyper leaves out the body.
     if ![Method::GET, Method::HEAD].contains(method) {
         let text = "Only GET and HEAD.\n".to_owned();
         let mut answer = response(StatusCode::METHOD_NOT_ALLOWED, TEXT, text);
         let allowed = HeaderValue::from_static("GET, HEAD");
         answer.headers_mut().insert(ALLOW, allowed);
-        return answer;
+        return Some(answer);
     }
     let vitals = observe();
-    match page {
+    Some(match page {
         Page::Probe(probe) => {
             let report = Report::of(*probe, &vitals, &bounds);
             let status = StatusCode::from_u16(report.status()).unwrap_or_default();
-            response(status, JSON, format!("{:#}\n", report.body))
+            let body = match asker.sees_checks {
+                true => report.body,
+                false => json!({ "ok": report.good, "stage": report.body["stage"] }),
+            };
+            response(status, JSON, format!("{body:#}\n"))
         }
         Page::Metrics => {
             let text = prometheus::render(&vitals, &bounds);
             response(StatusCode::OK, prometheus::CONTENT_TYPE, text)
         }
-    }
+    })
+}
+
+/// The listener stops.
+pub(super) fn gone() -> Response<Body> {
+    let text = "The gateway stops.\n".to_owned();
+    response(StatusCode::SERVICE_UNAVAILABLE, TEXT, text)
 }
 
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
 
-fn response(status: StatusCode, kind: &'static str, body: String) -> Response<Full<Bytes>> {
-    let mut answer = Response::new(Full::new(Bytes::from(body)));
+fn response(status: StatusCode, kind: &'static str, body: String) -> Response<Body> {
+    let mut answer = Response::new(Body::from(body));
     *answer.status_mut() = status;
     let headers = answer.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(
+        "x-content-type-options",
+        HeaderValue::from_static("nosniff"),
+    );
     answer
 }

@@ -3,10 +3,14 @@
 
 use std::io::{self, Write};
 
-use crate::cli::audit::render::{harmless, io_error};
+use crate::app::audit::text::{harmless, io_error};
 use crate::domain::report::{Cell, Document};
 
-pub(super) fn write(out: &mut impl Write, document: &Document) -> io::Result<()> {
+/// Writes a document.
+///
+/// # Errors
+/// What `out` says.
+pub fn write(out: &mut impl Write, document: &Document) -> io::Result<()> {
     let asked = &document.asked;
     let mut records: Vec<Vec<String>> = Vec::new();
     let mut add = |fields: &[&str]| {

@@ -1,0 +1,82 @@
+//! The admin API as people and programs use it: over a socket, with keys.
+
+mod acts;
+mod calls;
+mod contract;
+mod door;
+mod strangers;
+
+use egret::sim::Vendor;
+use serde_json::Value;
+
+use crate::harness::{Answer, Client, Config, Gateway, Sim};
+
+pub(super) const BANKS: &str = "/cybrid/bank/api/banks";
+
+/// Somebody with a key.
+pub(super) struct Someone {
+    address: String,
+    pub(super) key: String,
+}
+
+impl Someone {
+    /// Makes a key and waits until the gateway knows it.
+    pub(super) fn new(gateway: &Gateway, name: &str, role: &str) -> Self {
+        let key = gateway
+            .egret(&["admin", "key", "add", name, "--role", role, "--key-only"])
+            .ok();
+        let someone = Self {
+            address: gateway.admin().to_owned(),
+            key: key.trim().to_owned(),
+        };
+        crate::harness::until("the key is known", || someone.get("/me").status == 200);
+        someone
+    }
+
+    pub(super) fn call(&self, method: &str, path: &str, body: Option<&str>) -> Answer {
+        let bearer = format!("Bearer {}", self.key);
+        let mut headers = vec![("Authorization", &*bearer)];
+        if body.is_some() {
+            headers.push(("Content-Type", "application/json"));
+        }
+        let path = format!("/api/v1{path}");
+        Client::tcp(&self.address).call(
+            method,
+            &path,
+            &headers,
+            body.unwrap_or_default().as_bytes(),
+        )
+    }
+
+    pub(super) fn get(&self, path: &str) -> Answer {
+        self.call("GET", path, None)
+    }
+
+    /// The JSON of an answer that must be good.
+    #[track_caller]
+    pub(super) fn json(&self, path: &str) -> Value {
+        let answer = self.get(path);
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+        answer.json()
+    }
+
+    #[track_caller]
+    pub(super) fn post(&self, path: &str, body: &str) -> Answer {
+        self.call("POST", path, Some(body))
+    }
+}
+
+/// A gateway before a simulated bank, and the bank.
+pub(super) fn gateway() -> (Gateway, Sim) {
+    let sim = Sim::start(Vendor::Cybrid);
+    let gateway = Config::new().cybrid(&sim.url()).start();
+    (gateway, sim)
+}
+
+/// Makes calls, and waits until they are in the ledger.
+pub(super) fn call(gateway: &Gateway, count: usize) {
+    let mut client = Client::tcp(gateway.address());
+    for _ in 0..count {
+        assert_eq!(client.call("GET", BANKS, &[], b"").status, 401);
+    }
+}
