@@ -35,7 +35,10 @@ fn hang_up(gateway: &Gateway) {
 
 /// The records of reloads, oldest first.
 fn records(gateway: &Gateway, count: usize) -> Vec<Row> {
-    gateway.rows(count, &["--operation", "config.reload"])
+    gateway.rows(
+        count,
+        &["--provider", "egret", "--operation", "config.reload"],
+    )
 }
 
 fn facts(row: &Row) -> String {
@@ -76,7 +79,7 @@ fn no_call_fails_while_the_configuration_is_reloaded() {
             "{said}"
         );
         std::mem::swap(&mut here, &mut there);
-        assert_eq!(gateway.logs(RELOADED).len(), round);
+        until("the log says so", || gateway.logs(RELOADED).len() == round);
     }
     stop.store(true, Ordering::SeqCst);
     for caller in callers {
@@ -141,6 +144,8 @@ fn a_configuration_with_faults_changes_nothing() {
     let gateway = Config::new().cybrid(&bank.url()).section(BY_HAND).start();
     edit(&gateway, "[log]", "[lgo]\nfilter = \"info\"\n[log]");
     edit(&gateway, "node = ", "nod = ");
+    let said = gateway.egret(&["config", "reload"]).failed();
+    assert!(said.contains("unknown key"), "{said}");
     hang_up(&gateway);
     gateway.wait_for_log(REFUSED);
     let faults = gateway.logs("a fault of the configuration");
@@ -154,10 +159,15 @@ fn a_configuration_with_faults_changes_nothing() {
     assert_eq!(gateway.get(TRADES, &[]).status, 200);
     assert_eq!(gateway.figure("egret_config_reloads_refused_total"), 1.0);
     assert_eq!(gateway.figure("egret_config_stale"), 1.0);
+    edit(&gateway, "nod = ", "node = ");
+    edit(&gateway, "[lgo]\nfilter = \"info\"\n[log]", "[log]");
     let row = records(&gateway, 1).remove(0);
     row.expect(&[("outcome", "failure"), ("reason", "config_faults")]);
-    let said = gateway.egret(&["config", "reload"]).failed();
-    assert!(said.contains("unknown key"), "{said}");
+    assert_eq!(
+        gateway.egret(&["config", "reload"]).ok(),
+        "nothing has changed\n"
+    );
+    assert_eq!(gateway.figure("egret_config_stale"), 0.0);
 }
 
 #[test]
@@ -259,11 +269,10 @@ fn a_call_ends_under_the_configuration_that_it_began_under() {
         line.send(reply(404, "{\"error_code\":\"x\"}"));
     });
     let gateway = Config::new().cybrid(&slow.url()).section(BY_HAND).start();
+    let refused = gateway.row_of(&gateway.get("/nowhere", &[]));
     let mut client = Client::tcp(gateway.address());
     client.request("GET", TRADES, &[], b"").unwrap();
     until("the bank has the request", || !slow.received().is_empty());
-    let hash = gateway.egret(&["config", "show", "--format", "json"]).ok();
-    let hash: serde_json::Value = serde_json::from_str(&hash).unwrap();
     edit(
         &gateway,
         "[providers.cybrid]\n",
@@ -275,15 +284,34 @@ fn a_call_ends_under_the_configuration_that_it_began_under() {
     assert_eq!(answer.text(), "{\"error_code\":\"x\"}");
     gateway
         .row_of(&answer)
-        .expect(&[("config_hash", hash["config_hash"].as_str().unwrap())]);
+        .expect(&[("config_hash", refused.text("config_hash"))]);
     let answer = gateway.get(TRADES, &[]);
     assert!(answer.text().contains("\"type\""), "{}", answer.text());
 }
 
 #[test]
-fn what_is_used_of_a_limit_stays_used_and_a_breaker_stays_open() {
+fn an_open_breaker_stays_open() {
+    let bank = Bank::start(|line| keep(line, &reply(500, "{}")));
+    let breaker = "[breaker]\nconsecutive = 2\npause = \"30s\"\n[retries]\nattempts = 1";
+    let gateway = Config::new()
+        .cybrid(&bank.url())
+        .section(BY_HAND)
+        .section(breaker)
+        .start();
+    for _ in 0..2 {
+        assert_eq!(gateway.get(TRADES, &[]).status, 500);
+    }
+    assert_eq!(gateway.get(TRADES, &[]).problem(), "breaker_open");
+    edit(&gateway, "consecutive = 2", "consecutive = 50");
+    gateway.egret(&["config", "reload"]).ok();
+    assert_eq!(gateway.get(TRADES, &[]).problem(), "breaker_open");
+    assert_eq!(bank.received().len(), 2);
+}
+
+#[test]
+fn what_is_used_of_a_limit_stays_used() {
     let bank = Bank::start(|line| keep(line, &reply(200, "{}")));
-    let budget = "[providers.cybrid.budgets.general]\nlimit = 3\nwindow = \"1h\"\n\
+    let budget = "[providers.cybrid.budgets.general]\nlimit = 10\nwindow = \"1h\"\n\
                   [limits.patience]\nread = \"0s\"";
     let gateway = Config::new()
         .within_limits()
@@ -294,13 +322,13 @@ fn what_is_used_of_a_limit_stays_used_and_a_breaker_stays_open() {
     for _ in 0..2 {
         assert_eq!(gateway.get(TRADES, &[]).status, 200);
     }
-    edit(&gateway, "limit = 3", "limit = 4");
+    edit(&gateway, "limit = 10", "limit = 8");
     gateway.egret(&["config", "reload"]).ok();
     assert_eq!(
         gateway.figure("egret_budget_remaining{budget=\"cybrid.general\"}"),
-        2.0
+        6.0
     );
-    edit(&gateway, "limit = 4", "limit = 2");
+    edit(&gateway, "limit = 8", "limit = 2");
     gateway.egret(&["config", "reload"]).ok();
     let answer = gateway.get(TRADES, &[]);
     assert_eq!(answer.status, 429, "{}", answer.text());

@@ -160,6 +160,7 @@ fn read_channels(table: &Table<'_>, files: &Files<'_>) -> Vec<AlertChannel> {
 }
 
 /// Scheme and host of an address: what follows can be a secret, as in webhooks of chats.
+#[expect(clippy::ptr_arg, reason = "a kind shows what it reads")]
 fn show_endpoint(url: &String) -> String {
     let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
     let (host, rest) = rest.split_once('/').unwrap_or((rest, ""));
@@ -169,6 +170,7 @@ fn show_endpoint(url: &String) -> String {
 }
 
 /// The program: an argument can be a secret.
+#[expect(clippy::ptr_arg, reason = "a kind shows what it reads")]
 fn show_command(command: &Vec<String>) -> String {
     let program = command.first().map_or("", String::as_str);
     match command.len() {

@@ -24,6 +24,7 @@ const EXAMPLES: Texts = Texts {
 };
 
 /// How many examples there are: they can be of real values.
+#[expect(clippy::ptr_arg, reason = "a kind shows what it reads")]
 fn show_examples(examples: &Vec<String>) -> String {
     match examples.len() {
         0 => "[]".to_owned(),

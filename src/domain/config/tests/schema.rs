@@ -86,7 +86,9 @@ fn the_example_fits_the_schema_with_every_key_written() {
         });
         let name = line.split(' ').next().unwrap();
         let book = keys();
-        let is_known = book.keys.iter().any(|key| key.name == name);
+        let may_be_table = |kind: &str| !line.contains("= {") || kind.ends_with("a table");
+        let mut known = book.keys.iter();
+        let is_known = known.any(|key| key.name == name && may_be_table(&key.kind));
         if !is_key || !is_known || toml::from_str::<toml::Table>(line).is_err() {
             continue;
         }
