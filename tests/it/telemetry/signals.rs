@@ -95,8 +95,10 @@ fn a_line_about_a_call_is_told_with_its_trace() {
     assert_eq!(call.as_deref(), Some(answer.call_id()));
     let problem = attribute(&line.attributes, "egret.problem");
     assert_eq!(problem.as_deref(), Some("upstream_unreachable"));
-    let server = collector.wait_for_spans(2);
-    assert!(server.iter().any(|span| span.span_id == line.span_id));
+    until("the span of the line is told", || {
+        let spans = collector.spans();
+        spans.iter().any(|span| span.span_id == line.span_id)
+    });
     // The same line on standard error.
     let written = gateway.log("a call was not completed").unwrap();
     assert_eq!(written["trace"], TRACE);
