@@ -22,7 +22,7 @@ pub trait LogControl: Send + Sync {
 
 impl AdminDesk {
     fn log(&self) -> Result<&dyn LogControl, Fault> {
-        self.log.as_deref().ok_or_else(|| {
+        self.log.get().map(|log| &**log).ok_or_else(|| {
             Fault::Conflict("this process cannot change what it logs while it runs".to_owned())
         })
     }
@@ -30,7 +30,7 @@ impl AdminDesk {
     pub(super) async fn log_filter(&self, who: &Person, id: CallId) -> Result<Reply, Fault> {
         let call = OwnCall::new(OwnOperation::AdminSetup).fact("part", "log");
         let work = async {
-            let filter = match &self.log {
+            let filter = match self.log.get() {
                 Some(log) => log.filter(),
                 None => self.config.log.filter.clone(),
             };

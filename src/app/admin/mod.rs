@@ -7,6 +7,7 @@ mod export;
 mod gateway;
 mod incidents;
 mod ledger;
+pub mod listen;
 mod locks;
 mod mints;
 mod now;
@@ -24,7 +25,6 @@ use tokio::sync::Semaphore;
 
 use self::ledger::Readers;
 use self::record::{AccessLog, Watches};
-use super::Shown;
 use super::evidence::Evidence;
 use super::health::Health;
 use crate::adapters::clock;
@@ -44,6 +44,7 @@ use crate::edge::groups::Group;
 use crate::types::CallId;
 
 pub use self::gateway::LogControl;
+pub use self::setup::Shown;
 
 /// How often figures are kept for those who look later.
 const SAMPLE: Duration = Duration::from_secs(5);
@@ -72,7 +73,7 @@ pub struct AdminDesk {
     health: Arc<Health>,
     /// What is known of the providers that are served.
     served: setup::Served,
-    log: Option<Arc<dyn LogControl>>,
+    log: OnceLock<Arc<dyn LogControl>>,
     readers: Arc<Readers>,
     history: Mutex<History>,
     watches: Watches,
@@ -98,7 +99,7 @@ impl AdminDesk {
             readers: Arc::new(Readers::new(config.ledger.place.clone())),
             config: Arc::new(config.clone()),
             health,
-            log: None,
+            log: OnceLock::new(),
             history: Mutex::default(),
             watches: Watches::default(),
             incidents: Arc::default(),
@@ -113,6 +114,11 @@ impl AdminDesk {
     pub fn ready(&self, parts: Parts) {
         let access = AccessLog::new(&parts.journal, &parts.gateway);
         let _ = self.parts.set(Ready { parts, access });
+    }
+
+    /// What is logged can be changed.
+    pub fn logging(&self, log: Arc<dyn LogControl>) {
+        let _ = self.log.set(log);
     }
 
     /// Keeps figures, and ends records of watching, for as long as the gateway runs.

@@ -1,12 +1,13 @@
 //! What is set up: providers, callers, policy, the configuration.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use super::AdminDesk;
 use crate::adapters::clock;
 use crate::domain::access::Person;
 use crate::domain::catalog::Catalog;
-use crate::domain::config::{Config, ErrorBodies, UnknownOperations};
+use crate::domain::config::{Config, ErrorBodies, ShownValue, UnknownOperations, shown};
 use crate::domain::own::{OwnCall, OwnOperation};
 use crate::domain::record::{LossPolicy, OperationClass};
 use crate::edge::admin::desk::{Fault, Reply};
@@ -20,6 +21,30 @@ const fn unknown(what: UnknownOperations) -> &'static str {
     match what {
         UnknownOperations::Forward => "forward",
         UnknownOperations::Deny => "deny",
+    }
+}
+
+/// A configuration as it may be shown to people.
+#[derive(Clone, Debug, Default)]
+pub struct Shown {
+    /// The file.
+    pub file: PathBuf,
+    /// What is written in it, and the variables that go before it.
+    pub values: Vec<ShownValue>,
+}
+
+impl Shown {
+    pub(in crate::app) fn of(file: &Path, text: &str) -> Self {
+        let variables = std::env::vars_os().filter_map(|(name, value)| {
+            let (name, value) = (name.into_string().ok()?, value.into_string().ok()?);
+            name.starts_with("EGRET_").then_some((name, value))
+        });
+        let mut variables: Vec<_> = variables.collect();
+        variables.sort();
+        Self {
+            file: file.to_owned(),
+            values: shown(text, &variables),
+        }
     }
 }
 

@@ -346,7 +346,7 @@ impl FilterArgs {
 }
 
 /// Accepts the words of a vocabulary and offers them to completions.
-pub(super) fn words<T>(
+pub(in crate::cli) fn words<T>(
     all: &'static [T],
     spell: fn(T) -> &'static str,
 ) -> impl TypedValueParser<Value = T>
