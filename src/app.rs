@@ -41,11 +41,10 @@ use crate::adapters::ledger::{
     LedgerError, LedgerFeed, LedgerPlace, RecordStore, Store, Undrained,
 };
 use crate::adapters::limits::Limits;
+use crate::adapters::log;
 use crate::adapters::machine::{self, Machine};
-use crate::adapters::oidc::IdentityProvider;
 use crate::adapters::priority;
 use crate::adapters::seen_files::SeenFiles;
-use crate::domain::access::AdminBook;
 use crate::adapters::telemetry::{Telemetry, TelemetryError};
 use crate::domain::catalog::{self, BaseUrl, Catalog, Provider};
 use crate::domain::config::settings::Setting;
@@ -56,9 +55,6 @@ use crate::domain::keyring::Keyring;
 use crate::domain::record::{self, Recorder};
 use crate::domain::redact::{Redactor, RedactorBuilder, RuleError};
 use crate::domain::telemetry::Sampler;
-use crate::edge::admin::Beside;
-use crate::edge::admin::api::door::Door;
-use crate::edge::admin::desk::Desk;
 use crate::edge::proxy::{FrontLimits, Gateway, Parts, RouteError, Routes};
 use crate::edge::{AdminServer, ServeError, Server, StopReport, keep_resolved};
 use crate::types::CallId;
@@ -379,7 +375,7 @@ impl Running {
         let health = Arc::new(Health::new(&config));
         let desk = AdminDesk::new(&config, &catalog, &settings, file.as_deref(), Arc::clone(&health));
         let desk = Arc::new(desk);
-        let (admin, admins) = start_admin(&config, &health, &desk)?;
+        let (admin, admins) = admin::listen::start(&config, &health, &desk)?;
         let redactor = Arc::new(build_redactor(redactor_builder(&config, true)?)?);
         let keyring = Arc::new(keyring(&config, true)?);
         let callers_file = KeptFile::<CallerBook>::open(&config.callers.file)?;
@@ -448,6 +444,9 @@ impl Running {
             evidence: evidence.clone(),
             redactor,
         });
+        if let Some(log) = log::handle() {
+            desk.logging(Arc::new(log));
+        }
         let gateway = Gateway::new(Parts {
             identity,
             routes,
@@ -478,7 +477,7 @@ impl Running {
         let follow_desk = Arc::clone(&desk).follow();
         let follow_gaps = changes::follow_gaps(Arc::clone(&journal), gap_identity);
         let beside = async move {
-            let follow_admins = follow_admins(admins);
+            let follow_admins = admin::listen::follow(admins);
             tokio::join!(
                 follow_health,
                 budgets.keep(),
@@ -552,6 +551,11 @@ impl Running {
     /// Where probes and metrics are answered, if anywhere.
     pub fn admin_address(&self) -> Option<&config::ListenAddress> {
         self.admin.as_ref().map(AdminServer::address)
+    }
+
+    /// Lets the admin API change what is logged.
+    pub fn logging(&self, log: Arc<dyn admin::LogControl>) {
+        self.desk.logging(log);
     }
 
     /// Stops: no new connections, calls in flight end, records are written.
@@ -655,54 +659,6 @@ async fn bring_in_own_calls(config: &Config, store: &mut Store) {
             %error,
             "what commands have put on record is not in the ledger yet"
         );
-    }
-}
-
-/// The keys of the admin API, followed while the gateway runs.
-type Admins = Option<(KeptFile<AdminBook>, Arc<ArcSwap<AdminBook>>)>;
-
-/// Before everything else, so that it can be asked while a long journal is read.
-fn start_admin(
-    config: &Config,
-    health: &Arc<Health>,
-    desk: &Arc<AdminDesk>,
-) -> Result<(Option<AdminServer>, Admins), StartError> {
-    let admin = &config.admin;
-    let Some(address) = &admin.address else {
-        return Ok((None, None));
-    };
-    let file = KeptFile::<AdminBook>::open(&admin.keys_file)?;
-    let book = Arc::new(ArcSwap::new(Arc::clone(file.content())));
-    let provider = admin.oidc.as_ref().map(IdentityProvider::new).map(Arc::new);
-    let watched = Arc::clone(health);
-    let observe = Arc::new(move || watched.vitals());
-    let beside = Beside {
-        desk: Arc::clone(desk) as Arc<dyn Desk>,
-        door: Door::new(admin, Arc::clone(&book), provider),
-        version: VERSION,
-    };
-    let server = AdminServer::start(admin, address, health.bounds(), observe, beside)?;
-    Ok((Some(server), Some((file, book))))
-}
-
-/// Goes on for as long as the gateway runs.
-async fn follow_admins(admins: Admins) {
-    let Some((mut file, book)) = admins else {
-        return;
-    };
-    loop {
-        tokio::time::sleep(CALLERS_POLL).await;
-        match file.poll() {
-            Poll::Changed(changed) => {
-                tracing::info!("the admins file has changed and was read again");
-                book.store(changed);
-            }
-            Poll::Unchanged => {}
-            Poll::Broken(error) => tracing::error!(
-                %error,
-                "the admins file has changed and cannot be used; the old one stays"
-            ),
-        }
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
 
 use super::export::write;
 use super::{AdminDesk, Ready};
@@ -234,7 +233,7 @@ impl AdminDesk {
                 self.config().journal.directory.clone(),
                 journal_of(&self.config()),
             ];
-            let began = Instant::now();
+            let began = clock::now();
             let (faults, records) = blocking(move || {
                 let _turn = turn;
                 let mut faults = Vec::new();
@@ -261,7 +260,7 @@ impl AdminDesk {
                 sound: faults.is_empty(),
                 faults: faults.into_iter().take(MAX_FAULTS).collect(),
                 records,
-                took_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+                took_ms: u64::try_from(clock::now().since(began).as_millis()).unwrap_or(u64::MAX),
             };
             Ok((Reply::json(&verified), Some(records)))
         };

@@ -2,6 +2,7 @@
 
 use super::AdminDesk;
 use super::now::breaker;
+use crate::adapters::log;
 use crate::domain::access::Person;
 use crate::domain::own::{OwnCall, OwnOperation};
 use crate::edge::admin::desk::{Fault, Reply};
@@ -20,9 +21,19 @@ pub trait LogControl: Send + Sync {
     fn set_filter(&self, filter: &str) -> Result<(), String>;
 }
 
+impl LogControl for log::Handle {
+    fn filter(&self) -> String {
+        self.filter()
+    }
+
+    fn set_filter(&self, filter: &str) -> Result<(), String> {
+        self.set_filter(filter).map_err(|error| error.to_string())
+    }
+}
+
 impl AdminDesk {
     fn log(&self) -> Result<&dyn LogControl, Fault> {
-        self.log.as_deref().ok_or_else(|| {
+        self.log.get().map(|log| &**log).ok_or_else(|| {
             Fault::Conflict("this process cannot change what it logs while it runs".to_owned())
         })
     }
@@ -30,7 +41,7 @@ impl AdminDesk {
     pub(super) async fn log_filter(&self, who: &Person, id: CallId) -> Result<Reply, Fault> {
         let call = OwnCall::new(OwnOperation::AdminSetup).fact("part", "log");
         let work = async {
-            let filter = match &self.log {
+            let filter = match self.log.get() {
                 Some(log) => log.filter(),
                 None => self.config().log.filter.clone(),
             };

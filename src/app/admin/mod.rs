@@ -7,6 +7,7 @@ mod export;
 mod gateway;
 mod incidents;
 mod ledger;
+pub mod listen;
 mod locks;
 mod mints;
 mod now;
@@ -68,7 +69,7 @@ pub struct Parts {
 pub struct AdminDesk {
     configured: ArcSwap<Configured>,
     health: Arc<Health>,
-    log: Option<Arc<dyn LogControl>>,
+    log: OnceLock<Arc<dyn LogControl>>,
     readers: Arc<Readers>,
     history: Mutex<History>,
     watches: Watches,
@@ -117,7 +118,7 @@ impl AdminDesk {
             configured: ArcSwap::from_pointee(Configured::new(config, catalog, settings)),
             readers: Arc::new(Readers::new(config.ledger.place.clone())),
             health,
-            log: None,
+            log: OnceLock::new(),
             history: Mutex::default(),
             watches: Watches::default(),
             incidents: Arc::default(),
@@ -144,6 +145,11 @@ impl AdminDesk {
     pub fn ready(&self, parts: Parts) {
         let access = AccessLog::new(&parts.journal, &parts.gateway);
         let _ = self.parts.set(Ready { parts, access });
+    }
+
+    /// What is logged can be changed.
+    pub fn logging(&self, log: Arc<dyn LogControl>) {
+        let _ = self.log.set(log);
     }
 
     /// Keeps figures, and ends records of watching, for as long as the gateway runs.

@@ -164,6 +164,8 @@ impl AdminServer {
         let (stop_back, stopped) = oneshot::channel::<()>();
         let back = spawn("egret-api", move || {
             let _ = back.block_on(stopped);
+            // What reads files for somebody who asked is not waited for.
+            back.shutdown_background();
         })?;
         Ok(Self {
             address,

@@ -9,7 +9,7 @@ use super::{BANKS, Someone, call, gateway};
 use crate::harness::{Gateway, until};
 
 fn incident(gateway: &Gateway) -> String {
-    let directory = gateway.directory().join("data").join("incidents");
+    let directory = gateway.directory().join("data").join("alerts");
     let mut desk = Desk::open(&directory, Settings::default(), Vec::new()).unwrap();
     let now = Micros(1_795_348_800_000_000);
     let sign = Sign {

@@ -40,6 +40,8 @@ const PREFIXES: &[(&str, Tail, Kind)] = &[
     ("pk_live_", AtLeast(8), Kind::SaasKey),
     ("pk_test_", AtLeast(8), Kind::SaasKey),
     ("whsec_", AtLeast(8), Kind::SaasKey),
+    // Keys of the admin API.
+    ("ega_", AtLeast(40), Kind::SaasKey),
     ("ghp_", AtLeast(16), Kind::SaasKey),
     ("gho_", AtLeast(16), Kind::SaasKey),
     ("ghu_", AtLeast(16), Kind::SaasKey),

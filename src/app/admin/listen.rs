@@ -1,0 +1,72 @@
+//! The admin listener: its door, and the file of its keys.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+
+use super::AdminDesk;
+use crate::adapters::kept_file::{KeptFile, Poll};
+use crate::adapters::oidc::IdentityProvider;
+use crate::app::health::Health;
+use crate::app::{StartError, VERSION};
+use crate::domain::access::AdminBook;
+use crate::domain::config::Config;
+use crate::edge::AdminServer;
+use crate::edge::admin::Beside;
+use crate::edge::admin::api::door::Door;
+use crate::edge::admin::desk::Desk;
+
+/// How often the file of keys is looked at for changes.
+const KEYS_POLL: Duration = Duration::from_secs(1);
+
+/// The keys of the admin API, followed while the gateway runs.
+pub type Admins = Option<(KeptFile<AdminBook>, Arc<ArcSwap<AdminBook>>)>;
+
+/// Starts to listen, before everything else, so that it can be asked while a long journal is read.
+///
+/// # Errors
+/// [`StartError`].
+pub fn start(
+    config: &Config,
+    health: &Arc<Health>,
+    desk: &Arc<AdminDesk>,
+) -> Result<(Option<AdminServer>, Admins), StartError> {
+    let admin = &config.admin;
+    let Some(address) = &admin.address else {
+        return Ok((None, None));
+    };
+    let file = KeptFile::<AdminBook>::open(&admin.keys_file)?;
+    let book = Arc::new(ArcSwap::new(Arc::clone(file.content())));
+    let provider = admin.oidc.as_ref().map(IdentityProvider::new).map(Arc::new);
+    let watched = Arc::clone(health);
+    let observe = Arc::new(move || watched.vitals());
+    let beside = Beside {
+        desk: Arc::clone(desk) as Arc<dyn Desk>,
+        door: Door::new(admin, Arc::clone(&book), provider),
+        version: VERSION,
+    };
+    let server = AdminServer::start(admin, address, health.bounds(), observe, beside)?;
+    Ok((Some(server), Some((file, book))))
+}
+
+/// Follows the file of keys, for as long as the gateway runs.
+pub async fn follow(admins: Admins) {
+    let Some((mut file, book)) = admins else {
+        return;
+    };
+    loop {
+        tokio::time::sleep(KEYS_POLL).await;
+        match file.poll() {
+            Poll::Changed(changed) => {
+                tracing::info!("the admins file has changed and was read again");
+                book.store(changed);
+            }
+            Poll::Unchanged => {}
+            Poll::Broken(error) => tracing::error!(
+                %error,
+                "the admins file has changed and cannot be used; the old one stays"
+            ),
+        }
+    }
+}
