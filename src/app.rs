@@ -4,44 +4,48 @@ pub mod alerts;
 pub mod capture;
 pub mod commands;
 pub mod evidence;
+pub mod handover;
 pub mod health;
+mod keepers;
 pub mod lockdown;
 pub mod own_calls;
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::oneshot;
 
-use self::commands::CommandsKeeper;
+use self::handover::{Sockets, TakeOver};
+use self::keepers::{FoundLedger, Keepers};
 use self::own_calls::{GATEWAY_PATIENCE, OwnCalls};
 use crate::adapters::capture::Captures;
 use crate::adapters::clock;
 use crate::adapters::coalesce::Coalescer;
 use crate::adapters::entropy;
 use crate::adapters::evidence::sealer::SealerError;
-use crate::adapters::journal::{Journal, JournalError, JournalSettings, ReadError};
+use crate::adapters::journal::{
+    Intake, Journal, JournalError, JournalSettings, Predecessor, ReadError,
+};
 use crate::adapters::kept_file::{KeptFile, KeptFileError, Poll};
 use crate::adapters::key_file::{self, KeyError};
-use crate::adapters::ledger::{
-    LedgerError, LedgerFeed, LedgerPlace, RecordStore, Store, Undrained,
-};
+use crate::adapters::ledger::{LedgerError, LedgerPlace, RecordStore, Store, Undrained};
 use crate::adapters::limits::Limits;
 use crate::adapters::machine::{self, Machine};
 use crate::adapters::priority;
 use crate::domain::catalog::{self, BaseUrl, Catalog, Provider};
 use crate::domain::config::{self, Config, Faults};
 use crate::domain::identity::CallerBook;
-use crate::domain::journal::{Cursor, Source};
+use crate::domain::journal::Cursor;
 use crate::domain::keyring::Keyring;
 use crate::domain::record::{self, Recorder};
 use crate::domain::redact::{Redactor, RedactorBuilder, RuleError};
 use crate::edge::proxy::{FrontLimits, Gateway, Parts, RouteError, Routes};
-use crate::edge::{AdminServer, ServeError, Server, StopReport, keep_resolved};
+use crate::edge::{AdminServer, Inherited, ServeError, Server, StopReport, keep_resolved};
 use crate::types::CallId;
 
 use health::Health;
@@ -114,6 +118,9 @@ pub enum StartError {
     /// The gateway cannot listen.
     #[error(transparent)]
     Serve(#[from] ServeError),
+    /// The process before does not hand over.
+    #[error("cannot take over: {0}")]
+    TakeOver(#[from] handover::TakeOverError),
 }
 
 fn show(faults: &[catalog::Fault]) -> String {
@@ -253,15 +260,17 @@ pub fn build_redactor(builder: RedactorBuilder) -> Result<Redactor, StartError> 
 pub struct Running {
     server: Server,
     journal: Arc<Journal>,
-    feed: Arc<LedgerFeed>,
     health: Arc<Health>,
     admin: Option<AdminServer>,
-    evidence: Option<Arc<evidence::Evidence>>,
+    /// `None` while another process does what they do.
+    keepers: Option<Keepers>,
     captures: Option<Arc<Captures>>,
-    commands: CommandsKeeper,
-    alerts: Option<alerts::Alerts>,
     background: Background,
-    drain: Duration,
+    /// The process that this one has taken over from, as long as it has calls.
+    predecessor: Option<Intake>,
+    /// Another process has everything but the connections that are open here.
+    handed_over: bool,
+    config: Config,
 }
 
 /// How a stop went.
@@ -271,25 +280,28 @@ pub struct Stopped {
     pub calls: StopReport,
     /// How many records did not reach the journal.
     pub unwritten: u64,
-    /// What the ledger lacks.
-    pub ledger: Result<(), Undrained>,
+    /// What the ledger lacks; `None` if another process feeds it.
+    pub ledger: Option<Result<(), Undrained>>,
 }
 
 impl Running {
-    /// Starts the gateway.
+    /// Starts the gateway, in place of the process that hands over to this one if there is one.
     ///
     /// # Errors
     /// [`StartError`]; nothing is left running.
-    pub fn start(setup: Setup) -> Result<Self, StartError> {
+    pub fn start(setup: Setup, mut takes_over: Option<&mut TakeOver>) -> Result<Self, StartError> {
         let Setup { config, catalog } = setup;
         let health = Arc::new(Health::new(&config));
-        let admin = start_admin(&config, &health)?;
+        let mut inherited = match &mut takes_over {
+            Some(takes_over) => takes_over.begin(&config)?,
+            None => Sockets::default(),
+        };
+        let admin = start_admin(&config, &health, &mut inherited.admin)?;
         let keyring = Arc::new(keyring(&config, true)?);
         let callers_file = KeptFile::<CallerBook>::open(&config.callers.file)?;
         let callers = Arc::new(ArcSwap::new(Arc::clone(callers_file.content())));
         let lockdown = lockdown::Follower::open(&config)?;
         let captures = capture::start(&config, &catalog)?;
-        let alerts = alerts::Alerts::start(&config)?;
         let routes = Routes::new(catalog, &config)?;
         let servers = routes.servers();
         health.calling(routes.groups());
@@ -306,40 +318,28 @@ impl Running {
             health.coalescing(coalescer);
         }
         let runtime = runtime()?;
-        let (store, cursors) = behind(|| {
-            runtime
-                .block_on(open_ledger(&config))
-                .map_err(StartError::from)
-        })?;
+        let ledger = FoundLedger::open(&config)?;
         let identity = Arc::new(record::Gateway {
             node: config.node.as_ref().into(),
             version: VERSION.into(),
             config_hash: config.config_hash.clone(),
         });
-        let is_away = cursors.is_none();
-        let cursors = cursors.unwrap_or_default();
-        let known = |id| cursors.iter().copied().find(|cursor| cursor.journal == id);
-        let journal = Arc::new(Journal::open(
-            journal_settings(&config.journal),
-            &identity,
-            |id| known(id).map_or(0, |cursor| cursor.done_to),
-        )?);
-        // The last so far is the start itself.
-        let first_new = journal.state().next_seq.saturating_sub(1);
-        let mut reader = journal.reader();
-        // Before the feed: a wrong signing key is told before anything runs.
-        let evidence = evidence::start(&config, &journal, &runtime)?.map(Arc::new);
-        if let Some(evidence) = &evidence {
-            health.sealing(evidence);
-        }
-        let feed = if is_away {
-            LedgerFeed::start_away(reader, store, first_new)
-        } else {
-            reader.seek(known(journal.id()))?;
-            LedgerFeed::start(reader, store)
+        let settings = journal_settings(&config.journal);
+        let (journal, predecessor, first_new) = match &mut takes_over {
+            Some(takes_over) => {
+                let (journal, predecessor) = takes_over.journal(settings)?;
+                let first_new = journal.state().next_seq;
+                (journal, Some(predecessor), first_new)
+            }
+            None => {
+                let at_least = |id| ledger.cursor(&id).map_or(0, |cursor| cursor.done_to);
+                let journal = Arc::new(Journal::open(settings, &identity, at_least)?);
+                // The last so far is the start itself.
+                let first_new = journal.state().next_seq.saturating_sub(1);
+                (journal, None, first_new)
+            }
         };
-        let feed = Arc::new(feed.map_err(StartError::Thread)?);
-        health.recording(&journal, &feed);
+        let keepers = Keepers::start(&config, &journal, ledger, first_new, &health)?;
         let gateway = Gateway::new(Parts {
             identity,
             routes,
@@ -356,27 +356,28 @@ impl Running {
             captures: captures.clone(),
             in_flight: health.in_flight(),
         });
-        let server = Server::start(&config, &gateway)?;
+        let server = Server::start(&config, &gateway, &mut inherited.listeners)?;
         health.locking(lockdown.in_force());
         let follow_health = Arc::clone(&health).follow();
         let beside = async move {
             tokio::join!(follow_health, budgets.keep(), lockdown.follow());
         };
         let background = Background::start(runtime, servers, callers_file, callers, beside)?;
-        let commands = CommandsKeeper::start(OwnCalls::new(&config)).map_err(StartError::Thread)?;
         health.serving(server.watch());
+        if let Some(takes_over) = takes_over {
+            takes_over.serving()?;
+        }
         Ok(Self {
             server,
             journal,
-            feed,
             health,
             admin,
-            evidence,
+            keepers: Some(keepers),
             captures,
-            commands,
-            alerts,
             background,
-            drain: config.timeouts.drain,
+            predecessor,
+            handed_over: false,
+            config,
         })
     }
 
@@ -390,23 +391,43 @@ impl Running {
         self.admin.as_ref().map(AdminServer::address)
     }
 
-    /// Stops: no new connections, calls in flight end, records are written.
-    pub fn stop(self) -> Stopped {
+    /// Its configuration.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Its health.
+    pub fn health(&self) -> &Arc<Health> {
+        &self.health
+    }
+
+    /// Whether the process that this one has taken over from still has calls.
+    pub fn has_predecessor(&self) -> bool {
+        let predecessor = self.predecessor.as_ref().map(Intake::predecessor);
+        predecessor == Some(Predecessor::Active)
+    }
+
+    /// Stops: no new connections, calls in flight end unless `hurry` becomes true, records are
+    /// written.
+    pub fn stop(mut self, hurry: &AtomicBool) -> Stopped {
         self.health.draining();
-        let calls = self.server.stop(self.drain);
+        let timeouts = self.config.timeouts;
+        let mut delay = timeouts.drain_delay;
+        if self.handed_over {
+            self.server.leave_sockets();
+            delay = Duration::ZERO;
+        }
+        let calls = self.server.stop(delay, timeouts.drain, hurry);
         self.background.stop();
-        self.commands.stop();
         if let Some(captures) = &self.captures {
             captures.stop();
         }
-        if let Some(alerts) = self.alerts {
-            alerts.stop();
+        if let Some(predecessor) = &self.predecessor {
+            // It records through this process.
+            predecessor.wait(timeouts.drain + FLUSH_TIME);
         }
         let unwritten = self.journal.shutdown(FLUSH_TIME).err().unwrap_or(0);
-        if let Some(evidence) = &self.evidence {
-            evidence.stop(FLUSH_TIME);
-        }
-        let ledger = self.feed.shutdown(FLUSH_TIME);
+        let ledger = self.keepers.map(|keepers| keepers.finish(FLUSH_TIME));
         // Last, so that it can be asked how the stop goes.
         drop(self.admin);
         Stopped {
@@ -481,13 +502,17 @@ async fn bring_in_own_calls(config: &Config, store: &mut Store) {
 }
 
 /// Before everything else, so that it can be asked while a long journal is read.
-fn start_admin(config: &Config, health: &Arc<Health>) -> Result<Option<AdminServer>, ServeError> {
+fn start_admin(
+    config: &Config,
+    health: &Arc<Health>,
+    inherited: &mut Inherited,
+) -> Result<Option<AdminServer>, ServeError> {
     let Some(address) = &config.admin.address else {
         return Ok(None);
     };
     let watched = Arc::clone(health);
     let observe = Arc::new(move || watched.vitals());
-    AdminServer::start(address, health.bounds(), observe).map(Some)
+    AdminServer::start(address, health.bounds(), observe, inherited).map(Some)
 }
 
 fn journal_settings(journal: &config::Journal) -> JournalSettings {

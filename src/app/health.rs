@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use parking_lot::Mutex;
 
 use super::VERSION;
@@ -14,10 +14,11 @@ use crate::adapters::coalesce::Coalescer;
 use crate::adapters::journal::Journal;
 use crate::adapters::ledger::LedgerFeed;
 use crate::adapters::limits::Limits;
+use crate::adapters::pulse::Pulse;
 use crate::domain::config::Config;
 use crate::domain::health::{
-    Bounds, ClockWatch, EvidenceVitals, JournalVitals, LedgerVitals, Listening, Stage, Vitals,
-    failing,
+    Bounds, ClockWatch, EvidenceVitals, JournalVitals, LedgerVitals, Listening, Silence, Stage,
+    Vitals, failing,
 };
 use crate::domain::lockdown::InForce;
 use crate::edge::ServerWatch;
@@ -35,14 +36,16 @@ pub struct Health {
     serving: AtomicBool,
     draining: AtomicBool,
     journal: OnceLock<Arc<Journal>>,
-    feed: OnceLock<Arc<LedgerFeed>>,
-    evidence: OnceLock<Arc<Evidence>>,
+    feed: ArcSwapOption<LedgerFeed>,
+    evidence: ArcSwapOption<Evidence>,
     server: OnceLock<ServerWatch>,
     locks: OnceLock<Arc<ArcSwap<InForce>>>,
     groups: OnceLock<Vec<Arc<Group>>>,
     budgets: OnceLock<Arc<Limits>>,
     coalescer: OnceLock<Arc<Coalescer>>,
     in_flight: Arc<AtomicUsize>,
+    /// Of the thread beside the calls.
+    pulse: Pulse,
 }
 
 impl Health {
@@ -58,14 +61,15 @@ impl Health {
             serving: AtomicBool::new(false),
             draining: AtomicBool::new(false),
             journal: OnceLock::new(),
-            feed: OnceLock::new(),
-            evidence: OnceLock::new(),
+            feed: ArcSwapOption::empty(),
+            evidence: ArcSwapOption::empty(),
             server: OnceLock::new(),
             locks: OnceLock::new(),
             groups: OnceLock::new(),
             budgets: OnceLock::new(),
             coalescer: OnceLock::new(),
             in_flight: Arc::default(),
+            pulse: Pulse::of(1),
         }
     }
 
@@ -86,12 +90,12 @@ impl Health {
             self.clock.lock().look(latest);
         }
         let _ = self.journal.set(Arc::clone(journal));
-        let _ = self.feed.set(Arc::clone(feed));
+        self.feed.store(Some(Arc::clone(feed)));
     }
 
     /// The journal is sealed.
     pub fn sealing(&self, evidence: &Arc<Evidence>) {
-        let _ = self.evidence.set(Arc::clone(evidence));
+        self.evidence.store(Some(Arc::clone(evidence)));
     }
 
     /// What is locked down is known.
@@ -117,6 +121,8 @@ impl Health {
     /// Calls are taken from here on.
     pub fn serving(&self, server: ServerWatch) {
         let _ = self.server.set(server);
+        // A start may take long.
+        self.pulse.beat(0);
         self.serving.store(true, Ordering::Release);
     }
 
@@ -125,11 +131,16 @@ impl Health {
         self.draining.store(true, Ordering::Release);
     }
 
+    /// It goes on after all: the process that was to take over is gone.
+    pub fn serving_again(&self) {
+        self.draining.store(false, Ordering::Release);
+    }
+
     /// Looks at everything.
     pub fn vitals(&self) -> Vitals {
         let now = clock::now();
         let journal = self.journal.get().map(|journal| (journal, journal.state()));
-        let feed = self.feed.get().map(|feed| feed.stats());
+        let feed = self.feed.load().as_ref().map(|feed| feed.stats());
         let server = self.server.get();
         Vitals {
             now,
@@ -162,7 +173,7 @@ impl Health {
                 failures: feed.failures,
                 failing: feed.failing,
             }),
-            evidence: self.evidence.get().map(|evidence| {
+            evidence: self.evidence.load().as_ref().map(|evidence| {
                 let state = evidence.state();
                 EvidenceVitals {
                     sealed_seq: state.sealed,
@@ -186,6 +197,10 @@ impl Health {
                 .unwrap_or_default(),
             coalescer: self.coalescer.get().map(|coalescer| coalescer.vitals()),
             budgets_shared: self.budgets.get().and_then(|budgets| budgets.is_shared()),
+            silence: Silence {
+                workers: server.map_or(Duration::ZERO, ServerWatch::silence),
+                background: self.pulse.silence(),
+            },
             calls_in_flight: self.in_flight.load(Ordering::Acquire) as u64,
             connections: server.map_or(0, |server| server.connections() as u64),
             locks: self
@@ -200,6 +215,7 @@ impl Health {
         let mut before: Vec<&'static str> = Vec::new();
         loop {
             tokio::time::sleep(LOOK).await;
+            self.pulse.beat(0);
             let red = failing(&self.vitals(), &self.bounds);
             let names: Vec<_> = red.iter().map(|(check, _)| check.name).collect();
             if names == before {

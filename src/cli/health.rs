@@ -65,7 +65,11 @@ pub fn run(args: &HealthArgs, out: &mut impl Write) -> Outcome {
     }
 }
 
-fn ask(address: &ListenAddress, path: &str) -> io::Result<(u16, Vec<u8>)> {
+/// Asks the running gateway; gives status and body.
+///
+/// # Errors
+/// No answer.
+pub fn ask(address: &ListenAddress, path: &str) -> io::Result<(u16, Vec<u8>)> {
     match address {
         ListenAddress::Tcp(address) => ask_tcp(address, path),
         ListenAddress::Unix(socket) => {

@@ -19,6 +19,7 @@ mod redact_args;
 mod reference;
 mod serve;
 mod sim;
+mod upgrade;
 mod witness;
 
 use std::io::{self, IsTerminal, Write};
@@ -130,6 +131,8 @@ enum Command {
     Redact(redact_args::RedactArgs),
     /// Simulate a vendor on loopback, for trying an integration offline.
     Sim(sim::SimArgs),
+    /// Have the running gateway hand over to a new process, without a call failing.
+    Upgrade(upgrade::UpgradeArgs),
     /// Cosign the checkpoints of other nodes' logs.
     Witness(witness::WitnessArgs),
     /// Print a completion script for a shell.
@@ -235,6 +238,7 @@ pub fn run() -> ExitCode {
         Command::Lockdown(args) => lockdown::run(&args, &mut out),
         Command::Redact(args) => redact_args::run(&args, io::stdin().lock(), &mut out),
         Command::Sim(args) => sim::run(&args, &mut out),
+        Command::Upgrade(args) => upgrade::run(&args, &mut out),
         Command::Witness(args) => witness::run(&args, &mut out),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "egret", &mut out);

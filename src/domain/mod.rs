@@ -9,6 +9,7 @@ pub mod credential;
 pub mod detect;
 pub mod evidence;
 pub mod field_rules;
+pub mod handover;
 pub mod health;
 pub mod http;
 pub mod identity;

@@ -92,6 +92,8 @@ pub enum OwnOperation {
     AlertSilence,
     /// Tries the channels.
     AlertTest,
+    /// Another process takes the place of the gateway's.
+    GatewayUpgrade,
 }
 
 impl OwnOperation {
@@ -124,6 +126,7 @@ impl OwnOperation {
         Self::AlertClose,
         Self::AlertSilence,
         Self::AlertTest,
+        Self::GatewayUpgrade,
     ];
 
     /// Its id, as in the column `operation`.
@@ -156,6 +159,7 @@ impl OwnOperation {
             Self::AlertClose => "alert.close",
             Self::AlertSilence => "alert.silence",
             Self::AlertTest => "alert.test",
+            Self::GatewayUpgrade => "gateway.upgrade",
         }
     }
 
@@ -180,6 +184,7 @@ impl OwnOperation {
             | Self::AlertClose
             | Self::AlertSilence
             | Self::AlertTest
+            | Self::GatewayUpgrade
             | Self::AuditRebuild
             | Self::AuditPrune
             | Self::AuditErase

@@ -37,6 +37,11 @@ const ONLY_IN: &[(&str, &[&str], &str)] = &[
     ),
     ("clap::", &["cli/"], "clap stays in cli"),
     (
+        "sd_notify",
+        &["adapters/service_manager.rs"],
+        "the service manager is told in one file",
+    ),
+    (
         "SystemTime::now",
         &["adapters/clock.rs"],
         "the wall clock is read in one file",
@@ -48,7 +53,7 @@ const ONLY_IN: &[(&str, &[&str], &str)] = &[
     ),
     (
         "Instant::now",
-        &["adapters/", "edge/", "cli/"],
+        &["adapters/", "edge/", "app/handover.rs", "cli/"],
         "decisions are handed the time",
     ),
     (

@@ -42,5 +42,7 @@ mod reports;
 mod resilience;
 mod retention;
 mod routing;
+mod service;
 mod streaming;
 mod traffic;
+mod upgrade;

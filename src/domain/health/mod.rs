@@ -25,5 +25,5 @@ pub use metrics::{METRICS, Metric, MetricKind, Sample, Value};
 pub use report::{Probe, Report};
 pub use vitals::{
     BudgetVitals, CoalescerVitals, EvidenceVitals, GroupVitals, JournalVitals, LedgerVitals,
-    Listening, Stage, Vitals,
+    Listening, Silence, Stage, Vitals,
 };

@@ -68,6 +68,7 @@ fn well() -> Vitals {
         }],
         budgets_shared: Some(true),
         coalescer: Some(CoalescerVitals::default()),
+        silence: Silence::default(),
         calls_in_flight: 3,
         connections: 7,
         locks: 0,
@@ -99,6 +100,14 @@ fn each_cause_makes_its_own_check_red_and_no_other() {
             Box::new(journal(|j| j.failing_since = Some(NOW))),
         ),
         ("journal", Box::new(journal(|j| j.stalled = true))),
+        (
+            "workers",
+            Box::new(|v| v.silence.workers = Duration::from_secs(31)),
+        ),
+        (
+            "background",
+            Box::new(|v| v.silence.background = Duration::from_secs(31)),
+        ),
         ("journal_writer", Box::new(journal(|j| j.ended = true))),
         (
             "journal_space",

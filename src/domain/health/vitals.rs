@@ -46,6 +46,8 @@ pub struct Vitals {
     pub coalescer: Option<CoalescerVitals>,
     /// Whether the store answers that gateways share them by; `None` if they do not.
     pub budgets_shared: Option<bool>,
+    /// For how long threads have not been heard of.
+    pub silence: Silence,
     /// Calls in flight.
     pub calls_in_flight: u64,
     /// Open connections of callers.
@@ -171,6 +173,15 @@ pub struct Listening {
     pub wanted: u64,
     /// How many there are.
     pub accepting: u64,
+}
+
+/// For how long threads have not been heard of that say each second that they go on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Silence {
+    /// The most silent of those that serve calls.
+    pub workers: Duration,
+    /// The one that resolves names and follows callers, locks and limits.
+    pub background: Duration,
 }
 
 impl Vitals {

@@ -22,7 +22,8 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::{sleep, timeout};
 
-use super::server::{ServeError, bind_unix};
+use super::server::ServeError;
+use super::sockets::{Bound, BoundListener, Inherited, SharedSockets, listen};
 use crate::domain::config::ListenAddress;
 use crate::domain::health::{Bounds, Vitals};
 
@@ -46,19 +47,14 @@ pub type Observe = Arc<dyn Fn() -> Vitals + Send + Sync>;
 
 /// The running admin listener; stops when dropped.
 pub struct AdminServer {
-    address: ListenAddress,
+    listener: BoundListener,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
     socket_file: Option<PathBuf>,
 }
 
-enum Bound {
-    Tcp(std::net::TcpListener),
-    Unix(std::os::unix::net::UnixListener),
-}
-
 impl AdminServer {
-    /// Binds the address and starts to answer.
+    /// Binds the address, unless its socket is inherited, and starts to answer.
     ///
     /// # Errors
     /// [`ServeError`].
@@ -66,23 +62,18 @@ impl AdminServer {
         address: &ListenAddress,
         bounds: Bounds,
         observe: Observe,
+        inherited: &mut Inherited,
     ) -> Result<Self, ServeError> {
         let failed = |cause| ServeError::Admin {
             address: address.to_string(),
             cause,
         };
-        let (bound, address, socket_file) = match address {
-            ListenAddress::Tcp(wanted) => {
-                let socket = std::net::TcpListener::bind(wanted).map_err(failed)?;
-                socket.set_nonblocking(true).map_err(failed)?;
-                let address = socket.local_addr().map_err(failed)?;
-                (Bound::Tcp(socket), ListenAddress::Tcp(address), None)
-            }
-            ListenAddress::Unix(path) => {
-                let socket = bind_unix(path).map_err(failed)?;
-                (Bound::Unix(socket), address.clone(), Some(path.clone()))
-            }
-        };
+        let listener = listen(address, 1, inherited).map_err(failed)?;
+        let socket_file = listener.file();
+        let bound = listener.sockets.first().map(Bound::try_clone);
+        let bound = bound
+            .unwrap_or_else(|| Err(io::ErrorKind::NotFound.into()))
+            .map_err(failed)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -102,7 +93,7 @@ impl AdminServer {
             })
             .map_err(ServeError::Worker)?;
         Ok(Self {
-            address,
+            listener,
             stop: Some(stop),
             thread: Some(thread),
             socket_file,
@@ -111,7 +102,24 @@ impl AdminServer {
 
     /// Where it listens, with the port that the system chose for port 0.
     pub fn address(&self) -> &ListenAddress {
-        &self.address
+        &self.listener.address
+    }
+
+    /// Its socket, for the process that is to answer next.
+    ///
+    /// # Errors
+    /// There are no file descriptors left.
+    pub fn share_socket(&self) -> io::Result<SharedSockets> {
+        let sockets = self.listener.sockets.iter().map(Bound::share);
+        Ok(SharedSockets {
+            wanted: self.listener.wanted.to_string(),
+            sockets: sockets.collect::<io::Result<_>>()?,
+        })
+    }
+
+    /// Another process has the socket now: its file stays at the end.
+    pub fn leave_socket(&mut self) {
+        self.socket_file = None;
     }
 }
 
