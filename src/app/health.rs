@@ -216,6 +216,10 @@ impl Health {
         loop {
             tokio::time::sleep(LOOK).await;
             self.pulse.beat(0);
+            if self.draining.load(Ordering::Acquire) {
+                // Asked for, and said by whoever was asked.
+                continue;
+            }
             let red = failing(&self.vitals(), &self.bounds);
             let names: Vec<_> = red.iter().map(|(check, _)| check.name).collect();
             if names == before {

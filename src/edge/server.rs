@@ -270,14 +270,16 @@ impl Server {
         self.phase.send_replace(Phase::Closed);
         drop(self.listeners);
         let deadline = Instant::now() + drain;
-        let mut busy_at = Instant::now();
-        while busy_at.elapsed() < QUIET {
+        let mut quiet_since = None;
+        loop {
             let now = Instant::now();
             if now >= deadline || hurry.load(Ordering::Relaxed) {
                 break;
             }
             if self.in_flight.load(Ordering::Acquire) > 0 {
-                busy_at = now;
+                quiet_since = None;
+            } else if now.duration_since(*quiet_since.get_or_insert(now)) >= QUIET {
+                break;
             }
             std::thread::sleep(DRAIN_TICK);
         }

@@ -123,7 +123,12 @@ pub fn live(running: Running, program: Program) -> Result<Stopped, Failure> {
             let event = tokio::select! {
                 event = events.next() => event,
                 () = tokio::time::sleep(MEND), if running.is_incomplete() => {
-                    running.mend();
+                    // In a thread: it waits for the ledger, and has runtimes of its own.
+                    let work = in_thread(move || {
+                        running.mend();
+                        running
+                    })?;
+                    running = events.until(work, &stop, &sentinel).await?;
                     continue;
                 }
             };

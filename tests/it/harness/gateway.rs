@@ -282,7 +282,8 @@ impl Gateway {
     pub fn pid(&self) -> u32 {
         let successor = self.log("another process has taken over");
         successor.map_or(self.child.id(), |line| {
-            line["pid"].as_u64().expect("a number") as u32
+            let pid = line["pid"].as_str().expect("a process id");
+            pid.parse().expect("a number")
         })
     }
 
@@ -429,9 +430,9 @@ impl Drop for Gateway {
         let _ = self.child.kill();
         let _ = self.child.wait();
         for started in self.logs("a new process is to take over") {
-            let pid = started["pid"].to_string();
+            let pid = started["pid"].as_str().expect("a process id");
             let _ = Command::new("kill")
-                .args(["-KILL", &pid])
+                .args(["-KILL", pid])
                 .stderr(Stdio::null())
                 .status();
         }
