@@ -13,6 +13,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -92,7 +93,7 @@ pub fn run(args: &DemoArgs, out: &mut impl Write) -> Outcome {
         history::DAYS
     )?;
     out.flush()?;
-    let running = Running::start(setup).map_err(Failure::new)?;
+    let running = Running::start(setup, None).map_err(Failure::new)?;
     let told = runtime.block_on(async {
         let play = play(args, &place, &receiver, &customers, out);
         tokio::select! {
@@ -101,10 +102,10 @@ pub fn run(args: &DemoArgs, out: &mut impl Write) -> Outcome {
             _ = tokio::signal::ctrl_c() => Err(Failure::new("stopped")),
         }
     });
-    let stopped = running.stop();
+    let stopped = running.stop(&AtomicBool::new(false));
     drop(banks);
     let told = told?;
-    stopped.ledger.map_err(Failure::new)?;
+    stopped.ledger.unwrap_or(Ok(())).map_err(Failure::new)?;
     show(&place, &told, out)
 }
 
