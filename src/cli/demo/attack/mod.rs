@@ -157,6 +157,7 @@ async fn play(
         "payments serves {VISITS} customers: {} calls through the gateway, and nobody is told of anything.",
         service.calls
     )?;
+    let others = customers.get(VISITS..).unwrap_or_default();
     let before = receiver.taken();
     if let Some(notice) = before.first() {
         return Err(Failure::new(format!(
@@ -166,11 +167,12 @@ async fn play(
     }
     writeln!(
         out,
-        "\nNow somebody else has its keys, and mints from {THIEF} a token for every customer."
+        "\nNow somebody else has its keys, and mints from {THIEF} a token for each of the other {} customers.",
+        others.len()
     )?;
     out.flush()?;
     let mut thief = Holder::new(place.gateway(), Some(THIEF), place.payments_key());
-    let began = thief.storm(customers).await?;
+    let began = thief.storm(others).await?;
     let over = Line {
         at: Instant::now(),
         text: format!(
