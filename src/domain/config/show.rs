@@ -44,11 +44,7 @@ fn header(text: &mut String, of_table: &[&Setting]) {
     };
     let holds = |setting: &&Setting| matches!(setting.value, Value::Literal(_) | Value::Present);
     // Without a value the header alone could say something: that there is TLS, for example.
-    let remark = if of_table.iter().any(holds) {
-        ""
-    } else {
-        "# "
-    };
+    let remark = if of_table.iter().any(holds) { "" } else { "# " };
     let (open, close) = if first.is_item {
         ("[[", "]]")
     } else {
