@@ -380,6 +380,7 @@ impl Running {
             keyring,
             callers: Arc::clone(&callers),
             lockdown: lockdown.in_force(),
+            throttles: Default::default(),
             caller_rules: config.callers.clone(),
             journal: Arc::clone(&journal),
             recorder: Arc::clone(&journal) as Arc<dyn Recorder>,
