@@ -45,7 +45,6 @@ use crate::adapters::kept_file::{KeptFile, KeptFileError, Poll};
 use crate::adapters::key_file::{self, KeyError};
 use crate::adapters::ledger::{LedgerError, LedgerPlace, RecordStore, Store, Undrained};
 use crate::adapters::limits::Limits;
-use crate::adapters::log;
 use crate::adapters::machine::{self, Machine};
 use crate::adapters::priority;
 use crate::adapters::seen_files::SeenFiles;
@@ -452,9 +451,6 @@ impl Running {
             callers: Arc::clone(&callers),
             redactor,
         });
-        if let Some(log) = log::handle() {
-            desk.logging(Arc::new(log));
-        }
         let gateway = Gateway::new(Parts {
             identity,
             routes,

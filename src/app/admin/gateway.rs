@@ -9,39 +9,11 @@ use crate::edge::admin::desk::{Fault, Reply};
 use crate::edge::admin::model;
 use crate::types::CallId;
 
-/// Changes what is logged while the gateway runs.
-pub trait LogControl: Send + Sync {
-    /// The filter in force, in the notation of `[log] filter`.
-    fn filter(&self) -> String;
-
-    /// Puts another in force.
-    ///
-    /// # Errors
-    /// A sentence that says what is wrong with it.
-    fn set_filter(&self, filter: &str) -> Result<(), String>;
-}
-
-impl LogControl for log::Handle {
-    fn filter(&self) -> String {
-        self.filter()
-    }
-
-    fn set_filter(&self, filter: &str) -> Result<(), String> {
-        self.set_filter(filter).map_err(|error| error.to_string())
-    }
-}
-
 impl AdminDesk {
-    fn log(&self) -> Result<&dyn LogControl, Fault> {
-        self.log.get().map(|log| &**log).ok_or_else(|| {
-            Fault::Conflict("this process cannot change what it logs while it runs".to_owned())
-        })
-    }
-
     pub(super) async fn log_filter(&self, who: &Person, id: CallId) -> Result<Reply, Fault> {
         let call = OwnCall::new(OwnOperation::AdminSetup).fact("part", "log");
         let work = async {
-            let filter = match self.log.get() {
+            let filter = match log::handle() {
                 Some(log) => log.filter(),
                 None => self.config().log.filter.clone(),
             };
@@ -58,7 +30,9 @@ impl AdminDesk {
     ) -> Result<Reply, Fault> {
         let call = OwnCall::new(OwnOperation::AdminLog);
         let work = async {
-            let log = self.log()?;
+            let log = log::handle().ok_or_else(|| {
+                Fault::Conflict("this process has no log whose filter could change".to_owned())
+            })?;
             log.set_filter(&filter)
                 .map_err(|why| Fault::BadBody(format!("filter: {why}")))?;
             let filter = log.filter();

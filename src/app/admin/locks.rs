@@ -85,7 +85,10 @@ impl AdminDesk {
             LockTarget::Operation {
                 provider,
                 operation,
-            } => self.configured().served.has_operation(Some(provider), operation),
+            } => self
+                .configured()
+                .served
+                .has_operation(Some(provider), operation),
             _ => true,
         };
         match is_there {

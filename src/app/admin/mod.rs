@@ -43,8 +43,6 @@ use crate::domain::redact::Redactor;
 use crate::edge::admin::desk::{Ask, Desk, Entry, Fault, Reply};
 use crate::types::CallId;
 
-pub use self::gateway::LogControl;
-
 /// How often figures are kept for those who look later.
 const SAMPLE: Duration = Duration::from_secs(5);
 
@@ -66,7 +64,6 @@ pub struct Parts {
 pub struct AdminDesk {
     configured: ArcSwap<Configured>,
     health: Arc<Health>,
-    log: OnceLock<Arc<dyn LogControl>>,
     readers: Arc<Readers>,
     history: Mutex<History>,
     watches: Watches,
@@ -115,7 +112,6 @@ impl AdminDesk {
             configured: ArcSwap::from_pointee(Configured::new(config, catalog, settings)),
             readers: Arc::new(Readers::new(config.ledger.place.clone())),
             health,
-            log: OnceLock::new(),
             history: Mutex::default(),
             watches: Watches::default(),
             incidents: Arc::default(),
@@ -142,11 +138,6 @@ impl AdminDesk {
     pub fn ready(&self, parts: Parts) {
         let access = AccessLog::new(&parts.journal, &parts.gateway);
         let _ = self.parts.set(Ready { parts, access });
-    }
-
-    /// What is logged can be changed.
-    pub fn logging(&self, log: Arc<dyn LogControl>) {
-        let _ = self.log.set(log);
     }
 
     /// Keeps figures, and ends records of watching, for as long as the gateway runs.

@@ -226,7 +226,12 @@ impl AdminDesk {
             let shown = model::ConfigShown {
                 file: self.config_file.clone(),
                 hash: self.config().config_hash.to_string(),
-                values: self.configured().settings.iter().filter_map(value).collect(),
+                values: self
+                    .configured()
+                    .settings
+                    .iter()
+                    .filter_map(value)
+                    .collect(),
             };
             Ok((Reply::json(&shown), None))
         };

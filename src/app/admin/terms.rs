@@ -138,7 +138,7 @@ impl AdminDesk {
                 };
                 let question = &question;
                 let found = self.readers.ask(|mut reader| async move {
-                    let found = reader.has(question).await;
+                    let found = reader.has_any(question).await;
                     (reader, found)
                 });
                 match found.await? {
@@ -187,7 +187,7 @@ impl AdminDesk {
         ];
         for (name, filter) in &questions {
             let found = self.readers.ask(|mut reader| async move {
-                let found = reader.has(filter).await;
+                let found = reader.has_any(filter).await;
                 (reader, found)
             });
             if found.await? {
