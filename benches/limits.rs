@@ -63,7 +63,7 @@ fn limits(limit: u32, per: BudgetKey) -> (Limits, Arc<Plan>) {
         coalesce: false,
         coalesce_keep: Duration::ZERO,
     };
-    let limits = Limits::new(budgets, [Arc::clone(&plan)], "bench".to_owned());
+    let limits = Limits::new(&budgets, [Arc::clone(&plan)], "bench".to_owned());
     (limits, plan)
 }
 

@@ -34,7 +34,8 @@ test)
     # The console is tried in a real browser.
     need chromium chromium
     need node nodejs
-    # What deploy/check.sh checks with, and what scrapes the gateway.
+    # Scrapes the gateway and answers the dashboards' questions; deploy/check.sh checks with the others.
+    need prometheus prometheus
     need promtool prometheus
     need systemd-analyze systemd
     need npm npm

@@ -6,11 +6,14 @@ pub mod audit;
 pub mod capture;
 pub mod changes;
 pub mod commands;
+pub mod detection;
 pub mod evidence;
 pub mod health;
 pub mod history;
 pub mod lockdown;
 pub mod own_calls;
+pub mod reload;
+pub mod responses;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -19,12 +22,13 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use self::admin::{AdminDesk, Shown};
+use self::admin::AdminDesk;
 use self::commands::CommandsKeeper;
 use self::own_calls::{GATEWAY_PATIENCE, OwnCalls};
-use crate::adapters::capture::Captures;
+use self::reload::{Live, ReloadHandle, ReloadKeeper, Reloader};
 use crate::adapters::clock;
 use crate::adapters::coalesce::Coalescer;
 use crate::adapters::entropy;
@@ -39,13 +43,17 @@ use crate::adapters::ledger::{
 use crate::adapters::limits::Limits;
 use crate::adapters::machine::{self, Machine};
 use crate::adapters::priority;
+use crate::adapters::seen_files::SeenFiles;
+use crate::adapters::telemetry::{Telemetry, TelemetryError};
 use crate::domain::catalog::{self, BaseUrl, Catalog, Provider};
-use crate::domain::config::{self, Config, Faults};
+use crate::domain::config::settings::Setting;
+use crate::domain::config::{self, Config, Faults, Surroundings};
 use crate::domain::identity::CallerBook;
 use crate::domain::journal::{Cursor, Source};
 use crate::domain::keyring::Keyring;
 use crate::domain::record::{self, Recorder};
 use crate::domain::redact::{Redactor, RedactorBuilder, RuleError};
+use crate::domain::telemetry::Sampler;
 use crate::edge::proxy::{FrontLimits, Gateway, Parts, RouteError, Routes};
 use crate::edge::{AdminServer, ServeError, Server, StopReport, keep_resolved};
 use crate::types::CallId;
@@ -106,6 +114,9 @@ pub enum StartError {
     /// People cannot be told about incidents.
     #[error(transparent)]
     Alerts(#[from] alerts::AlertsError),
+    /// The ledger cannot be watched.
+    #[error(transparent)]
+    Detection(#[from] detection::DetectionError),
     /// The captures cannot be kept.
     #[error("cannot keep captures in {path}: {cause}")]
     Captures {
@@ -114,6 +125,9 @@ pub enum StartError {
         /// What the system said.
         cause: io::Error,
     },
+    /// A collector cannot be told.
+    #[error(transparent)]
+    Telemetry(#[from] TelemetryError),
     /// A thread cannot be started.
     #[error("cannot start a thread: {0}")]
     Thread(io::Error),
@@ -133,8 +147,12 @@ pub struct Setup {
     pub config: Config,
     /// Its providers, with base URLs overridden.
     pub catalog: Catalog,
-    /// What is written, as it may be shown.
-    pub shown: Shown,
+    /// Every value of it, with where it came from.
+    pub settings: Vec<Setting>,
+    /// The files that it was read from.
+    pub seen: SeenFiles,
+    /// The main file; `None` if the text was given and cannot be read again.
+    pub file: Option<PathBuf>,
 }
 
 impl Setup {
@@ -154,12 +172,43 @@ impl Setup {
         Self::read_on(Machine::with_callers_to_come(), path)
     }
 
+    /// As [`Setup::read`], for going on with it; what cannot be used is given with the files that were
+    /// looked at.
+    ///
+    /// # Errors
+    /// [`StartError`] with every fault.
+    pub fn read_to_reload(path: &Path) -> Result<Self, (StartError, SeenFiles)> {
+        let mut seen = SeenFiles::default();
+        Self::read_seeing(Machine::default(), path, &mut seen).map_err(|error| (error, seen))
+    }
+
     fn read_on(machine: Machine, path: &Path) -> Result<Self, StartError> {
-        let text = std::fs::read_to_string(path).map_err(|cause| StartError::Unreadable {
+        Self::read_seeing(machine, path, &mut SeenFiles::default())
+    }
+
+    fn read_seeing(
+        machine: Machine,
+        path: &Path,
+        seen: &mut SeenFiles,
+    ) -> Result<Self, StartError> {
+        let unreadable = |cause| StartError::Unreadable {
             path: path.to_owned(),
             cause,
-        })?;
-        Self::parse_on(machine, path, &text)
+        };
+        let text = Surroundings::read(&machine, path).and_then(|bytes| {
+            String::from_utf8(bytes).map_err(|_| io::Error::other("the file is not UTF-8"))
+        });
+        let setup = match text {
+            Ok(text) => Self::parse_seeing(machine, path, &text, seen)?,
+            Err(cause) => {
+                *seen = machine.into_parts().1;
+                return Err(unreadable(cause));
+            }
+        };
+        Ok(Self {
+            file: Some(path.to_owned()),
+            ..setup
+        })
     }
 
     /// Checks a configuration given as text; `path` says where its relative paths start.
@@ -179,9 +228,25 @@ impl Setup {
     }
 
     fn parse_on(machine: Machine, path: &Path, text: &str) -> Result<Self, StartError> {
-        let config = config::parse(path, text, &machine).map_err(StartError::Config)?;
+        Self::parse_seeing(machine, path, text, &mut SeenFiles::default())
+    }
+
+    fn parse_seeing(
+        machine: Machine,
+        path: &Path,
+        text: &str,
+        seen: &mut SeenFiles,
+    ) -> Result<Self, StartError> {
+        let read = config::read(path, text, &machine).map_err(StartError::Config);
+        let (known, looked_at) = machine.into_parts();
+        *seen = looked_at;
+        let config::Reading { config, settings } = read?;
+        for secret in config.alerts.channels.iter().flat_map(|of| &of.secret_file) {
+            // What cannot be read is said when the channel is opened.
+            let _ = seen.read(secret);
+        }
         let mut providers = Vec::new();
-        for (id, mut provider) in machine.into_providers() {
+        for (id, mut provider) in known {
             if let Some(wanted) = config.providers.get(&*id) {
                 override_base_urls(&mut provider, wanted);
                 providers.push(provider);
@@ -191,7 +256,9 @@ impl Setup {
         Ok(Self {
             config,
             catalog,
-            shown: Shown::of(path, text),
+            settings,
+            seen: seen.clone(),
+            file: None,
         })
     }
 }
@@ -270,10 +337,13 @@ pub struct Running {
     admin: Option<AdminServer>,
     desk: Arc<AdminDesk>,
     evidence: Option<Arc<evidence::Evidence>>,
-    captures: Option<Arc<Captures>>,
+    latest: Arc<ArcSwap<Parts>>,
     commands: CommandsKeeper,
-    alerts: Option<alerts::Alerts>,
+    alerts: Arc<Mutex<Option<alerts::Alerts>>>,
+    detection: Option<detection::Detections>,
+    telemetry: Option<Arc<Telemetry>>,
     background: Background,
+    reload: Option<ReloadKeeper>,
     drain: Duration,
 }
 
@@ -297,10 +367,18 @@ impl Running {
         let Setup {
             config,
             catalog,
-            shown,
+            settings,
+            seen,
+            file,
         } = setup;
         let health = Arc::new(Health::new(&config));
-        let desk = AdminDesk::new(&config, &catalog, shown, Arc::clone(&health));
+        let desk = AdminDesk::new(
+            &config,
+            &catalog,
+            &settings,
+            file.as_deref(),
+            Arc::clone(&health),
+        );
         let desk = Arc::new(desk);
         let (admin, admins) = admin::listen::start(&config, &health, &desk)?;
         let redactor = Arc::new(build_redactor(redactor_builder(&config, true)?)?);
@@ -309,25 +387,23 @@ impl Running {
         let callers = Arc::new(ArcSwap::new(Arc::clone(callers_file.content())));
         let lockdown = lockdown::Follower::open(&config)?;
         let captures = capture::start(&config, &catalog)?;
-        let alerts = alerts::Alerts::start(&config)?;
-        let routes = Routes::new(catalog, &config)?;
-        let servers = routes.servers();
-        let groups = routes.groups();
-        health.calling(groups.clone());
+        let alerts = Arc::new(Mutex::new(alerts::Alerts::start(&config)?));
+        let desk_rules = Arc::new(ArcSwap::from_pointee(alerts::desk_rules(&config)));
+        let map = detection::read_map(&config)?;
+        let routes = Arc::new(Routes::new(catalog, &config)?);
+        let servers = Arc::new(ArcSwap::from_pointee(routes.servers()));
+        health.calling(routes.groups());
+        let telemetry = Telemetry::prepare(&config.telemetry, &config.node, VERSION)?;
+        let telemetry = telemetry.map(Arc::new);
+        let spans = telemetry.as_ref().and_then(|telemetry| telemetry.calls());
         let figures = Arc::new(CallFigures::new(routes.names()));
         health.counting(&figures);
-        let budgets = Limits::new(
-            config.budgets.clone(),
-            routes.budgets(),
-            process_name(&config),
-        );
+        let budgets = Limits::new(&config.budgets, routes.budgets(), process_name(&config));
         let budgets = Arc::new(budgets);
         health.limiting(&budgets);
         let coalescer = Coalescer::new(config.budgets.coalesce_keep);
         let coalescer = config.budgets.coalesce.then(|| Arc::new(coalescer));
-        if let Some(coalescer) = &coalescer {
-            health.coalescing(coalescer);
-        }
+        health.coalescing(coalescer.as_ref());
         let runtime = runtime()?;
         let (store, cursors) = behind(|| {
             runtime
@@ -351,7 +427,7 @@ impl Running {
         // The last so far is the start itself.
         let first_new = journal.state().next_seq.saturating_sub(1);
         let mut reader = journal.reader();
-        changes::put_on_record(&config, &identity, journal.as_ref());
+        changes::put_on_record(&config, "start", &identity, journal.as_ref());
         // Before the feed: a wrong signing key is told before anything runs.
         let evidence = evidence::start(&config, &journal, &runtime)?.map(Arc::new);
         if let Some(evidence) = &evidence {
@@ -370,7 +446,6 @@ impl Running {
             gateway: Arc::clone(&identity),
             keyring: Arc::clone(&keyring),
             callers: Arc::clone(&callers),
-            groups,
             evidence: evidence.clone(),
             redactor,
         });
@@ -380,16 +455,23 @@ impl Running {
             keyring,
             callers: Arc::clone(&callers),
             lockdown: lockdown.in_force(),
+            throttles: Arc::default(),
             caller_rules: config.callers.clone(),
             journal: Arc::clone(&journal),
             recorder: Arc::clone(&journal) as Arc<dyn Recorder>,
             loss: config.journal.policies,
             budgets: Arc::clone(&budgets),
+            budget_rules: Arc::new(config.budgets.clone()),
             coalescer,
             limits: FrontLimits::new(&config),
-            captures: captures.clone(),
+            captures,
             in_flight: health.in_flight(),
-            figures,
+            figures: Arc::clone(&figures),
+            sampler: match &spans {
+                Some(_) => Sampler::ratio(config.telemetry.sample_ratio),
+                None => Sampler::never(),
+            },
+            spans,
         });
         let server = Server::start(&config, &gateway)?;
         health.locking(lockdown.in_force());
@@ -407,9 +489,38 @@ impl Running {
                 follow_gaps
             );
         };
+        let live = Live {
+            latest: gateway.latest(),
+            tls: server.tls(),
+            servers: Arc::clone(&servers),
+            alerts: Arc::clone(&alerts),
+            desk_rules,
+            desk: Arc::clone(&desk),
+            health: Arc::clone(&health),
+        };
         let background = Background::start(runtime, servers, callers_file, callers, beside)?;
         let commands = CommandsKeeper::start(OwnCalls::new(&config)).map_err(StartError::Thread)?;
+        let detection =
+            detection::start(&config, map, &journal, &feed, Arc::clone(&live.desk_rules))?;
+        if let Some(detection) = &detection {
+            health.detecting(detection.watched());
+        }
+        let drain = config.timeouts.drain;
+        let reload = match file {
+            Some(file) => {
+                let data_dir = config.data_dir.clone();
+                let reloader = Reloader::new(file, config, settings, seen, live);
+                Some(ReloadKeeper::start(reloader, &data_dir).map_err(StartError::Thread)?)
+            }
+            None => None,
+        };
         health.serving(server.watch());
+        if let Some(telemetry) = &telemetry {
+            health.telling(telemetry);
+            let watched = Arc::downgrade(&health);
+            let observe = move || watched.upgrade().map(|health| health.vitals());
+            telemetry.start(Arc::new(observe), health.bounds(), figures)?;
+        }
         Ok(Self {
             server,
             journal,
@@ -418,11 +529,14 @@ impl Running {
             admin,
             desk,
             evidence,
-            captures,
+            latest: gateway.latest(),
             commands,
             alerts,
+            detection,
+            telemetry,
             background,
-            drain: config.timeouts.drain,
+            reload,
+            drain,
         })
     }
 
@@ -431,34 +545,47 @@ impl Running {
         self.server.addresses()
     }
 
+    /// Asks for reloads of the configuration; `None` if it was not read from a file.
+    pub fn reloads(&self) -> Option<ReloadHandle> {
+        self.reload.as_ref().map(ReloadKeeper::handle)
+    }
+
     /// Where probes and metrics are answered, if anywhere.
     pub fn admin_address(&self) -> Option<&config::ListenAddress> {
         self.admin.as_ref().map(AdminServer::address)
     }
 
-    /// Lets the admin API change what is logged.
-    pub fn logging(&self, log: Arc<dyn admin::LogControl>) {
-        self.desk.logging(log);
-    }
-
     /// Stops: no new connections, calls in flight end, records are written.
     pub fn stop(self) -> Stopped {
         self.health.draining();
-        let calls = self.server.stop(self.drain);
+        // First: nothing is replaced any more.
+        let drain = match self.reload {
+            Some(reload) => reload.stop().unwrap_or(self.drain),
+            None => self.drain,
+        };
+        let calls = self.server.stop(drain);
         self.background.stop();
         self.desk.stop();
         self.commands.stop();
-        if let Some(captures) = &self.captures {
+        if let Some(captures) = &self.latest.load().captures {
             captures.stop();
-        }
-        if let Some(alerts) = self.alerts {
-            alerts.stop();
         }
         let unwritten = self.journal.shutdown(FLUSH_TIME).err().unwrap_or(0);
         if let Some(evidence) = &self.evidence {
             evidence.stop(FLUSH_TIME);
         }
         let ledger = self.feed.shutdown(FLUSH_TIME);
+        if let Some(detection) = self.detection {
+            detection.stop();
+        }
+        let alerts = self.alerts.lock().take();
+        if let Some(alerts) = alerts {
+            alerts.stop();
+        }
+        // After the ledger, so that the last figures tell of it, too.
+        if let Some(telemetry) = &self.telemetry {
+            telemetry.stop();
+        }
         // Last, so that it can be asked how the stop goes.
         drop(self.admin);
         Stopped {
@@ -569,7 +696,7 @@ struct Background {
 impl Background {
     fn start(
         runtime: tokio::runtime::Runtime,
-        servers: Vec<Arc<crate::edge::UpstreamServer>>,
+        servers: Arc<ArcSwap<Vec<Arc<crate::edge::UpstreamServer>>>>,
         mut callers_file: KeptFile<CallerBook>,
         callers: Arc<ArcSwap<CallerBook>>,
         followed: impl Future<Output = ()> + Send + 'static,

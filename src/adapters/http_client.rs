@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
-use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
 
 use crate::domain::catalog::BaseUrl;
@@ -36,7 +36,7 @@ pub struct HttpPost<'a> {
     /// What follows the path of the URL.
     pub path: &'a str,
     /// Headers besides `host`.
-    pub headers: &'a [(&'static str, String)],
+    pub headers: &'a [(&'a str, String)],
     /// The body.
     pub body: Vec<u8>,
     /// Most bytes of an answer; more is a fault.
@@ -63,10 +63,16 @@ pub struct Client {
 impl Client {
     /// With the system's authorities, if any of the servers wants TLS.
     pub fn new(wants_tls: bool) -> Self {
-        let tls = wants_tls.then(|| {
+        // None at all shows at the first handshake.
+        let system = || rustls_native_certs::load_native_certs().unwrap_or_default();
+        Self::with_authorities(if wants_tls { Some(system()) } else { None })
+    }
+
+    /// With these authorities and no others; `None` if no server wants TLS.
+    pub fn with_authorities(authorities: Option<Vec<CertificateDer<'static>>>) -> Self {
+        let tls = authorities.map(|authorities| {
             let mut roots = RootCertStore::empty();
-            // None at all shows at the first handshake.
-            for certificate in rustls_native_certs::load_native_certs().unwrap_or_default() {
+            for certificate in authorities {
                 let _ = roots.add(certificate);
             }
             let config =

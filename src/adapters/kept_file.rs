@@ -132,7 +132,7 @@ pub enum UpdateError<E> {
 /// content or permissions (`st_ctime`), so that `chmod` is seen as well. A rename changes the
 /// inode, so two changes within one tick of the file system's clock are told apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stamp {
+pub(super) struct Stamp {
     seconds: i64,
     nanoseconds: i64,
     size: u64,
@@ -215,7 +215,7 @@ impl<T: Kept> KeptFile<T> {
 }
 
 impl Stamp {
-    fn of(metadata: &std::fs::Metadata) -> Self {
+    pub(super) fn of(metadata: &std::fs::Metadata) -> Self {
         Self {
             seconds: metadata.ctime(),
             nanoseconds: metadata.ctime_nsec(),

@@ -16,22 +16,36 @@ use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
+use arc_swap::{ArcSwap, ArcSwapOption};
+use parking_lot::Mutex;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+use tracing_subscriber::{Registry, reload};
 
 use crate::adapters::clock;
+use crate::adapters::telemetry::Inbox;
 use crate::domain::config::LogFormat;
+use crate::domain::problem;
 use crate::domain::redact::Redactor;
-use crate::types::CallId;
+use crate::types::{CallId, Micros};
 
 /// Lines that may wait for the writing thread.
 const QUEUE: usize = 8_192;
 
 /// What the log did not say; see [`dropped_lines`].
 static DROPPED: OnceLock<ErrorCounter> = OnceLock::new();
+
+/// The running log's filter; see [`handle`].
+static HANDLE: OnceLock<Handle> = OnceLock::new();
+
+/// Who gets lines besides standard error; see [`forward_to`].
+static FORWARD: ArcSwapOption<Inbox<LogLine>> = ArcSwapOption::const_empty();
+
+/// Longest filter, in bytes: as in the configuration.
+const MAX_FILTER: usize = 1024;
 
 /// Our own targets start with this; everything else is foreign.
 const OWN: &str = "egret";
@@ -42,6 +56,9 @@ pub enum LogError {
     /// The filter is not in the notation.
     #[error("log filter: {0}; write, for example, \"info\" or \"warn,egret=debug\"")]
     Filter(#[from] tracing_subscriber::filter::ParseError),
+    /// The filter is longer than any has a reason to be.
+    #[error("log filter: longer than {MAX_FILTER} bytes")]
+    TooLong,
     /// Called twice in one process.
     #[error("the log has been started already")]
     Twice,
@@ -74,28 +91,138 @@ pub fn start_into(
     redactor: Arc<Redactor>,
     output: impl Write + Send + 'static,
 ) -> Result<WorkerGuard, LogError> {
-    let targets: Targets = filter.parse()?;
+    let targets = parse(filter)?;
     let (writer, guard) = NonBlockingBuilder::default()
         .buffered_lines_limit(QUEUE)
         .lossy(true)
         .thread_name("egret-log")
         .finish(output);
     let _ = DROPPED.set(writer.error_counter());
+    let redactor = Arc::new(ArcSwap::new(redactor));
     let sink = Sink {
         writer,
         json,
-        redactor,
+        redactor: Arc::clone(&redactor),
     };
+    let foreign = Arc::new(ArcSwap::from_pointee(targets.clone()));
     let bridge = Bridge {
-        targets: targets.clone(),
+        targets: Arc::clone(&foreign),
         sink: sink.clone(),
     };
     log::set_boxed_logger(Box::new(bridge)).map_err(|_| LogError::Twice)?;
     // Pingora asks for dozens of debug lines per call: the level keeps that to a comparison.
     log::set_max_level(highest_level(&targets));
-    let subscriber = tracing_subscriber::registry().with(Lines { sink }.with_filter(targets));
+    let (reloadable, own) = reload::Layer::new(targets);
+    let subscriber = tracing_subscriber::registry().with(Lines { sink }.with_filter(reloadable));
     tracing::subscriber::set_global_default(subscriber).map_err(|_| LogError::Twice)?;
+    let _ = HANDLE.set(Handle {
+        own,
+        foreign,
+        filter: Arc::new(Mutex::new(filter.to_owned())),
+        redactor,
+    });
     Ok(guard)
+}
+
+fn parse(filter: &str) -> Result<Targets, LogError> {
+    if filter.len() > MAX_FILTER {
+        return Err(LogError::TooLong);
+    }
+    Ok(filter.parse()?)
+}
+
+/// Changes which lines the running log writes.
+#[derive(Clone)]
+pub struct Handle {
+    own: reload::Handle<Targets, Registry>,
+    foreign: Arc<ArcSwap<Targets>>,
+    filter: Arc<Mutex<String>>,
+    redactor: Arc<ArcSwap<Redactor>>,
+}
+
+impl Handle {
+    /// The filter in force, as it was written.
+    pub fn filter(&self) -> String {
+        self.filter.lock().clone()
+    }
+
+    /// Puts another filter in force, for every line from here on, and says so in the log.
+    ///
+    /// # Errors
+    /// [`LogError`]; then the filter stays as it was.
+    pub fn set_filter(&self, filter: &str) -> Result<(), LogError> {
+        let targets = parse(filter)?;
+        // Held until it is done, so that two changes do not mix.
+        let mut current = self.filter.lock();
+        if *current == filter {
+            return Ok(());
+        }
+        // The subscriber lives as long as the process.
+        let _ = self.own.reload(targets.clone());
+        log::set_max_level(highest_level(&targets));
+        self.foreign.store(Arc::new(targets));
+        let before = std::mem::replace(&mut *current, filter.to_owned());
+        drop(current);
+        tracing::warn!(target: "egret::log", filter, before, "the log filter was changed");
+        Ok(())
+    }
+}
+
+/// Changes the filter of the log, and what redacts its lines; does nothing if no log was started.
+///
+/// # Errors
+/// [`LogError`] when the filter cannot be read; the log goes on as it was.
+pub fn change(filter: &str, redactor: Arc<Redactor>) -> Result<(), LogError> {
+    let Some(handle) = HANDLE.get() else {
+        return Ok(());
+    };
+    handle.set_filter(filter)?;
+    handle.redactor.store(redactor);
+    Ok(())
+}
+
+/// The running log's handle; `None` before [`start`].
+pub fn handle() -> Option<Handle> {
+    HANDLE.get().cloned()
+}
+
+/// A line as it was written: everything in it has been redacted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogLine {
+    /// When.
+    pub at: Micros,
+    /// `ERROR`, `WARN`, `INFO`, `DEBUG` or `TRACE`.
+    pub level: &'static str,
+    /// Where it comes from.
+    pub target: String,
+    /// What it says.
+    pub message: String,
+    /// Its fields.
+    pub fields: Vec<(&'static str, String)>,
+}
+
+/// Sends a copy of each line to this inbox, too; `None` for nobody.
+pub fn forward_to(inbox: Option<Arc<Inbox<LogLine>>>) {
+    FORWARD.store(inbox);
+}
+
+/// The thread that tells of lines must not tell of its own: each would make another.
+pub const TELEMETRY_THREAD: &str = "egret-telemetry";
+
+fn forward(at: Micros, line: &Line<'_>) {
+    let Some(inbox) = &*FORWARD.load() else {
+        return;
+    };
+    if std::thread::current().name() == Some(TELEMETRY_THREAD) {
+        return;
+    }
+    inbox.put(LogLine {
+        at,
+        level: line.level,
+        target: line.target.to_owned(),
+        message: line.message.to_owned(),
+        fields: line.fields.to_vec(),
+    });
 }
 
 /// The most talkative level that any target of the filter has.
@@ -143,12 +270,12 @@ pub fn quiet_panics() {
 struct Sink {
     writer: NonBlocking,
     json: bool,
-    redactor: Arc<Redactor>,
+    redactor: Arc<ArcSwap<Redactor>>,
 }
 
 /// One line before it is written.
 struct Line<'a> {
-    level: &'a str,
+    level: &'static str,
     target: &'a str,
     message: &'a str,
     fields: &'a [(&'static str, String)],
@@ -157,6 +284,7 @@ struct Line<'a> {
 impl Sink {
     fn write(&self, line: &Line<'_>) {
         let at = clock::now();
+        forward(at, line);
         let mut out = String::with_capacity(256);
         if self.json {
             let mut object = serde_json::Map::new();
@@ -197,7 +325,7 @@ impl<S: Subscriber> Layer<S> for Lines {
         if is_own(meta.target()) {
             let mut fields = Fields::default();
             event.record(&mut fields);
-            fields.redact(&self.sink.redactor);
+            fields.redact(&self.sink.redactor.load());
             self.sink.write(&Line {
                 level,
                 target: meta.target(),
@@ -252,6 +380,9 @@ fn is_promised(name: &str, value: &str) -> bool {
     };
     match name {
         "call" => value.parse::<CallId>().is_ok(),
+        "trace" => value.len() == 32 && value.bytes().all(|byte| byte.is_ascii_hexdigit()),
+        // Words of this program.
+        "problem" => problem::is_code(value),
         // Our own listeners.
         "address" => value.starts_with("unix:") || value.parse::<SocketAddr>().is_ok(),
         // These repeat the configuration, which no caller and no bank can write to.
@@ -280,7 +411,7 @@ impl Visit for Fields {
 
 /// Events of the `log` crate: Pingora and others.
 struct Bridge {
-    targets: Targets,
+    targets: Arc<ArcSwap<Targets>>,
     sink: Sink,
 }
 
@@ -293,7 +424,7 @@ impl log::Log for Bridge {
             log::Level::Debug => Level::DEBUG,
             log::Level::Trace => Level::TRACE,
         };
-        self.targets.would_enable(meta.target(), &level)
+        self.targets.load().would_enable(meta.target(), &level)
     }
 
     fn log(&self, record: &log::Record<'_>) {

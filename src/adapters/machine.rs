@@ -6,6 +6,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::adapters::seen_files::SeenFiles;
 use crate::adapters::{clock, kept_file};
 use crate::domain::catalog::{self, Provider};
 use crate::domain::config::{Fault, Faults, KnownProvider, KnownService, Surroundings};
@@ -16,6 +17,7 @@ use crate::types::Environment;
 #[derive(Default)]
 pub struct Machine {
     providers: RefCell<BTreeMap<Box<str>, Provider>>,
+    seen: RefCell<SeenFiles>,
     callers_to_come: bool,
     without_variables: bool,
 }
@@ -37,9 +39,9 @@ impl Machine {
         }
     }
 
-    /// The providers that the last configuration named, by id.
-    pub fn into_providers(self) -> BTreeMap<Box<str>, Provider> {
-        self.providers.into_inner()
+    /// The providers that the last configuration named, by id, and the files that it was read from.
+    pub fn into_parts(self) -> (BTreeMap<Box<str>, Provider>, SeenFiles) {
+        (self.providers.into_inner(), self.seen.into_inner())
     }
 }
 
@@ -47,7 +49,7 @@ impl Machine {
 pub fn user_name() -> String {
     use std::os::unix::fs::MetadataExt;
     match std::fs::metadata("/proc/self") {
-        Ok(of) => name_of(of.uid()),
+        Ok(of) => user_of(of.uid()),
         Err(_) => "unknown".to_owned(),
     }
 }
@@ -57,10 +59,11 @@ pub fn user_name() -> String {
 pub fn login_name() -> Option<String> {
     let uid = std::fs::read_to_string("/proc/self/loginuid").ok()?;
     let uid: u32 = uid.trim().parse().ok()?;
-    (uid != u32::MAX).then(|| name_of(uid))
+    (uid != u32::MAX).then(|| user_of(uid))
 }
 
-fn name_of(uid: u32) -> String {
+/// The name of a user, else `uid:` and the number.
+pub fn user_of(uid: u32) -> String {
     let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
     let name = users.lines().find_map(|line| {
         let mut fields = line.split(':');
@@ -101,7 +104,17 @@ impl Surroundings for Machine {
     }
 
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        std::fs::read(path)
+        self.seen.borrow_mut().read(path)
+    }
+
+    fn list(&self, directory: &Path) -> io::Result<Vec<String>> {
+        self.seen.borrow_mut().look_at(directory);
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(directory)? {
+            // A name that is not UTF-8 cannot be written in a configuration.
+            names.extend(entry?.file_name().into_string().ok());
+        }
+        Ok(names)
     }
 
     fn provider(

@@ -1,8 +1,10 @@
 //! Talks: everything that touches the clock, randomness, files, databases and the log.
 
 pub mod capture;
+pub mod certificates;
 pub mod clock;
 pub mod coalesce;
+pub mod detection_file;
 pub mod entropy;
 pub mod evidence;
 pub mod figures;
@@ -19,4 +21,6 @@ pub mod notify;
 pub mod oidc;
 pub mod priority;
 pub mod private_file;
+pub mod seen_files;
 pub mod signing_key;
+pub mod telemetry;

@@ -10,17 +10,19 @@ use tokio::sync::watch;
 use super::VERSION;
 use crate::adapters::clock;
 use crate::adapters::http_client::Client;
-use crate::adapters::notify::{Channel, Deliverer, Desk, DeskError, OpenFault, Route, Spool};
+use crate::adapters::ledger::SharedIncidents;
+use crate::adapters::notify::{
+    Channel, Deliverer, Desk, DeskError, DeskRules, OpenFault, Route, Spool,
+};
 use crate::domain::config::{ChannelKind, Config};
-use crate::domain::incident::Sign;
 use crate::domain::notify;
 
 /// How often the queue is looked at.
 const PASS: Duration = Duration::from_secs(1);
 /// How often incidents that have become quiet are closed.
 const TICK: Duration = Duration::from_secs(10);
-/// Signs that wait for the desk. Detectors say few; what is more waits with the detector.
-const WAITING: usize = 1_024;
+/// Configurations that wait to be taken over.
+const RETUNES: usize = 16;
 
 /// Why people cannot be told.
 #[derive(Debug, thiserror::Error)]
@@ -36,22 +38,31 @@ pub enum AlertsError {
     Thread(std::io::Error),
 }
 
-/// The incidents of a configuration.
-///
-/// # Errors
-/// They cannot be read.
-pub fn desk(config: &Config) -> Result<Desk, DeskError> {
+/// What a configuration says of incidents.
+pub fn desk_rules(config: &Config) -> DeskRules {
     let routes = config.alerts.channels.iter().map(|channel| Route {
         channel: channel.name.clone(),
         tell_from: channel.tell_from,
         // People need not be written to when one of them acts.
         tells_acknowledged: !matches!(channel.kind, ChannelKind::Mail { .. }),
     });
-    Desk::open(
-        &config.alerts.directory,
-        config.alerts.settings,
-        routes.collect(),
-    )
+    DeskRules {
+        settings: config.alerts.settings,
+        routes: routes.collect(),
+    }
+}
+
+/// The incidents of a configuration.
+///
+/// # Errors
+/// They cannot be read.
+pub fn desk(config: &Config) -> Result<Desk, DeskError> {
+    let DeskRules { settings, routes } = desk_rules(config);
+    let desk = Desk::open(&config.alerts.directory, settings, routes)?;
+    Ok(match SharedIncidents::beside(&config.ledger.place) {
+        Some(shared) => desk.sharing(Box::new(shared)),
+        None => desk,
+    })
 }
 
 /// The channels of a configuration.
@@ -93,47 +104,87 @@ pub fn faults(config: &Config) -> Vec<OpenFault> {
         .collect()
 }
 
+/// The incidents and channels of a configuration that can be used.
+pub struct Prepared {
+    desk: Desk,
+    deliverer: Deliverer,
+}
+
+impl Prepared {
+    /// Opens them.
+    ///
+    /// # Errors
+    /// The incidents or a channel cannot be used.
+    pub fn new(config: &Config) -> Result<Self, AlertsError> {
+        Ok(Self {
+            desk: desk(config)?,
+            deliverer: deliverer(config)?,
+        })
+    }
+
+    /// Starts the threads that work with them.
+    ///
+    /// # Errors
+    /// They could not be started.
+    pub fn start(self) -> Result<Alerts, AlertsError> {
+        Alerts::begin(self.desk, self.deliverer)
+    }
+}
+
 /// The threads that keep incidents and tell people. They are two, so that a receiver who does not
 /// answer keeps no incident waiting.
 #[derive(Debug)]
 pub struct Alerts {
-    signs: Option<Sender<Sign>>,
+    desks: Sender<Desk>,
+    deliverers: Sender<Deliverer>,
     stop: watch::Sender<bool>,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl Alerts {
-    /// Starts them, if there are channels or incidents; `None` if there are neither.
+    /// Starts them, if there are channels or incidents, or may be; `None` if there are neither.
     ///
     /// # Errors
     /// The incidents or a channel cannot be used.
     pub fn start(config: &Config) -> Result<Option<Self>, AlertsError> {
-        if config.alerts.channels.is_empty() && !config.alerts.directory.is_dir() {
+        let is_there = !config.alerts.channels.is_empty() || config.alerts.directory.is_dir();
+        if !is_there && !config.detect.enabled {
             return Ok(None);
         }
-        let desk = desk(config)?;
-        let deliverer = deliverer(config)?;
-        let spool = desk.spool().clone();
-        let (signs, received) = mpsc::channel(WAITING);
-        let (stop, stopped) = watch::channel(false);
-        let until = stopped.clone();
-        let keep = spawn("alerts", move || keep(desk, received, until))?;
-        let tell = spawn("notify", move || tell(deliverer, &spool, stopped))?;
-        Ok(Some(Self {
-            signs: Some(signs),
-            stop,
-            threads: vec![keep, tell],
-        }))
+        Prepared::new(config)?.start().map(Some)
     }
 
-    /// Where detectors say what they see.
-    pub fn signs(&self) -> Option<Sender<Sign>> {
-        self.signs.clone()
+    /// From here on incidents are kept and people are told after another configuration.
+    pub fn retune(&self, prepared: Prepared) {
+        // Full only if two came within a pass of the threads: then the later one is said again soon.
+        let desks = self.desks.try_send(prepared.desk).is_ok();
+        if !desks || self.deliverers.try_send(prepared.deliverer).is_err() {
+            tracing::error!(
+                "channels of alerts were not taken over; reload the configuration again"
+            );
+        }
+    }
+
+    fn begin(desk: Desk, deliverer: Deliverer) -> Result<Self, AlertsError> {
+        let spool = desk.spool().clone();
+        let (desks, next_desk) = mpsc::channel(RETUNES);
+        let (deliverers, next_deliverer) = mpsc::channel(RETUNES);
+        let (stop, stopped) = watch::channel(false);
+        let until = stopped.clone();
+        let keep = spawn("alerts", move || keep(desk, next_desk, until))?;
+        let tell = spawn("notify", move || {
+            tell(deliverer, next_deliverer, &spool, stopped)
+        })?;
+        Ok(Self {
+            desks,
+            deliverers,
+            stop,
+            threads: vec![keep, tell],
+        })
     }
 
     /// Stops; what waits stays on disk.
-    pub fn stop(mut self) {
-        self.signs = None;
+    pub fn stop(self) {
         // The receiver is gone only if its thread is.
         let _ = self.stop.send(true);
         for thread in self.threads {
@@ -160,28 +211,32 @@ fn block_on(doing: impl Future<Output = ()>) {
     }
 }
 
-/// Keeps incidents until it is stopped, and what was said by then.
-fn keep(mut desk: Desk, mut signs: Receiver<Sign>, mut stopped: watch::Receiver<bool>) {
+/// Closes incidents that have become quiet, until it is stopped. What detection says, detection puts
+/// into the book by itself: it must know that it is there.
+fn keep(mut desk: Desk, mut next: Receiver<Desk>, mut stopped: watch::Receiver<bool>) {
     block_on(async {
         let mut ticks = tokio::time::interval(TICK);
+        let mut is_failing = false;
         loop {
             tokio::select! {
-                sign = signs.recv() => match sign {
-                    Some(sign) => log_fault(desk.take(&sign, clock::now())),
-                    None => return,
-                },
-                _ = ticks.tick() => log_fault(desk.tick(clock::now())),
-                _ = stopped.changed() => break,
+                _ = ticks.tick() => {
+                    let done = desk.tick(clock::now());
+                    log_fault(done, &mut is_failing);
+                }
+                Some(other) = next.recv() => desk = other,
+                _ = stopped.changed() => return,
             }
-        }
-        while let Ok(sign) = signs.try_recv() {
-            log_fault(desk.take(&sign, clock::now()));
         }
     });
 }
 
 /// Tells people until it is stopped.
-fn tell(mut deliverer: Deliverer, spool: &Spool, mut stopped: watch::Receiver<bool>) {
+fn tell(
+    mut deliverer: Deliverer,
+    mut next: Receiver<Deliverer>,
+    spool: &Spool,
+    mut stopped: watch::Receiver<bool>,
+) {
     block_on(async {
         loop {
             tokio::select! {
@@ -190,15 +245,20 @@ fn tell(mut deliverer: Deliverer, spool: &Spool, mut stopped: watch::Receiver<bo
             }
             tokio::select! {
                 _ = stopped.changed() => return,
+                Some(other) = next.recv() => deliverer = other,
                 () = tokio::time::sleep(PASS) => {}
             }
         }
     });
 }
 
-fn log_fault(done: Result<(), DeskError>) {
-    if let Err(error) = done {
-        tracing::error!(%error, "an incident could not be kept");
+/// Says once that something does not work, and once that it does again.
+fn log_fault(done: Result<(), DeskError>, is_failing: &mut bool) {
+    let was_failing = std::mem::replace(is_failing, done.is_err());
+    match done {
+        Err(error) if !was_failing => tracing::error!(%error, "incidents cannot be kept"),
+        Ok(()) if was_failing => tracing::info!("incidents can be kept again"),
+        _ => {}
     }
 }
 

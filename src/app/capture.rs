@@ -21,27 +21,35 @@ pub(super) fn start(
     config: &Config,
     catalog: &Catalog,
 ) -> Result<Option<Arc<Captures>>, StartError> {
-    let is_wanted = !config.captures.is_empty();
-    if !is_wanted && !config.capture_dir.is_dir() {
+    if config.captures.is_empty() && !config.capture_dir.is_dir() {
         return Ok(None);
     }
+    let captures =
+        Captures::start(settings(config, catalog)?).map_err(|cause| StartError::Captures {
+            path: config.capture_dir.clone(),
+            cause,
+        })?;
+    Ok(Some(Arc::new(captures)))
+}
+
+/// What the captures of a configuration work with.
+///
+/// # Errors
+/// [`StartError`]: the key or a rule cannot be used.
+pub(super) fn settings(config: &Config, catalog: &Catalog) -> Result<Settings, StartError> {
+    let is_wanted = !config.captures.is_empty();
     let key = match is_wanted {
         true => Some(key(config, true)?),
         false => None,
     };
     let builder = add_captured(redactor_builder(config, true)?, config, catalog);
-    let captures = Captures::start(Settings {
+    Ok(Settings {
         rules: config.captures.clone(),
         redactor: build_redactor(builder)?,
         key,
         directory: config.capture_dir.clone(),
         max_total: MAX_TOTAL,
-    });
-    let captures = captures.map_err(|cause| StartError::Captures {
-        path: config.capture_dir.clone(),
-        cause,
-    })?;
-    Ok(Some(Arc::new(captures)))
+    })
 }
 
 /// Adds the field rules of every operation that can be captured.

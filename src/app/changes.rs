@@ -53,11 +53,16 @@ pub fn protections(config: &Config) -> Protections {
 }
 
 /// Puts on record what a configuration that is about to be in force lets through beyond the one
-/// before, and keeps it for the next time.
-pub fn put_on_record(config: &Config, identity: &Arc<Gateway>, recorder: &dyn Recorder) {
+/// before, and keeps it for the next time. `seen` is at what: `start`, `reload`.
+pub fn put_on_record(
+    config: &Config,
+    seen: &'static str,
+    identity: &Arc<Gateway>,
+    recorder: &dyn Recorder,
+) {
     let by = ChangedBy {
         user: machine::user_name(),
-        seen: "start",
+        seen,
     };
     let now = protections(config);
     let path = file(config);

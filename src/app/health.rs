@@ -4,17 +4,21 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use parking_lot::Mutex;
 
 use super::VERSION;
+use super::detection::Watched;
 use super::evidence::Evidence;
+use super::reload::ReloadCounts;
+use crate::adapters::certificates::Certificates;
 use crate::adapters::clock;
 use crate::adapters::coalesce::Coalescer;
 use crate::adapters::figures::CallFigures;
 use crate::adapters::journal::Journal;
 use crate::adapters::ledger::LedgerFeed;
 use crate::adapters::limits::Limits;
+use crate::adapters::telemetry::Telemetry;
 use crate::domain::config::Config;
 use crate::domain::health::{
     Bounds, ClockWatch, EvidenceVitals, JournalVitals, LedgerVitals, Listening, Stage, Vitals,
@@ -40,10 +44,14 @@ pub struct Health {
     evidence: OnceLock<Arc<Evidence>>,
     server: OnceLock<ServerWatch>,
     locks: OnceLock<Arc<ArcSwap<InForce>>>,
-    groups: OnceLock<Vec<Arc<Group>>>,
+    groups: ArcSwap<Vec<Arc<Group>>>,
     budgets: OnceLock<Arc<Limits>>,
-    coalescer: OnceLock<Arc<Coalescer>>,
+    coalescer: ArcSwapOption<Coalescer>,
+    reloads: OnceLock<Arc<ReloadCounts>>,
     calls: OnceLock<Arc<CallFigures>>,
+    detection: OnceLock<Arc<Watched>>,
+    telemetry: OnceLock<Arc<Telemetry>>,
+    certificates: Certificates,
     in_flight: Arc<AtomicUsize>,
 }
 
@@ -64,10 +72,14 @@ impl Health {
             evidence: OnceLock::new(),
             server: OnceLock::new(),
             locks: OnceLock::new(),
-            groups: OnceLock::new(),
+            groups: ArcSwap::default(),
             budgets: OnceLock::new(),
-            coalescer: OnceLock::new(),
+            coalescer: ArcSwapOption::empty(),
+            reloads: OnceLock::new(),
             calls: OnceLock::new(),
+            detection: OnceLock::new(),
+            telemetry: OnceLock::new(),
+            certificates: Certificates::new(config),
             in_flight: Arc::default(),
         }
     }
@@ -104,12 +116,22 @@ impl Health {
 
     /// The endpoint groups of the banks are known.
     pub fn calling(&self, groups: Vec<Arc<Group>>) {
-        let _ = self.groups.set(groups);
+        self.groups.store(Arc::new(groups));
+    }
+
+    /// The endpoint groups of the banks.
+    pub fn groups(&self) -> Arc<Vec<Arc<Group>>> {
+        self.groups.load_full()
     }
 
     /// Calls are counted.
     pub fn counting(&self, calls: &Arc<CallFigures>) {
         let _ = self.calls.set(Arc::clone(calls));
+    }
+
+    /// A collector is told.
+    pub fn telling(&self, telemetry: &Arc<Telemetry>) {
+        let _ = self.telemetry.set(Arc::clone(telemetry));
     }
 
     /// The banks' limits are kept.
@@ -118,8 +140,18 @@ impl Health {
     }
 
     /// Reads share answers.
-    pub fn coalescing(&self, coalescer: &Arc<Coalescer>) {
-        let _ = self.coalescer.set(Arc::clone(coalescer));
+    pub fn coalescing(&self, coalescer: Option<&Arc<Coalescer>>) {
+        self.coalescer.store(coalescer.cloned());
+    }
+
+    /// The configuration can be reloaded.
+    pub fn reloading(&self, counts: &Arc<ReloadCounts>) {
+        let _ = self.reloads.set(Arc::clone(counts));
+    }
+
+    /// The ledger is watched.
+    pub fn detecting(&self, watched: Arc<Watched>) {
+        let _ = self.detection.set(watched);
     }
 
     /// Calls are taken from here on.
@@ -184,21 +216,29 @@ impl Health {
             }),
             groups: self
                 .groups
-                .get()
-                .map(|groups| groups.iter().map(|group| group.vitals()).collect())
-                .unwrap_or_default(),
+                .load()
+                .iter()
+                .map(|group| group.vitals())
+                .collect(),
             budgets: self
                 .budgets
                 .get()
                 .map(|budgets| budgets.vitals())
                 .unwrap_or_default(),
-            coalescer: self.coalescer.get().map(|coalescer| coalescer.vitals()),
+            coalescer: self
+                .coalescer
+                .load()
+                .as_ref()
+                .map(|coalescer| coalescer.vitals()),
+            reloads: self.reloads.get().map(|counts| counts.vitals()),
             budgets_shared: self.budgets.get().and_then(|budgets| budgets.is_shared()),
             calls: self
                 .calls
                 .get()
                 .map(|calls| calls.vitals())
                 .unwrap_or_default(),
+            certificates: self.certificates.look(now),
+            telemetry: self.telemetry.get().map(|telemetry| telemetry.vitals()),
             journal_commits: self.journal.get().map(|journal| journal.commits()),
             calls_in_flight: self.in_flight.load(Ordering::Acquire) as u64,
             connections: server.map_or(0, |server| server.connections() as u64),
@@ -206,6 +246,7 @@ impl Health {
                 .locks
                 .get()
                 .map_or(0, |locks| locks.load().count(now) as u64),
+            detection: self.detection.get().map(|watched| watched.vitals()),
         }
     }
 

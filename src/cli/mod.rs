@@ -9,6 +9,7 @@ mod capture;
 mod catalog;
 mod check;
 mod classify;
+mod config;
 mod demo;
 mod detect;
 mod doctor;
@@ -119,6 +120,8 @@ enum Command {
     Catalog(catalog::CatalogArgs),
     /// Say what a pasted request would be recorded as.
     Classify(classify::ClassifyArgs),
+    /// Show a configuration, compare it, and have a running gateway take it.
+    Config(config::ConfigCommandArgs),
     /// Try it: simulated banks, a gateway, a minute of traffic, and what is on record then.
     Demo(demo::DemoArgs),
     /// Find attacks in recorded calls, and judge how well that is done.
@@ -240,6 +243,7 @@ pub fn run() -> ExitCode {
         Command::Capture { config, args } => capture::run(&config, &args, &mut out),
         Command::Catalog(args) => catalog::run(&args, &mut out),
         Command::Classify(args) => run_classify(&args, &mut out),
+        Command::Config(args) => config::run(&args, &mut out),
         Command::Demo(args) => run_demo(&args, &mut out),
         Command::Detect(args) => detect::run(&args, clock::now(), &mut out),
         Command::Doctor(args) => doctor::run(&args, &mut out),

@@ -32,6 +32,8 @@ pub mod record;
 pub mod redact;
 pub mod report;
 pub mod resilience;
+pub mod respond;
 pub mod retention;
 pub mod score;
 pub mod tap;
+pub mod telemetry;

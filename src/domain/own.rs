@@ -131,6 +131,8 @@ pub enum OwnOperation {
     DetectReplay,
     /// Explains an incident.
     DetectExplain,
+    /// Goes on with another configuration.
+    ConfigReload,
 }
 
 impl OwnOperation {
@@ -179,6 +181,7 @@ impl OwnOperation {
         Self::AuditGap,
         Self::DetectReplay,
         Self::DetectExplain,
+        Self::ConfigReload,
     ];
 
     /// Its id, as in the column `operation`.
@@ -227,6 +230,7 @@ impl OwnOperation {
             Self::AuditGap => "audit.gap",
             Self::DetectReplay => "detect.replay",
             Self::DetectExplain => "detect.explain",
+            Self::ConfigReload => "config.reload",
         }
     }
 
@@ -275,7 +279,9 @@ impl OwnOperation {
             | Self::CallerRevoke
             | Self::ConfigCallerAdded
             | Self::ConfigPolicyLoosened
-            | Self::ConfigPinsChanged => Effect::AccessChange,
+            | Self::ConfigPinsChanged
+            // A configuration says who may do what.
+            | Self::ConfigReload => Effect::AccessChange,
         }
     }
 }
@@ -330,9 +336,23 @@ impl OwnCall {
         gateway: Arc<Gateway>,
         user: &str,
     ) -> CallRecord {
+        self.open_for(call_id, received_at, gateway, Some(user))
+    }
+
+    /// As [`OwnCall::open`]; without a user for what the gateway does by itself.
+    pub fn open_for(
+        self,
+        call_id: CallId,
+        received_at: Micros,
+        gateway: Arc<Gateway>,
+        user: Option<&str>,
+    ) -> CallRecord {
         let mut record = CallRecord::new(call_id, received_at, gateway);
-        record.caller.name = Some(user.into());
-        record.caller.via = CallerVia::User;
+        record.caller.name = user.map(Into::into);
+        record.caller.via = match user {
+            Some(_) => CallerVia::User,
+            None => CallerVia::None,
+        };
         record.target.provider = Some(OWN_PROVIDER.into());
         record.target.operation = Some(self.operation.as_str().into());
         record.target.effect = Some(self.operation.effect());
@@ -383,9 +403,7 @@ pub fn breaker_changed(
         .fact("calls", change.calls)
         .fact("failures", change.failures)
         .fact("slow", change.slow);
-    let mut record = call.open(call_id, now, gateway, "");
-    record.caller.name = None;
-    record.caller.via = CallerVia::None;
+    let mut record = call.open_for(call_id, now, gateway, None);
     complete(&mut record, Outcome::Success, None, now);
     record
 }

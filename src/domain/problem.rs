@@ -85,6 +85,12 @@ impl From<Refusal> for Problem {
     }
 }
 
+/// Whether a word is the code of a problem.
+pub fn is_code(word: &str) -> bool {
+    ALL.iter().any(|problem| problem.code == word)
+        || Refusal::ALL.iter().any(|refusal| refusal.as_str() == word)
+}
+
 /// Declares the problems once, so that none can be forgotten in the list.
 macro_rules! problems {
     ($($(#[$meta:meta])* $name:ident = $status:literal $code:literal $decision:ident $title:literal $detail:literal;)+) => {

@@ -12,5 +12,5 @@ mod write_buffer;
 
 pub use admin::AdminServer;
 pub use server::{ServeError, Server, ServerWatch, StopReport};
-pub use tls::TlsError;
-pub use upstreams::{CaError, Server as UpstreamServer, keep_resolved};
+pub use tls::{ListenerTlsHandle, PreparedTls, TlsError};
+pub use upstreams::{CaError, Server as UpstreamServer, keep_resolved, resolve_new};

@@ -15,7 +15,6 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use pingora_core::apps::HttpServerOptions;
-use pingora_core::listeners::tls::Acceptor;
 use pingora_core::protocols::l4::stream::Stream as L4Stream;
 use pingora_core::protocols::{GetSocketDigest, SocketDigest};
 use pingora_core::server::configuration::ServerConf;
@@ -25,7 +24,7 @@ use tokio::sync::watch;
 
 use super::front::Front;
 use super::proxy::{Gateway, MAX_TRIES};
-use super::tls::{self, TlsError};
+use super::tls::{ListenerTlsHandle, TlsError};
 use crate::domain::config::{Config, ListenAddress, Listener};
 
 /// Connections that wait to be accepted, per socket; the kernel caps it at `somaxconn`.
@@ -110,6 +109,7 @@ pub struct Server {
     workers: Vec<JoinHandle<()>>,
     addresses: Vec<ListenAddress>,
     unix_sockets: Vec<PathBuf>,
+    tls: Vec<ListenerTlsHandle>,
     watch: ServerWatch,
 }
 
@@ -141,7 +141,11 @@ impl Server {
             (0..config.workers).map(|_| Vec::new()).collect();
         for (index, listener) in config.listeners.iter().enumerate() {
             acceptors.push(match &listener.tls {
-                Some(tls) => Some(Arc::new(tls::acceptor(tls, &config.callers.certificates)?)),
+                Some(tls) => Some(ListenerTlsHandle::new(
+                    &listener.address,
+                    tls,
+                    &config.callers.certificates,
+                )?),
                 None => None,
             });
             let bound = bind(listener, config.workers)?;
@@ -161,7 +165,6 @@ impl Server {
                 sockets,
                 shutdown: watch.clone(),
                 counts: counts.clone(),
-                max_connections: config.limits.connections,
             };
             let thread = std::thread::Builder::new()
                 .name(format!("egret-{index}"))
@@ -175,6 +178,7 @@ impl Server {
             workers,
             addresses,
             unix_sockets,
+            tls: acceptors.into_iter().flatten().collect(),
             watch: counts,
         })
     }
@@ -182,6 +186,11 @@ impl Server {
     /// The addresses that are listened on, with the ports that the system chose for port 0.
     pub fn addresses(&self) -> &[ListenAddress] {
         &self.addresses
+    }
+
+    /// The TLS of each listener that has it.
+    pub fn tls(&self) -> Vec<ListenerTlsHandle> {
+        self.tls.clone()
     }
 
     /// Watches it from outside.
@@ -295,11 +304,10 @@ fn bind_tcp(address: SocketAddr) -> io::Result<std::net::TcpListener> {
 /// What one thread needs.
 struct Worker {
     gateway: Gateway,
-    acceptors: Vec<Option<Arc<Acceptor>>>,
+    acceptors: Vec<Option<ListenerTlsHandle>>,
     sockets: Vec<(Bound, usize)>,
     shutdown: watch::Receiver<bool>,
     counts: ServerWatch,
-    max_connections: usize,
 }
 
 impl Worker {
@@ -338,7 +346,6 @@ impl Worker {
                 front: Arc::clone(&front),
                 acceptor: self.acceptors.get(listener).cloned().flatten(),
                 connections: Arc::clone(&self.counts.connections),
-                max_connections: self.max_connections,
                 shutdown: self.shutdown.clone(),
                 _accepting: Counted(Arc::clone(&self.counts.accepting)),
             };
@@ -353,9 +360,8 @@ impl Worker {
 /// Accepts the connections of one socket.
 struct Accept {
     front: Arc<Front>,
-    acceptor: Option<Arc<Acceptor>>,
+    acceptor: Option<ListenerTlsHandle>,
     connections: Arc<AtomicUsize>,
-    max_connections: usize,
     shutdown: watch::Receiver<bool>,
     /// Counted as accepting until this ends, whatever ends it.
     _accepting: Counted,
@@ -437,12 +443,12 @@ impl Accept {
     fn spawn(&self, stream: L4Stream, peer: Option<SocketAddr>) {
         let open = self.connections.fetch_add(1, Ordering::Relaxed);
         let counted = Counted(Arc::clone(&self.connections));
-        if open >= self.max_connections {
+        if open >= self.front.gateway.limits().connections {
             tracing::warn!(open, "too many open connections; closing a new one");
             return;
         }
         let front = Arc::clone(&self.front);
-        let acceptor = self.acceptor.clone();
+        let acceptor = self.acceptor.as_ref().map(ListenerTlsHandle::acceptor);
         tokio::spawn(async move {
             front.serve(stream, acceptor.as_deref(), peer).await;
             drop(counted);

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use pingora_core::listeners::TlsAccept;
 use pingora_core::listeners::tls::{Acceptor, TlsSettings};
 use pingora_core::protocols::tls::TlsRef;
 use pingora_rustls::{RootCertStore, WebPkiClientVerifier, load_ca_file_into_store};
 
-use crate::domain::config::ListenerTls;
+use crate::domain::config::{ListenAddress, ListenerTls};
 use crate::domain::identity::CertificateIdentity;
 
 /// Why a listener's TLS cannot be set up.
@@ -33,11 +34,65 @@ pub enum TlsError {
     },
 }
 
+/// The TLS of one listener while the gateway runs: certificates can be replaced under it.
+#[derive(Clone)]
+pub struct ListenerTlsHandle {
+    /// The listener's address as it was configured.
+    pub address: ListenAddress,
+    acceptor: Arc<ArcSwap<Acceptor>>,
+}
+
+/// TLS that is ready to take the place of what a listener has.
+pub struct PreparedTls {
+    handle: ListenerTlsHandle,
+    acceptor: Arc<Acceptor>,
+}
+
+impl ListenerTlsHandle {
+    pub(super) fn new(
+        address: &ListenAddress,
+        tls: &ListenerTls,
+        certificates: &BTreeMap<String, Arc<str>>,
+    ) -> Result<Self, TlsError> {
+        Ok(Self {
+            address: address.clone(),
+            acceptor: Arc::new(ArcSwap::from_pointee(acceptor(tls, certificates)?)),
+        })
+    }
+
+    /// What the next handshake is made with.
+    pub(super) fn acceptor(&self) -> Arc<Acceptor> {
+        self.acceptor.load_full()
+    }
+
+    /// Reads the files again.
+    ///
+    /// # Errors
+    /// [`TlsError`] names the file that cannot be used; the listener goes on as it is.
+    pub fn prepare(
+        &self,
+        tls: &ListenerTls,
+        certificates: &BTreeMap<String, Arc<str>>,
+    ) -> Result<PreparedTls, TlsError> {
+        Ok(PreparedTls {
+            handle: self.clone(),
+            acceptor: Arc::new(acceptor(tls, certificates)?),
+        })
+    }
+}
+
+impl PreparedTls {
+    /// From here on handshakes are made with it; connections that are there stay.
+    pub fn take_over(self) {
+        self.handle.acceptor.store(self.acceptor);
+    }
+}
+
 /// Builds the acceptor of a TLS listener: TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1 by ALPN.
 ///
 /// # Errors
 /// [`TlsError`] names the file that cannot be used.
-pub fn acceptor(
+fn acceptor(
     tls: &ListenerTls,
     certificates: &BTreeMap<String, Arc<str>>,
 ) -> Result<Acceptor, TlsError> {

@@ -42,6 +42,10 @@ pub struct CaError {
 /// One server of a bank.
 pub struct Server {
     config: Upstream,
+    version: HttpVersion,
+    timeouts: Timeouts,
+    /// Tells one content of the file of authorities from another.
+    authorities: u64,
     template: HttpPeer,
     addresses: ArcSwap<Vec<SocketAddr>>,
     next: AtomicUsize,
@@ -89,9 +93,14 @@ impl Server {
             strip_connection_nominated: false,
             ..HttpUpstreamRequestPolicy::standard()
         };
+        let mut authorities = 0;
         if let Some(path) = &config.ca {
-            options.ca = Some(read_authorities(path)?);
+            let (read, mark) = read_authorities(path)?;
+            options.ca = Some(read);
+            authorities = mark;
         }
+        // A connection that other authorities have vouched for is not used again.
+        template.group_key = authorities;
         let default_port = if config.tls { 443 } else { 80 };
         let authority = if config.port == default_port {
             config.host.to_string()
@@ -101,12 +110,32 @@ impl Server {
         let addresses = literal.map(|ip| SocketAddr::new(ip, config.port));
         Ok(Self {
             config: config.clone(),
+            version,
+            timeouts: *timeouts,
+            authorities,
             template,
             addresses: ArcSwap::from_pointee(addresses.into_iter().collect()),
             next: AtomicUsize::new(0),
             resolved: AtomicBool::new(true),
             authority: authority.into(),
         })
+    }
+
+    /// What goes on when a configuration takes the place of another: `former` if nothing about the server
+    /// has changed, else this one, with the addresses that are known.
+    pub fn after(self, former: &Arc<Self>) -> Arc<Self> {
+        let is_same = self.config == former.config
+            && self.version == former.version
+            && self.timeouts == former.timeouts
+            && self.authorities == former.authorities;
+        if is_same {
+            return Arc::clone(former);
+        }
+        let place = |of: &Self| (Arc::clone(&of.config.host), of.config.port);
+        if place(&self) == place(former) {
+            self.addresses.store(former.addresses.load_full());
+        }
+        Arc::new(self)
     }
 
     /// Value of `Host` for this server.
@@ -183,11 +212,23 @@ impl Server {
     }
 }
 
+/// Resolves the names that are not resolved yet: before calls are sent there, since none waits for it.
+/// What cannot be resolved by then is tried again by [`keep_resolved`].
+pub async fn resolve_new(servers: &[Arc<Server>], patience: Duration) {
+    let unknown = servers.iter().filter(|server| server.tries() == 0);
+    let work = async {
+        for server in unknown {
+            server.resolve().await;
+        }
+    };
+    let _ = tokio::time::timeout(patience, work).await;
+}
+
 /// Resolves names now and then, for as long as it is polled.
-pub async fn keep_resolved(servers: Vec<Arc<Server>>) {
+pub async fn keep_resolved(servers: Arc<ArcSwap<Vec<Arc<Server>>>>) {
     loop {
         let mut all = true;
-        for server in &servers {
+        for server in servers.load_full().iter() {
             let resolved = server.resolve().await;
             all &= resolved;
             // Said once per change, not once per try.
@@ -215,7 +256,8 @@ fn parse_ip(host: &str) -> Option<IpAddr> {
         .ok()
 }
 
-fn read_authorities(path: &Path) -> Result<Arc<[WrappedX509]>, CaError> {
+/// The certificates of a file, and what tells its content from another.
+fn read_authorities(path: &Path) -> Result<(Arc<[WrappedX509]>, u64), CaError> {
     let unreadable = || CaError {
         path: path.to_owned(),
     };
@@ -229,7 +271,12 @@ fn read_authorities(path: &Path) -> Result<Arc<[WrappedX509]>, CaError> {
     if authorities.is_empty() {
         return Err(unreadable());
     }
-    Ok(authorities.into())
+    let digest = ring::digest::digest(&ring::digest::SHA256, &text);
+    let mark = digest.as_ref().first_chunk().copied();
+    Ok((
+        authorities.into(),
+        u64::from_be_bytes(mark.unwrap_or_default()),
+    ))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::path::Path;
 use egret::sim::Vendor;
 use serde_json::{Value, json};
 
-use crate::harness::{Config, Gateway, Sim, egret, egret_in};
+use crate::harness::{Config, Gateway, Sim, egret, egret_in, eventually};
 
 /// A Monday, 2026-01-05.
 const START: i64 = 1_767_571_200_000;
@@ -296,4 +296,96 @@ fn the_rules_are_listed() {
             .as_str()
             .is_some_and(|about| about.ends_with('.'))
     }));
+}
+
+#[test]
+fn the_running_gateway_tells_what_a_replay_tells() {
+    let gateway = searched();
+    let told = gateway.egret(&["detect", "replay"]).ok();
+    let mut replayed: Vec<String> = told
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .filter(|alert| alert["incident"] != 0)
+        .map(|alert| alert["text"].as_str().unwrap().to_owned())
+        .collect();
+    replayed.sort();
+    assert!(replayed.len() >= 2, "{told}");
+    let live = || {
+        let list = gateway
+            .egret(&["alert", "list", "--all", "--format", "json"])
+            .ok();
+        let cases = list
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let mut live: Vec<String> = cases
+            .map(|case| case["sentence"].as_str().unwrap().to_owned())
+            .collect();
+        live.sort();
+        live
+    };
+    let cases = eventually("both are incidents", || {
+        Some(live()).filter(|live| live.len() >= 2)
+    });
+    assert_eq!(cases, replayed);
+
+    // And each is explained, with its calls.
+    let list = gateway
+        .egret(&["alert", "list", "--all", "--format", "json"])
+        .ok();
+    for line in list.lines() {
+        let case: Value = serde_json::from_str(line).unwrap();
+        let id = case["id"].as_str().unwrap();
+        let json = gateway
+            .egret(&["detect", "explain", id, "--format", "json"])
+            .ok();
+        let explained: Value = serde_json::from_str(&json).unwrap();
+        let why = &explained["explanation"]["why"][0];
+        assert!(
+            case["rules"].get(why["rule"].as_str().unwrap()).is_some(),
+            "{json}"
+        );
+        assert_eq!(why["sentence"], case["sentence"]);
+        assert_eq!(explained["calls"][0]["call_id"], case["calls"][0]);
+        if why["rule"] == "unknown-customers" {
+            let measured = &why["measured"];
+            assert!(
+                measured["score"].as_f64() >= measured["threshold"].as_f64(),
+                "{json}"
+            );
+            assert!(
+                measured["formula"]
+                    .as_str()
+                    .unwrap()
+                    .starts_with("n ln(n/L) - n + L = ")
+            );
+            assert!(
+                why["quiet"][0].as_str().unwrap().contains(" or fewer in "),
+                "{json}"
+            );
+            assert_eq!(explained["calls"][0]["status"], 422);
+        }
+        let text = gateway.egret(&["detect", "explain", id]).ok();
+        for part in [id, "looks for", "settings", "Calls behind it"] {
+            assert!(text.contains(part), "{part} is missing in\n{text}");
+        }
+        // The customers of the calls are in the record of who looked.
+    }
+    let error = gateway
+        .egret(&["detect", "explain", "inc-20200101-0001"])
+        .failed();
+    assert!(
+        error.contains("there is no incident inc-20200101-0001"),
+        "{error}"
+    );
+    let readings = gateway
+        .egret(&[
+            "audit",
+            "query",
+            "--operation",
+            "detect.explain",
+            "--format",
+            "json",
+        ])
+        .ok();
+    assert_eq!(readings.lines().count(), 4);
 }

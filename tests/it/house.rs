@@ -41,6 +41,16 @@ const ONLY_IN: &[(&str, &[&str], &str)] = &[
     ("tar::", &["app/admin/"], "archives are made in app/admin"),
     ("ratatui", &["cli/top/"], "ratatui stays in cli/top"),
     (
+        "opentelemetry_proto",
+        &["adapters/telemetry/"],
+        "OpenTelemetry stays in adapters/telemetry",
+    ),
+    (
+        "tonic::",
+        &["adapters/telemetry/"],
+        "gRPC stays in adapters/telemetry",
+    ),
+    (
         "SystemTime::now",
         &["adapters/clock.rs"],
         "the wall clock is read in one file",

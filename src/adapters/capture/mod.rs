@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
+use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
 use crate::adapters::clock;
@@ -71,6 +72,8 @@ struct Counters {
 /// A call that is over, or the end of the work.
 enum Job {
     Call(Box<Call>),
+    /// What is handed over from here on is kept after other settings.
+    Retune(Box<Settings>),
     Stop,
 }
 
@@ -93,7 +96,7 @@ impl Drop for Place {
 
 /// The captures of a gateway.
 pub struct Captures {
-    rules: Vec<CaptureRule>,
+    rules: ArcSwap<Vec<CaptureRule>>,
     jobs: SyncSender<Job>,
     counters: Arc<Counters>,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -114,7 +117,7 @@ impl Captures {
             .name("egret-capture".to_owned())
             .spawn(move || writer.run(&queue))?;
         Ok(Self {
-            rules,
+            rules: ArcSwap::from_pointee(rules),
             jobs,
             counters,
             thread: Mutex::new(Some(thread)),
@@ -128,7 +131,8 @@ impl Captures {
         provider: &Arc<str>,
         operation: Option<&Arc<str>>,
     ) -> Option<Capturing> {
-        let rule = choose(&self.rules, provider, operation.map(|id| &**id), call_id)?;
+        let rules = self.rules.load();
+        let rule = choose(&rules, provider, operation.map(|id| &**id), call_id)?;
         let counters = &self.counters;
         // The place is given back by its drop, also when there are too many.
         let place = Place(Arc::clone(counters));
@@ -150,6 +154,15 @@ impl Captures {
                 _place: place,
             }),
         })
+    }
+
+    /// Goes on with other rules, redactor and key; the directory stays. Waits for the thread if much is
+    /// to be kept.
+    pub fn retune(&self, settings: Settings) {
+        let rules = Arc::new(settings.rules.clone());
+        // After the stop nobody takes it, and no call comes.
+        let _ = self.jobs.send(Job::Retune(Box::new(settings)));
+        self.rules.store(rules);
     }
 
     /// What was done so far.

@@ -68,6 +68,7 @@ impl Writer {
         loop {
             match queue.recv_timeout(SWEEP) {
                 Ok(Job::Call(call)) => self.keep(&call),
+                Ok(Job::Retune(settings)) => self.settings = *settings,
                 Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => return,
                 Err(RecvTimeoutError::Timeout) => {}
             }

@@ -10,17 +10,20 @@ mod names;
 mod read;
 mod slots;
 
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
 pub use histogram::{AtomicHistogram, AtomicLatency};
 pub use names::Names;
 
-use crate::domain::health::{CallVitals, HTTP_BOUNDS};
+use crate::domain::health::{CallVitals, Exemplar, HTTP_BOUNDS, bucket_of};
 use crate::domain::record::{Attempt, AttemptEnd, CallRecord};
+use crate::domain::telemetry::FinishedCall;
 use crate::types::{Decision, Outcome};
 use key::{Key, Tag};
 use slots::Slots;
@@ -50,9 +53,13 @@ pub struct OverCall<'a> {
 
 /// The counts of all workers.
 pub struct CallFigures {
-    names: Arc<Names>,
+    names: ArcSwap<Names>,
     shards: Mutex<Vec<Arc<Shard>>>,
+    exemplars: Mutex<Exemplars>,
 }
+
+/// The last traced call of each bucket, by series: as many as there are series at most.
+type Exemplars = HashMap<u64, BTreeMap<usize, Exemplar>>;
 
 /// The counts of one worker.
 pub struct Shard {
@@ -78,22 +85,79 @@ impl CallFigures {
     /// Nothing is counted yet.
     pub fn new(names: Names) -> Self {
         Self {
-            names: Arc::new(names),
+            names: ArcSwap::from_pointee(names),
             shards: Mutex::default(),
+            exemplars: Mutex::default(),
+        }
+    }
+
+    /// More can be told apart from here on, as after a reload. What was counted stays: indices are never
+    /// given twice, and names that are not used any more stay, too. Each worker takes a further shard
+    /// for it, so what this costs is bounded by how often operators add places and operations.
+    pub fn extend(&self, names: Names) {
+        if let Some(extended) = self.names.load().extended(&names) {
+            self.names.store(Arc::new(extended));
         }
     }
 
     /// The counts of one more worker.
     pub fn shard(&self) -> Arc<Shard> {
-        let shard = Arc::new(Shard::new(Arc::clone(&self.names)));
+        let shard = Arc::new(Shard::new(self.names.load_full()));
         self.shards.lock().push(Arc::clone(&shard));
         shard
+    }
+
+    /// The counts that a worker goes on with: its own, unless it can tell more apart by another one.
+    pub fn shard_after(&self, shard: &Arc<Shard>) -> Arc<Shard> {
+        if Arc::ptr_eq(&shard.names, &self.names.load()) {
+            Arc::clone(shard)
+        } else {
+            self.shard()
+        }
     }
 
     /// All of them together.
     pub fn vitals(&self) -> CallVitals {
         let shards = self.shards.lock().clone();
-        read::vitals(&self.names, &shards)
+        let exemplars = self.exemplars.lock();
+        read::vitals(&self.names.load(), &shards, &exemplars)
+    }
+
+    /// Takes a traced call as an example for what it was counted as. Not for the way of a call: it is
+    /// looked up, and others may be looking.
+    pub fn exemplify(&self, call: &FinishedCall) {
+        let names = self.names.load();
+        let record = &*call.record;
+        let over = OverCall {
+            record,
+            attempts: &call.attempts,
+            took: call.took,
+            is_https: call.is_https,
+        };
+        let place = names.place_of(&record.target);
+        let at = record.times.received_at.plus(call.took);
+        let exemplar = |span_id, took: Duration| Exemplar {
+            trace_id: call.trace.trace_id(),
+            span_id,
+            value: took.as_secs_f64(),
+            at,
+        };
+        let server = (
+            names.server_key(place, &over),
+            exemplar(call.trace.span_id(), call.took),
+        );
+        let clients = call.attempts.iter().map(|attempt| {
+            let span_id = call.trace.attempt(attempt.number).parent_id();
+            let key = names.client_key(place, record, attempt);
+            (key, exemplar(span_id, attempt.took))
+        });
+        let mut exemplars = self.exemplars.lock();
+        for (key, exemplar) in clients.chain([server]) {
+            if exemplars.len() < MAX_DURATIONS || exemplars.contains_key(&key.pack()) {
+                let buckets = exemplars.entry(key.pack()).or_default();
+                buckets.insert(bucket_of(HTTP_BOUNDS, exemplar.value), exemplar);
+            }
+        }
     }
 }
 
@@ -116,19 +180,12 @@ impl Shard {
             record,
             attempts,
             took,
-            is_https,
+            ..
         } = *call;
         let names = &*self.names;
         let place = names.place_of(&record.target);
         self.note_place(place, record, attempts, took);
-        let server = Key {
-            tag: Tag::Server,
-            place,
-            a: names.method(record.target.method),
-            b: record.status.unwrap_or(0),
-            c: names.error_of(record) | if is_https { HTTPS } else { 0 },
-        };
-        self.time(server, took);
+        self.time(names.server_key(place, call), took);
         self.count(Key {
             tag: Tag::Calls,
             place,
@@ -163,15 +220,7 @@ impl Shard {
         }
         let mut before: Option<&Attempt> = None;
         for attempt in attempts {
-            let (status, error) = names.end(attempt.end);
-            let client = Key {
-                tag: Tag::Client,
-                place,
-                a: server.a,
-                b: status,
-                c: error,
-            };
-            self.time(client, attempt.took);
+            self.time(names.client_key(place, record, attempt), attempt.took);
             if let Some(before) = before {
                 self.count(Key {
                     tag: Tag::Resends,

@@ -7,11 +7,12 @@ use crate::domain::health::CallPlace;
 use crate::domain::http::Refusal;
 use crate::domain::problem;
 use crate::domain::recognise::METHODS;
-use crate::domain::record::{AttemptEnd, CallRecord, Target};
+use crate::domain::record::{Attempt, AttemptEnd, CallRecord, Target};
 use crate::domain::resilience::Failure;
 use crate::types::Outcome;
 
-use super::key::MAX_PLACES;
+use super::key::{Key, MAX_PLACES, Tag};
+use super::{HTTPS, OverCall};
 
 /// What stands for a reason that is none of a problem's.
 const OTHER: &str = "other";
@@ -80,6 +81,38 @@ impl Names {
         }
     }
 
+    /// These and what others have besides, under further indices; `None` if they have nothing.
+    pub(super) fn extended(&self, others: &Self) -> Option<Self> {
+        let mut all = Self {
+            places: self.places.clone(),
+            operations: self.operations.clone(),
+            operation_index: self.operation_index.clone(),
+            kinds: self.kinds.clone(),
+            reasons: self.reasons.clone(),
+        };
+        let room = usize::from(u16::MAX) - 1;
+        for place in &others.places {
+            if !all.places.contains(place) && all.places.len() + 1 < MAX_PLACES {
+                all.places.push(Arc::clone(place));
+            }
+        }
+        for operation in &others.operations {
+            let at = all.operations.len() + 1;
+            if !all.operation_index.contains_key(operation) && at <= room {
+                all.operations.push(Arc::clone(operation));
+                let index = u16::try_from(at).unwrap_or(0);
+                all.operation_index.insert(Arc::clone(operation), index);
+            }
+        }
+        for kind in &others.kinds {
+            if !all.kinds.contains(kind) && all.kinds.len() < room {
+                all.kinds.push(Arc::clone(kind));
+            }
+        }
+        let size = |names: &Self| names.places.len() + names.operations.len() + names.kinds.len();
+        (size(&all) > size(self)).then_some(all)
+    }
+
     /// The places, whose indices begin with 1.
     pub fn places(&self) -> &[Arc<CallPlace>] {
         &self.places
@@ -95,7 +128,8 @@ impl Names {
         else {
             return 0;
         };
-        let found = self.places.iter().position(|place| {
+        // From the end: a service that has moved is counted where it is.
+        let found = self.places.iter().rposition(|place| {
             place.environment == environment
                 && place.service == *service
                 && place.provider == *provider
@@ -148,6 +182,28 @@ impl Names {
     pub(super) fn reason_name(&self, index: u16) -> Option<&'static str> {
         let index = usize::from(index).checked_sub(1)?;
         self.reasons.get(index).copied()
+    }
+
+    pub(super) fn server_key(&self, place: usize, call: &OverCall<'_>) -> Key {
+        let https = if call.is_https { HTTPS } else { 0 };
+        Key {
+            tag: Tag::Server,
+            place,
+            a: self.method(call.record.target.method),
+            b: call.record.status.unwrap_or(0),
+            c: self.error_of(call.record) | https,
+        }
+    }
+
+    pub(super) fn client_key(&self, place: usize, record: &CallRecord, attempt: &Attempt) -> Key {
+        let (status, error) = self.end(attempt.end);
+        Key {
+            tag: Tag::Client,
+            place,
+            a: self.method(record.target.method),
+            b: status,
+            c: error,
+        }
     }
 
     /// Why a call went wrong, apart from what its status says.

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::key::{Key, Tag};
-use super::{HTTPS, Names, Shard};
+use super::{Exemplars, HTTPS, Names, Shard};
 use crate::domain::health::{
     CallSeries, CallVitals, ClientSeries, CredentialSeries, DenialSeries, HTTP_BOUNDS, Histogram,
     MintSeries, PlaceVitals, ResendSeries, ServerSeries,
 };
 use crate::types::{Decision, Outcome, TokenType};
 
-pub(super) fn vitals(names: &Names, shards: &[Arc<Shard>]) -> CallVitals {
+pub(super) fn vitals(names: &Names, shards: &[Arc<Shard>], exemplars: &Exemplars) -> CallVitals {
     let mut vitals = CallVitals {
         places: places(names, shards),
         unlisted: shards.iter().map(|shard| load(&shard.unlisted)).sum(),
@@ -31,7 +31,9 @@ pub(super) fn vitals(names: &Names, shards: &[Arc<Shard>]) -> CallVitals {
             *counts.entry(key).or_default() += load(count);
         }
     }
-    for (word, histogram) in durations {
+    for (word, mut histogram) in durations {
+        let known = exemplars.get(&word).into_iter().flatten();
+        histogram.exemplars = known.map(|(bucket, one)| (*bucket, *one)).collect();
         if let Some(key) = Key::unpack(word) {
             add_durations(&mut vitals, names, key, histogram);
         }

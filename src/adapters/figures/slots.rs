@@ -34,8 +34,8 @@ impl<V: Default> Slots<V> {
     /// The value of a key, which is not 0; `None` for a key that finds no room.
     pub fn at(&self, key: u64) -> Option<&V> {
         let mask = self.slots.len() - 1;
-        let mut at = usize::try_from(mix(key) >> 32).unwrap_or(0);
-        for _ in 0..MAX_PROBES {
+        let first = usize::try_from(mix(key) >> 32).unwrap_or(0);
+        for at in (first..).take(MAX_PROBES) {
             let slot = self.slots.get(at & mask)?;
             let mut found = slot.key.load(Ordering::Acquire);
             if found == 0 {
@@ -56,7 +56,6 @@ impl<V: Default> Slots<V> {
             if found == key {
                 return Some(&slot.value);
             }
-            at += 1;
         }
         None
     }

@@ -102,7 +102,7 @@ impl Reader {
     ///
     /// # Errors
     /// [`LedgerError::Database`].
-    pub async fn has(&mut self, position: Position) -> Result<bool, LedgerError> {
+    pub async fn has_row(&mut self, position: Position) -> Result<bool, LedgerError> {
         if position.seq == 0 {
             return Ok(true);
         }

@@ -14,6 +14,7 @@
 //!
 //! Nothing else here updates or deletes a row of a call; triggers of the schema see to it.
 
+pub mod book;
 pub mod compare;
 pub mod detail;
 mod entries;
@@ -37,10 +38,12 @@ pub mod sqlite;
 pub mod stats;
 pub mod store;
 pub mod tally;
+pub mod watch;
 
 #[cfg(test)]
 pub(crate) mod samples;
 
+pub use book::SharedIncidents;
 pub use error::LedgerError;
 pub use events::EventRow;
 pub use feed::{FeedStats, LedgerFeed, RecordStore, Undrained, drain_all};
@@ -55,3 +58,4 @@ pub use row::{CallRow, Value};
 pub use sqlite::SqliteStore;
 pub use stats::Stats;
 pub use store::Store;
+pub use watch::SharedWatch;

@@ -242,7 +242,7 @@ impl Reader {
     ///
     /// # Errors
     /// [`LedgerError::Database`].
-    pub async fn has(&mut self, filter: &Filter) -> Result<bool, LedgerError> {
+    pub async fn has_any(&mut self, filter: &Filter) -> Result<bool, LedgerError> {
         Ok(self.count_up_to(filter, 1).await? > 0)
     }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::{ArcSwap, Guard};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
@@ -19,7 +20,8 @@ use crate::types::{Environment, Micros, Priority};
 
 /// One budget that all threads share.
 pub struct Gate {
-    pub(super) plan: Arc<Plan>,
+    plan: ArcSwap<Plan>,
+    name: Arc<str>,
     pub(super) clock: Steady,
     counts: Arc<Counts>,
     timer: Arc<Timer>,
@@ -58,14 +60,15 @@ impl Gate {
         environment: Environment,
         part: &Part,
     ) -> Self {
-        let settings = family.plan.settings;
+        let plan = family.plan.load_full();
+        let settings = plan.settings;
         let fleet = limits.fleet.as_ref().filter(|_| !settings.shadow);
         let budget = match fleet {
             None => Budget::new(settings),
             Some(fleet) => {
                 let shared = FleetSettings {
                     replicas: fleet.replicas(),
-                    longest_call: family.plan.longest_call,
+                    longest_call: plan.longest_call,
                     is_lasting: *part == Part::All,
                 };
                 Budget::shared(settings, shared, limits.clock.now())
@@ -84,13 +87,21 @@ impl Gate {
                 is_timed: false,
                 is_synced: false,
             }),
-            plan: Arc::clone(&family.plan),
+            name: Arc::clone(&plan.name),
+            plan: ArcSwap::new(plan),
         }
     }
 
     /// What was planned.
-    pub fn plan(&self) -> &Plan {
-        &self.plan
+    pub fn plan(&self) -> Guard<Arc<Plan>> {
+        self.plan.load()
+    }
+
+    /// Goes on with another plan: what is used stays used, and who waits waits on.
+    pub(super) fn retune(&self, plan: &Arc<Plan>) {
+        let mut state = self.state.lock();
+        state.budget.retune(plan.settings, self.clock.now());
+        self.plan.store(Arc::clone(plan));
     }
 
     /// A place for a call, at once or within its patience.
@@ -172,7 +183,7 @@ impl Gate {
 
     /// Name in the shared store.
     pub(super) fn key(&self) -> String {
-        let (name, environment) = (&self.plan.name, self.environment);
+        let (name, environment) = (&self.name, self.environment);
         match &self.part {
             Part::All => format!("{name}/{environment}"),
             Part::Of(hash) => {
@@ -313,14 +324,14 @@ pub struct Place {
 
 impl fmt::Debug for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "place of {} ({:?})", self.gate.plan.name, self.stage)
+        write!(f, "place of {} ({:?})", self.gate.name, self.stage)
     }
 }
 
 impl Place {
     /// The budget.
-    pub fn plan(&self) -> &Plan {
-        &self.gate.plan
+    pub fn plan(&self) -> Guard<Arc<Plan>> {
+        self.gate.plan()
     }
 
     /// From here on the bank may have seen the call.
@@ -339,7 +350,7 @@ impl Place {
             return;
         }
         if let (Some(remaining), Some(reset)) = (told.remaining, told.reset)
-            && told.is_about(self.gate.plan.settings.limit)
+            && told.is_about(self.gate.plan().settings.limit)
         {
             let now = self.gate.clock.now();
             let mut state = self.gate.state.lock();

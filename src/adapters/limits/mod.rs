@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
 pub use gate::{Denied, Gate, Place};
@@ -47,17 +48,28 @@ impl Counts {
 
 /// One planned budget in both environments, and what it has of parts.
 struct Family {
-    plan: Arc<Plan>,
+    plan: ArcSwap<Plan>,
     counts: Arc<Counts>,
     /// The budgets that are not told apart, by environment.
     whole: [OnceLock<Arc<Gate>>; 2],
 }
 
+type Families = HashMap<Arc<str>, Arc<Family>>;
+
+impl Family {
+    fn new(plan: Arc<Plan>) -> Arc<Self> {
+        Arc::new(Self {
+            counts: Arc::default(),
+            whole: Default::default(),
+            plan: ArcSwap::new(plan),
+        })
+    }
+}
+
 /// The budgets of all providers.
 pub struct Limits {
     clock: Steady,
-    budgets: Budgets,
-    families: HashMap<Arc<str>, Family>,
+    families: ArcSwap<Families>,
     parts: Mutex<Parts>,
     timer: Arc<Timer>,
     fleet: Option<Arc<Fleet>>,
@@ -66,34 +78,62 @@ pub struct Limits {
 impl Limits {
     /// Budgets of which nothing is used. `node` is the name of this process among those that share
     /// them: no other ever has it.
-    pub fn new(budgets: Budgets, plans: impl IntoIterator<Item = Arc<Plan>>, node: String) -> Self {
-        let families = plans.into_iter().map(|plan| {
-            let family = Family {
-                counts: Arc::default(),
-                whole: Default::default(),
-                plan,
-            };
-            (Arc::clone(&family.plan.name), family)
-        });
+    pub fn new(
+        budgets: &Budgets,
+        plans: impl IntoIterator<Item = Arc<Plan>>,
+        node: String,
+    ) -> Self {
+        let families = plans
+            .into_iter()
+            .map(|plan| (Arc::clone(&plan.name), Family::new(plan)));
         let clock = Steady::default();
         Self {
-            fleet: Fleet::new(&budgets, node, clock),
+            fleet: Fleet::new(budgets, node, clock),
             clock,
-            budgets,
-            families: families.collect(),
+            families: ArcSwap::from_pointee(families.collect()),
             parts: Mutex::default(),
             timer: Arc::new(Timer::new(clock)),
         }
     }
 
-    /// How the limits are kept.
-    pub fn budgets(&self) -> &Budgets {
-        &self.budgets
+    /// Goes on with other plans. Of those that are there under both what is used stays used, and who
+    /// waits waits on. Nothing changes of budgets that are shared with other processes.
+    pub fn retune(&self, plans: impl IntoIterator<Item = Arc<Plan>>) {
+        let before = self.families.load();
+        let families = plans.into_iter().map(|plan| {
+            let name = Arc::clone(&plan.name);
+            let Some(family) = before.get(&name) else {
+                return (name, Family::new(plan));
+            };
+            self.retune_family(family, plan);
+            (name, Arc::clone(family))
+        });
+        self.families.store(Arc::new(families.collect()));
+        // Somebody who waits may go earlier than the timer thinks.
+        self.timer.watch(None);
+    }
+
+    fn retune_family(&self, family: &Family, plan: Arc<Plan>) {
+        let before = family.plan.load_full();
+        if *before == *plan || self.fleet.is_some() {
+            return;
+        }
+        let whole = family.whole.iter().filter_map(OnceLock::get).cloned();
+        let mut parts = self.parts.lock();
+        if before.per != plan.per {
+            parts.forget(&plan.name);
+        }
+        // First, so that whatever is made from here on is made after the new plan.
+        family.plan.store(Arc::clone(&plan));
+        for gate in whole.chain(parts.of(&plan.name)) {
+            gate.retune(&plan);
+        }
     }
 
     /// The budget that a part of a plan's calls spends; `None` for a plan that is not known.
     pub fn gate(&self, plan: &Plan, environment: Environment, part: Part) -> Option<Arc<Gate>> {
-        let family = self.families.get(&plan.name)?;
+        let families = self.families.load();
+        let family = families.get(&plan.name)?;
         let make = |part: &Part| Arc::new(Gate::new(self, family, environment, part));
         if part == Part::All {
             let at = family.whole.get(index(environment))?;
@@ -123,15 +163,16 @@ impl Limits {
     pub fn vitals(&self) -> Vec<BudgetVitals> {
         let now = self.clock.now();
         let mut all = Vec::new();
-        for family in self.families.values() {
+        for family in self.families.load().values() {
+            let plan = family.plan.load();
             let counts = &family.counts;
             let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
             let whole = family.whole.iter().filter_map(OnceLock::get);
-            let parts = self.parts.lock().of(&family.plan.name);
+            let parts = self.parts.lock().of(&plan.name);
             let mut vitals = BudgetVitals {
-                name: Arc::clone(&family.plan.name),
-                limit: family.plan.settings.limit,
-                remaining: family.plan.settings.limit,
+                name: Arc::clone(&plan.name),
+                limit: plan.settings.limit,
+                remaining: plan.settings.limit,
                 waiting: 0,
                 admitted: read(&counts.admitted),
                 waited: read(&counts.waited),

@@ -54,6 +54,13 @@ impl Parts {
         }
     }
 
+    /// Forgets the budgets of a plan: it is told apart by something else from here on.
+    pub fn forget(&mut self, plan: &str) {
+        self.gates.retain(|(name, _, _), _| **name != *plan);
+        let gates = &self.gates;
+        self.order.retain(|_, key| gates.contains_key(key));
+    }
+
     /// Every budget of a plan.
     pub fn of(&self, plan: &str) -> Vec<Arc<Gate>> {
         let of_plan = self

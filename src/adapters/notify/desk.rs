@@ -13,8 +13,9 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, flock};
 
 use super::spool::{Spool, write_whole};
+use crate::domain::detect::Mark;
 use crate::domain::incident::{
-    Act, ActFault, Book, LoadFault, Notice, NoticeKind, Settings, Severity, Sign,
+    Act, ActFault, Book, LoadFault, Notice, NoticeKind, Settings, Severity, SharedBook, Sign, Taken,
 };
 use crate::types::Micros;
 
@@ -39,6 +40,15 @@ impl Route {
     }
 }
 
+/// What a configuration says of incidents.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeskRules {
+    /// When incidents end, and when people are told again.
+    pub settings: Settings,
+    /// Who is told.
+    pub routes: Vec<Route>,
+}
+
 /// Why the book cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DeskError {
@@ -60,6 +70,9 @@ pub enum DeskError {
         /// What is wrong.
         fault: LoadFault,
     },
+    /// The book that a fleet shares.
+    #[error("{0}")]
+    Shared(String),
     /// What was asked for cannot be done.
     #[error(transparent)]
     Act(#[from] ActFault),
@@ -77,6 +90,8 @@ pub struct Desk {
     spool: Spool,
     book: Book,
     stamp: Option<Stamp>,
+    /// Where the book is instead, if a fleet shares it, and which version was read.
+    shared: Option<(Box<dyn SharedBook>, i64)>,
 }
 
 impl Desk {
@@ -107,10 +122,32 @@ impl Desk {
             spool,
             book: Book::new(settings),
             stamp: None,
+            shared: None,
         };
         let _lock = desk.lock()?;
         desk.refresh()?;
         Ok(desk)
+    }
+
+    /// Goes on by other rules.
+    pub fn retune(&mut self, rules: &DeskRules) {
+        self.settings = rules.settings;
+        self.routes.clone_from(&rules.routes);
+        // It is read again, to be kept by them.
+        self.book = Book::new(rules.settings);
+        self.stamp = None;
+        if let Some((_, known)) = &mut self.shared {
+            *known = 0;
+        }
+    }
+
+    /// Uses a book that a fleet shares. What waits to be told stays with the node that has put it
+    /// there. The place is not asked yet; the first who finds it empty brings in the incidents of its
+    /// own directory.
+    #[must_use]
+    pub fn sharing(mut self, book: Box<dyn SharedBook>) -> Self {
+        self.shared = Some((book, 0));
+        self
     }
 
     /// The queue of notices.
@@ -125,6 +162,7 @@ impl Desk {
     pub fn book(&mut self) -> Result<&Book, DeskError> {
         let _lock = self.lock()?;
         self.refresh()?;
+        self.end();
         Ok(&self.book)
     }
 
@@ -134,6 +172,44 @@ impl Desk {
     /// [`DeskError`].
     pub fn take(&mut self, sign: &Sign, now: Micros) -> Result<(), DeskError> {
         self.change(now, |book| Ok((book.take(sign), true)))
+    }
+
+    /// Takes in a sign of detection, unless it was taken in before; says what became of it. Notices
+    /// are due at `due`: later than now if something is yet to be noted that they should say.
+    ///
+    /// # Errors
+    /// [`DeskError`]; then it was not taken in.
+    pub fn hear(
+        &mut self,
+        sign: &Sign,
+        mark: Mark,
+        due: Micros,
+    ) -> Result<Option<Taken>, DeskError> {
+        let mut taken = None;
+        self.change(due, |book| {
+            let heard = book.hear(sign, mark);
+            let is_changed = heard.is_some();
+            let (found, notices) = heard.unzip();
+            taken = found;
+            Ok((notices.unwrap_or_default(), is_changed))
+        })?;
+        Ok(taken)
+    }
+
+    /// Notes what was done about an incident without being asked, also in notices that are due later.
+    ///
+    /// # Errors
+    /// [`DeskError`].
+    pub fn note(&mut self, incident: &str, note: String, now: Micros) -> Result<(), DeskError> {
+        self.change(now, |book| {
+            book.note(incident, note, now);
+            Ok((Vec::new(), true))
+        })?;
+        let Some(case) = self.book.case(incident) else {
+            return Ok(());
+        };
+        let amended = self.spool.amend(case, now);
+        amended.map_err(|cause| self.io("amend a notice in", cause))
     }
 
     /// Closes what has been quiet.
@@ -160,29 +236,56 @@ impl Desk {
 
     fn change(
         &mut self,
-        now: Micros,
+        due: Micros,
         with: impl FnOnce(&mut Book) -> Result<(Vec<Notice>, bool), DeskError>,
     ) -> Result<(), DeskError> {
         let _lock = self.lock()?;
         self.refresh()?;
+        let done = self.change_it(due, with);
+        if !matches!(done, Ok(true)) {
+            self.end();
+        }
+        done.map(drop)
+    }
+
+    /// Changes the book that was just read; whether it was changed.
+    fn change_it(
+        &mut self,
+        due: Micros,
+        with: impl FnOnce(&mut Book) -> Result<(Vec<Notice>, bool), DeskError>,
+    ) -> Result<bool, DeskError> {
         // On a copy: what cannot be kept has not happened.
         let mut book = self.book.clone();
         let (notices, is_changed) = with(&mut book)?;
         if !is_changed {
-            return Ok(());
+            return Ok(false);
         }
         for notice in &notices {
             for route in self.routes.iter().filter(|route| route.takes(notice)) {
                 self.spool
-                    .put(&route.channel, notice, now)
+                    .put(&route.channel, notice, due)
                     .map_err(|cause| self.io("queue a notice in", cause))?;
             }
         }
-        write_whole(&self.path(), book.save().as_bytes())
-            .map_err(|cause| self.io("write", cause))?;
-        self.stamp = self.stamp_now();
+        match &mut self.shared {
+            Some((shared, version)) => {
+                *version = shared.write(book.save()).map_err(DeskError::Shared)?;
+            }
+            None => {
+                write_whole(&self.path(), book.save().as_bytes())
+                    .map_err(|cause| self.io("write", cause))?;
+                self.stamp = self.stamp_now();
+            }
+        }
         self.book = book;
-        Ok(())
+        Ok(true)
+    }
+
+    /// Lets others change a shared book.
+    fn end(&mut self) {
+        if let Some((shared, _)) = &mut self.shared {
+            shared.end();
+        }
     }
 
     fn path(&self) -> PathBuf {
@@ -224,6 +327,20 @@ impl Desk {
 
     /// Reads the file if it is not the one that was read or written last.
     fn refresh(&mut self) -> Result<(), DeskError> {
+        if let Some((shared, known)) = &mut self.shared {
+            let (version, text) = shared.begin(*known).map_err(DeskError::Shared)?;
+            if let Some(text) = text {
+                self.book = match Book::load(&text, self.settings) {
+                    Ok(book) => book,
+                    Err(fault) => {
+                        shared.end();
+                        return Err(DeskError::Shared(fault.to_string()));
+                    }
+                };
+            }
+            *known = version;
+            return Ok(());
+        }
         let stamp = self.stamp_now();
         if stamp == self.stamp {
             return Ok(());

@@ -18,5 +18,5 @@ mod tests;
 
 pub use channel::{Channel, OpenFault, SendFault};
 pub use deliver::{Deliverer, Delivery};
-pub use desk::{Desk, DeskError, Route};
+pub use desk::{Desk, DeskError, DeskRules, Route};
 pub use spool::{Spool, Waiting};

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
-use crate::domain::incident::Notice;
+use crate::domain::incident::{Case, Notice};
 use crate::types::Micros;
 
 /// Notices that wait at a time. Beyond it new ones are refused: nobody reads ten thousand.
@@ -170,6 +170,25 @@ impl Spool {
         let mut bytes = Vec::new();
         file.take(MAX_FILE).read_to_end(&mut bytes)?;
         Ok(serde_json::from_slice(&bytes).ok())
+    }
+
+    /// Puts an incident as it is now into the notices about it that are not due yet.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn amend(&self, case: &Case, now: Micros) -> io::Result<()> {
+        for waiting in self.list()? {
+            if waiting.incident == case.id
+                && waiting.due > now
+                && waiting.tries == 0
+                && let Some(mut notice) = self.read(&waiting)?
+            {
+                notice.case = case.clone();
+                let path = self.directory.join(waiting.file_name());
+                write_whole(&path, &serde_json::to_vec(&notice)?)?;
+            }
+        }
+        Ok(())
     }
 
     /// It has been told.

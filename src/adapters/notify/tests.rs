@@ -12,6 +12,7 @@ use super::*;
 use crate::adapters::http_client::Client;
 use crate::domain::catalog::BaseUrl;
 use crate::domain::config::{AlertChannel, ChannelKind, MailTls};
+use crate::domain::detect::Mark;
 use crate::domain::incident::{Act, Category, Notice, NoticeKind, Settings, Severity, Sign};
 use crate::domain::notify::Sender;
 use crate::domain::notify::mail::Address;
@@ -482,4 +483,31 @@ fn mail_is_handed_over_line_by_line() {
         "{fault}"
     );
     drop(thread);
+}
+
+#[test]
+fn a_notice_that_is_due_later_says_what_was_done_until_then() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut desk = self::desk(directory.path());
+    let mark = |number| Mark { run: 1, number };
+    let taken = desk.hear(&sign(0), mark(1), at(1)).unwrap().unwrap();
+    assert!(taken.is_new);
+    desk.note(&taken.incident, "locked caller:app".into(), at(0))
+        .unwrap();
+    let waiting = desk.spool().list().unwrap();
+    let notice = desk.spool().read(&waiting[0]).unwrap().unwrap();
+    let steps = crate::domain::incident::steps(&notice.case);
+    assert!(
+        steps[0].starts_with("Egret locked caller:app: "),
+        "{steps:?}"
+    );
+    assert_eq!(notice.kind, NoticeKind::Opened);
+    // What is due already may be on its way: it stays as it is.
+    desk.note(&taken.incident, "locked token:x".into(), at(2))
+        .unwrap();
+    assert_eq!(desk.spool().read(&waiting[0]).unwrap(), Some(notice));
+    // Another process heard the same.
+    let mut other = self::desk(directory.path());
+    assert_eq!(other.hear(&sign(0), mark(1), at(1)).unwrap(), None);
+    assert_eq!(other.book().unwrap().cases().next().unwrap().signs, 1);
 }

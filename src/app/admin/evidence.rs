@@ -106,7 +106,7 @@ impl AdminDesk {
             return Ok(not_sealed());
         };
         if journal != ready.parts.journal.id() {
-            let own = journal_of(&self.config);
+            let own = journal_of(&self.config());
             let of_commands = crate::adapters::journal::Reader::open(&own);
             let is_here = of_commands.is_ok_and(|found| found.journal() == journal);
             return Ok(model::ProofStatus {
@@ -141,8 +141,8 @@ impl AdminDesk {
         let known =
             known.ok_or_else(|| Fault::NotFound("the ledger has no such call".to_owned()))?;
         let directories = [
-            self.config.journal.directory.clone(),
-            journal_of(&self.config),
+            self.config().journal.directory.clone(),
+            journal_of(&self.config()),
         ];
         blocking(move || {
             let [first, second] = &directories;
@@ -175,7 +175,7 @@ impl AdminDesk {
 
     /// The public keys and the newest checkpoint, from the files of the journal.
     async fn log_now(&self) -> Result<(Vec<String>, Option<model::Checkpoint>), Fault> {
-        let directory = self.config.journal.directory.clone();
+        let directory = self.config().journal.directory.clone();
         blocking(move || {
             let wrong = |error: &dyn std::fmt::Display| {
                 tracing::error!(%error, "the signed log cannot be read");
@@ -230,8 +230,8 @@ impl AdminDesk {
             let turn = Arc::clone(&self.verifying).try_acquire_owned();
             let turn = turn.map_err(|_| Fault::Busy)?;
             let directories: [PathBuf; 2] = [
-                self.config.journal.directory.clone(),
-                journal_of(&self.config),
+                self.config().journal.directory.clone(),
+                journal_of(&self.config()),
             ];
             let began = clock::now();
             let (faults, records) = blocking(move || {

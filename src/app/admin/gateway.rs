@@ -2,37 +2,20 @@
 
 use super::AdminDesk;
 use super::now::breaker;
+use crate::adapters::log;
 use crate::domain::access::Person;
 use crate::domain::own::{OwnCall, OwnOperation};
 use crate::edge::admin::desk::{Fault, Reply};
 use crate::edge::admin::model;
 use crate::types::CallId;
 
-/// Changes what is logged while the gateway runs.
-pub trait LogControl: Send + Sync {
-    /// The filter in force, in the notation of `[log] filter`.
-    fn filter(&self) -> String;
-
-    /// Puts another in force.
-    ///
-    /// # Errors
-    /// A sentence that says what is wrong with it.
-    fn set_filter(&self, filter: &str) -> Result<(), String>;
-}
-
 impl AdminDesk {
-    fn log(&self) -> Result<&dyn LogControl, Fault> {
-        self.log.get().map(|log| &**log).ok_or_else(|| {
-            Fault::Conflict("this process cannot change what it logs while it runs".to_owned())
-        })
-    }
-
     pub(super) async fn log_filter(&self, who: &Person, id: CallId) -> Result<Reply, Fault> {
         let call = OwnCall::new(OwnOperation::AdminSetup).fact("part", "log");
         let work = async {
-            let filter = match self.log.get() {
+            let filter = match log::handle() {
                 Some(log) => log.filter(),
-                None => self.config.log.filter.clone(),
+                None => self.config().log.filter.clone(),
             };
             Ok((Reply::json(&model::LogFilter { filter }), None))
         };
@@ -47,7 +30,9 @@ impl AdminDesk {
     ) -> Result<Reply, Fault> {
         let call = OwnCall::new(OwnOperation::AdminLog);
         let work = async {
-            let log = self.log()?;
+            let log = log::handle().ok_or_else(|| {
+                Fault::Conflict("this process has no log whose filter could change".to_owned())
+            })?;
             log.set_filter(&filter)
                 .map_err(|why| Fault::BadBody(format!("filter: {why}")))?;
             let filter = log.filter();
@@ -63,8 +48,9 @@ impl AdminDesk {
         who: &Person,
         id: CallId,
     ) -> Result<Reply, Fault> {
-        let mut groups = self.parts()?.parts.groups.iter();
-        let group = groups.find(|group| &*group.name == name).ok_or_else(|| {
+        let groups = self.health.groups();
+        let group = groups.iter().find(|group| &*group.name == name);
+        let group = group.ok_or_else(|| {
             Fault::NotFound("there is no such breaker; GET /api/v1/breakers names them".to_owned())
         })?;
         let call = OwnCall::new(OwnOperation::BreakerReset).fact("of_group", &group.name);

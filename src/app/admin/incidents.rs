@@ -109,7 +109,7 @@ impl AdminDesk {
         &self,
         read: impl FnOnce(&Book) -> T + Send + 'static,
     ) -> Result<T, Fault> {
-        let config = Arc::clone(&self.config);
+        let config = self.config();
         let kept = Arc::clone(&self.incidents);
         let done = tokio::task::spawn_blocking(move || {
             if !config.alerts.directory.is_dir() {
@@ -135,7 +135,7 @@ impl AdminDesk {
         who: &Person,
         read: impl FnOnce(&Book) -> T + Send + 'static,
     ) -> Result<T, Fault> {
-        let config = Arc::clone(&self.config);
+        let config = self.config();
         let who = who.name.to_string();
         let done = tokio::task::spawn_blocking(move || {
             let mut desk = desk(&config)?;

@@ -56,7 +56,8 @@ impl AdminDesk {
         let call = OwnCall::new(OwnOperation::LockdownList);
         let work = async {
             let now = clock::now();
-            let mut locks = Locks::of(&self.config);
+            let config = self.config();
+            let mut locks = Locks::of(&config);
             let (in_force, why) = in_time(locks.read(now)).await?;
             let holding = |book: &LockBook, reach| {
                 let locks = book.locks().iter().filter(|lock| lock.holds_at(now));
@@ -80,11 +81,14 @@ impl AdminDesk {
         let target =
             LockTarget::parse(text).map_err(|error| Fault::BadBody(format!("target: {error}")))?;
         let is_there = match &target {
-            LockTarget::Provider(id) => self.served.has(id),
+            LockTarget::Provider(id) => self.configured().served.has(id),
             LockTarget::Operation {
                 provider,
                 operation,
-            } => self.served.has_operation(Some(provider), operation),
+            } => self
+                .configured()
+                .served
+                .has_operation(Some(provider), operation),
             _ => true,
         };
         match is_there {
@@ -108,7 +112,8 @@ impl AdminDesk {
         let reason = self.without_secrets(reason)?;
         let now = clock::now();
         let until = length.map(|length| now.plus(length));
-        let mut locks = Locks::of(&self.config);
+        let config = self.config();
+        let mut locks = Locks::of(&config);
         let reach = if here { Reach::Node } else { locks.reach() };
         let mut call = OwnCall::new(OwnOperation::LockdownPlace)
             .fact("target", &target)
@@ -145,7 +150,8 @@ impl AdminDesk {
             .fact("reason", &reason);
         let work = async {
             let now = clock::now();
-            let mut locks = Locks::of(&self.config);
+            let config = self.config();
+            let mut locks = Locks::of(&config);
             let (before, _) = in_time(locks.read(now)).await?;
             let is_local = before.local.locks().iter().any(|known| known.id == lock);
             let reach = if is_local { Reach::Node } else { Reach::Fleet };

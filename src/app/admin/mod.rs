@@ -15,6 +15,7 @@ mod record;
 mod setup;
 mod terms;
 
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -32,7 +33,8 @@ use crate::adapters::journal::Journal;
 use crate::adapters::notify;
 use crate::domain::access::Person;
 use crate::domain::catalog::Catalog;
-use crate::domain::config::{Config, ShownValue};
+use crate::domain::config::Config;
+use crate::domain::config::settings::Setting;
 use crate::domain::health::History;
 use crate::domain::identity::CallerBook;
 use crate::domain::keyring::Keyring;
@@ -40,11 +42,7 @@ use crate::domain::own::{OwnCall, OwnOperation};
 use crate::domain::record::Gateway;
 use crate::domain::redact::Redactor;
 use crate::edge::admin::desk::{Ask, Desk, Entry, Fault, Reply};
-use crate::edge::groups::Group;
 use crate::types::CallId;
-
-pub use self::gateway::LogControl;
-pub use self::setup::Shown;
 
 /// How often figures are kept for those who look later.
 const SAMPLE: Duration = Duration::from_secs(5);
@@ -59,8 +57,6 @@ pub struct Parts {
     pub keyring: Arc<Keyring>,
     /// The callers with keys.
     pub callers: Arc<ArcSwap<CallerBook>>,
-    /// The endpoint groups.
-    pub groups: Vec<Arc<Group>>,
     /// The signed log.
     pub evidence: Option<Arc<Evidence>>,
     /// Takes what must not be kept out of what people write.
@@ -69,21 +65,36 @@ pub struct Parts {
 
 /// What answers. It is there before the gateway, and says so until that has come up.
 pub struct AdminDesk {
-    config: Arc<Config>,
+    configured: ArcSwap<Configured>,
     health: Arc<Health>,
-    /// What is known of the providers that are served.
-    served: setup::Served,
-    log: OnceLock<Arc<dyn LogControl>>,
     readers: Arc<Readers>,
     history: Mutex<History>,
     watches: Watches,
     /// Opened when somebody asks first.
     incidents: Arc<Mutex<Option<notify::Desk>>>,
     verifying: Arc<Semaphore>,
-    /// The configuration as it may be shown.
-    values: Vec<ShownValue>,
     config_file: String,
     parts: OnceLock<Ready>,
+}
+
+/// What there is to say of a configuration.
+pub struct Configured {
+    config: Arc<Config>,
+    /// What is known of the providers that are served.
+    served: setup::Served,
+    /// Its values as they may be shown.
+    settings: Vec<Setting>,
+}
+
+impl Configured {
+    /// From a configuration.
+    pub fn new(config: &Config, catalog: &Catalog, settings: &[Setting]) -> Self {
+        Self {
+            config: Arc::new(config.clone()),
+            served: setup::Served::new(config, catalog),
+            settings: settings.to_vec(),
+        }
+    }
 }
 
 struct Ready {
@@ -93,32 +104,43 @@ struct Ready {
 
 impl AdminDesk {
     /// Nothing has come up yet.
-    pub fn new(config: &Config, catalog: &Catalog, shown: Shown, health: Arc<Health>) -> Self {
+    pub fn new(
+        config: &Config,
+        catalog: &Catalog,
+        settings: &[Setting],
+        file: Option<&Path>,
+        health: Arc<Health>,
+    ) -> Self {
         Self {
-            served: setup::Served::new(config, catalog),
+            configured: ArcSwap::from_pointee(Configured::new(config, catalog, settings)),
             readers: Arc::new(Readers::new(config.ledger.place.clone())),
-            config: Arc::new(config.clone()),
             health,
-            log: OnceLock::new(),
             history: Mutex::default(),
             watches: Watches::default(),
             incidents: Arc::default(),
             verifying: Arc::new(Semaphore::new(1)),
-            config_file: shown.file.display().to_string(),
-            values: shown.values,
+            config_file: file.map_or_else(String::new, |file| file.display().to_string()),
             parts: OnceLock::new(),
         }
+    }
+
+    /// The gateway goes on with another configuration.
+    pub fn retune(&self, configured: Configured) {
+        self.configured.store(Arc::new(configured));
+    }
+
+    fn configured(&self) -> Arc<Configured> {
+        self.configured.load_full()
+    }
+
+    fn config(&self) -> Arc<Config> {
+        Arc::clone(&self.configured.load().config)
     }
 
     /// The gateway has come up.
     pub fn ready(&self, parts: Parts) {
         let access = AccessLog::new(&parts.journal, &parts.gateway);
         let _ = self.parts.set(Ready { parts, access });
-    }
-
-    /// What is logged can be changed.
-    pub fn logging(&self, log: Arc<dyn LogControl>) {
-        let _ = self.log.set(log);
     }
 
     /// Keeps figures, and ends records of watching, for as long as the gateway runs.
@@ -198,7 +220,7 @@ impl Desk for AdminDesk {
             }
             Ask::Providers => {
                 self.watched(who).await?;
-                Ok(Reply::json(&self.served.providers()))
+                Ok(Reply::json(&self.configured().served.providers()))
             }
             Ask::Config => self.config_shown(who, id).await,
             Ask::Callers => self.callers(who, id).await,

@@ -77,8 +77,8 @@ impl AdminDesk {
     pub(super) fn version(&self) -> model::Version {
         model::Version {
             version: crate::app::VERSION,
-            node: self.config.node.to_string(),
-            config_hash: self.config.config_hash.to_string(),
+            node: self.config().node.to_string(),
+            config_hash: self.config().config_hash.to_string(),
             started_at: self.health.vitals().started_at.to_string(),
         }
     }
@@ -133,14 +133,15 @@ impl AdminDesk {
         let vitals = self.health.vitals();
         let checks = self.checks(&vitals);
         let minute = self.history.lock().last_minute(&vitals);
-        let served = self.served.ids();
+        let configured = self.configured();
         let nothing = Traffic::default();
+        let served = configured.served.ids();
         let providers = served
             .map(|id| provider(id, minute.get(id).unwrap_or(&nothing)))
             .collect();
         model::Now {
             at: vitals.now.to_string(),
-            node: self.config.node.to_string(),
+            node: self.config().node.to_string(),
             ok: checks.values().all(|check| check.ok),
             stage: stage(&vitals),
             checks,
@@ -195,7 +196,8 @@ impl AdminDesk {
             shown.ledger_lag_us.push(micros(span.ledger_lag));
         }
         let nothing = Traffic::default();
-        for id in self.served.ids() {
+        let configured = self.configured();
+        for id in configured.served.ids() {
             let mut of = model::ProviderHistory::default();
             for span in &spans {
                 let traffic = span.providers.get(id).unwrap_or(&nothing);

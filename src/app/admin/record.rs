@@ -121,7 +121,7 @@ impl AccessLog {
         own::complete(&mut record, outcome, None, clock::now());
         let mut open = OpenRecord::open(&self.recorder, record, LossPolicy::Strict);
         self.settle(&mut open, Step::Intent).await?;
-        open.finish().map(drop).map_err(|_| Fault::NotRecorded)
+        open.close().map(drop).ok_or(Fault::NotRecorded)
     }
 }
 
@@ -132,7 +132,7 @@ impl OpenAccess {
             own::complete(record, outcome, rows, clock::now());
         });
         // What cannot be recorded is counted by the journal.
-        let _ = self.0.finish();
+        let _ = self.0.close();
     }
 
     /// It was done; so many rows were shown.

@@ -1,13 +1,13 @@
 //! What is set up: providers, callers, policy, the configuration.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
 
 use super::AdminDesk;
 use crate::adapters::clock;
 use crate::domain::access::Person;
 use crate::domain::catalog::Catalog;
-use crate::domain::config::{Config, ErrorBodies, ShownValue, UnknownOperations, shown};
+use crate::domain::config::settings::{Origin, Setting};
+use crate::domain::config::{Config, ErrorBodies, UnknownOperations};
 use crate::domain::own::{OwnCall, OwnOperation};
 use crate::domain::record::{LossPolicy, OperationClass};
 use crate::edge::admin::desk::{Fault, Reply};
@@ -24,28 +24,19 @@ const fn unknown(what: UnknownOperations) -> &'static str {
     }
 }
 
-/// A configuration as it may be shown to people.
-#[derive(Clone, Debug, Default)]
-pub struct Shown {
-    /// The file.
-    pub file: PathBuf,
-    /// What is written in it, and the variables that go before it.
-    pub values: Vec<ShownValue>,
-}
-
-impl Shown {
-    pub(in crate::app) fn of(file: &Path, text: &str) -> Self {
-        let variables = std::env::vars_os().filter_map(|(name, value)| {
-            let (name, value) = (name.into_string().ok()?, value.into_string().ok()?);
-            name.starts_with("EGRET_").then_some((name, value))
-        });
-        let mut variables: Vec<_> = variables.collect();
-        variables.sort();
-        Self {
-            file: file.to_owned(),
-            values: shown(text, &variables),
-        }
-    }
+/// A value that somebody has written.
+fn value(setting: &Setting) -> Option<model::ConfigValue> {
+    let (line, from) = match &setting.origin {
+        Origin::File(_, line) => (u64::try_from(*line).ok(), "file"),
+        Origin::Variable(_) => (None, "variable"),
+        Origin::Default => return None,
+    };
+    Some(model::ConfigValue {
+        key: setting.path(),
+        value: setting.value.shown().to_owned(),
+        line,
+        from,
+    })
 }
 
 /// What is known of the providers that are served; the catalog itself goes to the proxy.
@@ -165,13 +156,13 @@ impl AdminDesk {
                     revoked_at: key.revoked_at.map(|at| at.to_string()),
                 }));
         }
-        for (certificate, name) in &self.config.callers.certificates {
+        for (certificate, name) in &self.config().callers.certificates {
             let caller = callers
                 .entry(name.to_string())
                 .or_insert_with(|| nobody(name));
             caller.certificates.push(certificate.clone());
         }
-        if let Some(name) = &self.config.callers.local {
+        if let Some(name) = &self.config().callers.local {
             let caller = callers
                 .entry(name.to_string())
                 .or_insert_with(|| nobody(name));
@@ -183,7 +174,7 @@ impl AdminDesk {
     /// Whether a text names a caller that is set up.
     pub(super) fn is_caller(&self, ready: &super::Ready, name: &str) -> bool {
         let book = ready.parts.callers.load();
-        let config = &self.config.callers;
+        let config = &self.config().callers;
         book.callers().iter().any(|caller| &*caller.name == name)
             || config.certificates.values().any(|known| &**known == name)
             || config.local.as_deref() == Some(name)
@@ -192,7 +183,8 @@ impl AdminDesk {
     pub(super) async fn policy(&self, who: &Person, id: CallId) -> Result<Reply, Fault> {
         let call = OwnCall::new(OwnOperation::AdminSetup).fact(PART, "policy");
         let work = async {
-            let providers = self.config.providers.iter();
+            let config = self.config();
+            let providers = config.providers.iter();
             let providers = providers.map(|(id, provider)| model::ProviderPolicy {
                 provider: id.to_string(),
                 unknown_operations: unknown(provider.unknown_operations),
@@ -212,7 +204,7 @@ impl AdminDesk {
                 },
             });
             let loss = OperationClass::ALL.iter().map(|class| {
-                let policy = match self.config.journal.policies.get(*class) {
+                let policy = match self.config().journal.policies.get(*class) {
                     LossPolicy::Strict => "strict",
                     LossPolicy::ProcessSafe => "process_safe",
                     LossPolicy::Shed => "shed",
@@ -233,16 +225,12 @@ impl AdminDesk {
         let work = async {
             let shown = model::ConfigShown {
                 file: self.config_file.clone(),
-                hash: self.config.config_hash.to_string(),
+                hash: self.config().config_hash.to_string(),
                 values: self
-                    .values
+                    .configured()
+                    .settings
                     .iter()
-                    .map(|value| model::ConfigValue {
-                        key: value.key.clone(),
-                        value: value.value.clone(),
-                        line: value.line,
-                        from: value.from,
-                    })
+                    .filter_map(value)
                     .collect(),
             };
             Ok((Reply::json(&shown), None))

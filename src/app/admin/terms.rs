@@ -119,10 +119,10 @@ impl AdminDesk {
                 // Some banks' GUIDs have no hyphens.
                 None => self.customer(ready, &digits),
             },
-            Shape::Other if self.served.has(word) || word == OWN_PROVIDER => {
+            Shape::Other if self.configured().served.has(word) || word == OWN_PROVIDER => {
                 known("provider", word.to_owned())
             }
-            Shape::Other if self.served.has_operation(None, word) => {
+            Shape::Other if self.configured().served.has_operation(None, word) => {
                 known("operation", word.to_owned())
             }
             Shape::Other if self.is_caller(ready, word) => known("caller", word.to_owned()),
@@ -138,7 +138,7 @@ impl AdminDesk {
                 };
                 let question = &question;
                 let found = self.readers.ask(|mut reader| async move {
-                    let found = reader.has(question).await;
+                    let found = reader.has_any(question).await;
                     (reader, found)
                 });
                 match found.await? {
@@ -187,7 +187,7 @@ impl AdminDesk {
         ];
         for (name, filter) in &questions {
             let found = self.readers.ask(|mut reader| async move {
-                let found = reader.has(filter).await;
+                let found = reader.has_any(filter).await;
                 (reader, found)
             });
             if found.await? {

@@ -27,7 +27,7 @@ const ON_RECORD: usize = 50;
 #[command(after_help = "\
 Examples:
   egret detect explain inc-20261122-0017
-  egret detect explain inc-20261122-0017 --calls 0 --format json | jq .why[0].measured
+  egret detect explain inc-20261122-0017 --format json | jq .explanation.why[0].measured
 
 The numbers are those of the moment at which a sign was told; settings are those that are in force \
 now. The calls are read from the ledger, which is put on record.")]

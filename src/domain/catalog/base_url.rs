@@ -24,6 +24,18 @@ impl BaseUrl {
     /// A sentence that says what to write instead. It never repeats the text, which may hold a
     /// password.
     pub fn parse(text: &str) -> Result<Self, String> {
+        let url = Self::parse_any(text)?;
+        if !url.tls && !url.is_loopback() {
+            return Err("use https; http is for loopback addresses only".to_owned());
+        }
+        Ok(url)
+    }
+
+    /// As [`BaseUrl::parse`], with plain `http` to other machines as well: for what holds no credential.
+    ///
+    /// # Errors
+    /// As [`BaseUrl::parse`].
+    pub fn parse_any(text: &str) -> Result<Self, String> {
         let (tls, rest) = match (text.strip_prefix("https://"), text.strip_prefix("http://")) {
             (Some(rest), _) => (true, rest),
             (_, Some(rest)) => (false, rest),
@@ -55,16 +67,12 @@ impl BaseUrl {
                 "write a host name, an IPv4 address or an IPv6 address in brackets".to_owned(),
             );
         }
-        let url = Self {
+        Ok(Self {
             tls,
             host: host.to_ascii_lowercase().into(),
             port,
             path: path.into(),
-        };
-        if !tls && !url.is_loopback() {
-            return Err("use https; http is for loopback addresses only".to_owned());
-        }
-        Ok(url)
+        })
     }
 
     /// Whether the connection is encrypted.

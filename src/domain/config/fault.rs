@@ -95,9 +95,9 @@ impl Faults {
         self.list.len() + self.left_out
     }
 
-    /// Sorts by place; files keep the order in which they were read.
-    pub(crate) fn sort(&mut self) {
-        let mut files: Vec<String> = Vec::new();
+    /// Sorts by place; files have the order in which they are given, others come after them.
+    pub(crate) fn sort<'f>(&mut self, files: impl Iterator<Item = &'f str>) {
+        let mut files: Vec<String> = files.map(str::to_owned).collect();
         for fault in &self.list {
             if !files.contains(&fault.file) {
                 files.push(fault.file.clone());

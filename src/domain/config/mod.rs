@@ -10,11 +10,17 @@ mod budgets;
 mod change;
 mod detect;
 mod fault;
+mod include;
+mod keys;
 mod ledger;
 mod model;
 mod parse;
 pub mod reader;
-mod shown;
+pub mod reload;
+pub mod schema;
+pub mod settings;
+pub mod show;
+mod telemetry;
 mod units;
 
 pub use admin::{Admin, Oidc};
@@ -23,15 +29,19 @@ pub use budgets::{BudgetKey, BudgetRule, Budgets, Patience, SharedStore};
 pub use change::{Change, Protections, Topic, compare};
 pub use detect::{Action, Detect, Response, Responses};
 pub use fault::{Fault, Faults, MAX_FAULTS, echo, nearest};
+pub use keys::{KeyBook, keys};
 pub use ledger::{BadUrl, LedgerPlace, PostgresPlace};
 pub use model::{
     Callers, CaptureBodies, CaptureRule, Config, ErrorBodies, Evidence, Journal, Ledger, Limits,
     ListenAddress, Listener, ListenerTls, Lockdown, Log, LogFormat, Provider, Redaction,
-    RedactionRule, Timeouts, UnknownOperations, Upstream, WatchedBy,
+    RedactionRule, Reload, Timeouts, UnknownOperations, Upstream, WatchedBy,
 };
-pub use parse::{KnownProvider, KnownService, Surroundings, is_caller_name, parse, parse_detect};
+pub use parse::{
+    KnownProvider, KnownService, Reading, Surroundings, is_caller_name, parse, parse_detect, read,
+};
 pub use reader::KeyInfo;
-pub use shown::{ShownValue, shown};
+pub use reload::check_for_loops;
+pub use telemetry::{OtlpProtocol, Telemetry};
 pub use units::{parse_duration, parse_size, show_duration, show_size};
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use super::admin::Admin;
 use super::alerts::Alerts;
 use super::budgets::{BudgetRule, Budgets};
 use super::detect::Detect;
+use super::telemetry::Telemetry;
 use crate::domain::catalog::{BaseUrl, HttpVersion};
 use crate::domain::evidence::VerifierKey;
 use crate::domain::record::LossPolicies;
@@ -36,6 +37,8 @@ pub struct Config {
     pub admin: Admin,
     /// Which providers are served, by provider id.
     pub providers: BTreeMap<Arc<str>, Provider>,
+    /// What a running gateway does when its configuration changes.
+    pub reload: Reload,
     /// How long things may take.
     pub timeouts: Timeouts,
     /// How large things may be.
@@ -68,6 +71,8 @@ pub struct Config {
     pub alerts: Alerts,
     /// How the gateway watches its own ledger.
     pub detect: Detect,
+    /// What is told to a collector of OpenTelemetry.
+    pub telemetry: Telemetry,
     /// First 16 hexadecimal digits of the SHA-256 of the configuration text, of the environment
     /// variables that override it and of every provider file that it names.
     pub config_hash: Box<str>,
@@ -291,6 +296,13 @@ pub enum CaptureBodies {
     None,
     /// The beginning of each body.
     Excerpt,
+}
+
+/// What a running gateway does when its configuration changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reload {
+    /// Whether it is reloaded when its files have changed; otherwise only when somebody asks.
+    pub on_change: bool,
 }
 
 /// How long things may take. Never infinite.

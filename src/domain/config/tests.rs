@@ -4,10 +4,13 @@ mod alerts;
 mod budgets;
 mod change;
 mod detect;
+mod include;
 mod machine;
 mod redaction;
 mod reference;
 mod resilience;
+mod schema;
+mod telemetry;
 
 use std::path::Path;
 use std::time::Duration;
@@ -97,7 +100,7 @@ fn the_example_shows_true_defaults() {
                 "connect",
                 "tls = \"",
                 "request",
-                "head",
+                "head =",
                 "idle",
                 "drain",
                 "field_bytes",

@@ -26,6 +26,8 @@ pub(super) struct Operation {
     pub makes_destination: bool,
     /// Takes access away.
     pub revokes: bool,
+    /// Makes a consent: lets somebody else look into an account.
+    pub consents: bool,
     /// Changes who may do what, or where the bank sends things.
     pub administers: bool,
     /// Of these, what opens doors: keys, roles, origins, addresses, callbacks.
@@ -173,6 +175,10 @@ impl Operation {
             makes_destination: writes && !undoes && (has(DESTINATIONS) || external),
             administers: plain && (exposes || about(ADMINISTRATION)),
             exposes,
+            consents: !reads
+                && !undoes
+                && has(&["consent", "consents"])
+                && !has(&["revoke", "revoked", "answer"]),
             revokes: has(&["revoke", "revoked", "remove", "delete", "ungrant"]),
         }
     }

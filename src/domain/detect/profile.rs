@@ -16,19 +16,24 @@ pub(super) const MATURE: u32 = 3 * DAY;
 /// Calls that a caller must have made before anything can be new for it.
 const MATURE_CALLS: u64 = 50;
 
+/// Calls after which a caller can be said to stay at home.
+const HOMEBOUND_CALLS: u64 = 100;
+
 /// How new a place is for a caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Novelty {
     pub country: Known,
     pub asn: Known,
     pub network: Known,
+    /// Outside of the tenant's own networks, which this caller never leaves.
+    pub outside: bool,
 }
 
 impl Novelty {
     /// Whether the caller was ever at home there.
     pub(super) fn is_strange(self) -> bool {
         self.network != Known::Learned
-            && (self.asn != Known::Learned || self.country != Known::Learned)
+            && (self.outside || self.asn != Known::Learned || self.country != Known::Learned)
     }
 }
 
@@ -43,6 +48,8 @@ pub(super) struct Profile {
     pub last: u32,
     /// Calls in all.
     pub calls: u64,
+    /// Of these, how many came from the tenant's own networks.
+    pub own_calls: u64,
     /// Countries, operators and networks that it calls from.
     pub countries: Seen,
     pub asns: Seen,
@@ -61,6 +68,7 @@ impl Profile {
             first: now,
             last: now,
             calls: 0,
+            own_calls: 0,
             countries: Seen::default(),
             asns: Seen::default(),
             networks: Seen::default(),
@@ -80,6 +88,12 @@ impl Profile {
         i64::from(self.first) / 3600
     }
 
+    /// Whether it calls from the tenant's own networks only, as far as the map tells: all but one
+    /// call in twenty, since thieves' calls count too.
+    pub(super) fn is_homebound(&self) -> bool {
+        self.calls >= HOMEBOUND_CALLS && self.own_calls >= self.calls - self.calls / 20
+    }
+
     /// Whether enough is known of it for anything to be unusual.
     pub(super) fn is_mature(&self, now: u32) -> bool {
         now.saturating_sub(self.first) >= MATURE && self.calls >= MATURE_CALLS
@@ -96,6 +110,8 @@ const ENOUGH_SERVICE: f64 = 5.0;
 const NARROW: f64 = 0.8;
 /// So many mints would be needed to outweigh not knowing anything.
 const PRIOR: f64 = 12.0;
+/// The share of what is more than usual that must lie in three neighbouring places.
+const CLOSE: f64 = 0.75;
 /// The share of cold mints below which a use is thin.
 const THIN: f64 = 0.06;
 
@@ -121,10 +137,17 @@ impl Shape {
             return;
         }
         let thin = self.thin_limit();
+        let total = self.total().max(1.0);
+        let all: f64 = self.today.iter().map(|today| f64::from(*today)).sum();
         for (at, (learned, today)) in self.learned.iter_mut().zip(self.today).enumerate() {
+            // What is left out is taken for as much as usual, or the share would dwindle.
             let hidden =
                 self.alarmed && (at < 2 || thin.is_some_and(|limit| at <= usize::from(limit)));
-            let today = if hidden { 0.0 } else { f64::from(today) };
+            let today = if hidden {
+                f64::from(today).min(*learned / total * all)
+            } else {
+                f64::from(today)
+            };
             // A fortnight counts most.
             *learned = *learned * 0.93 + today;
         }
@@ -200,7 +223,9 @@ impl Shape {
         thin / self.total().max(1.0)
     }
 
-    /// How unlikely recent uses are to have the learned shape, in nats altogether.
+    /// How unlikely recent uses are to have the learned shape, in nats altogether. 0 if what there
+    /// is more of than usual does not lie close together: a new version of an app makes more calls,
+    /// and every person another number of them; a thief's program does the same each time.
     pub(super) fn strangeness(&self, recent: impl Iterator<Item = u8>) -> f64 {
         let mut counts = [0.0_f64; BINS];
         let mut all = 0.0;
@@ -215,14 +240,30 @@ impl Shape {
         // The fewer were learned, the less is known of the shape.
         let sure = total / (total + PRIOR);
         let mut score = 0.0;
+        let mut above = [0.0; BINS];
         for (bin, count) in counts.iter().enumerate().filter(|(_, count)| **count > 0.0) {
             // One use more or fewer is no other shape, and nothing is impossible.
             let near = (at(bin.wrapping_sub(1)) + at(bin) + at(bin + 1)) / 3.0;
             let even = 1.0 / BINS as f64;
             let usual = sure * (0.75 * at(bin) + 0.2 * near + 0.05 * even) + (1.0 - sure) * even;
             score += count * (count / (all * usual)).ln();
+            if let Some(above) = above.get_mut(bin) {
+                *above = (count - all * usual).max(0.0);
+            }
+        }
+        // The last place holds many numbers, which is not close together.
+        let close = above.get(..BINS - 1).unwrap_or_default();
+        let closest = close.windows(3).map(|near| near.iter().sum::<f64>());
+        let closest = closest.fold(0.0_f64, f64::max);
+        if closest < CLOSE * above.iter().sum::<f64>() {
+            return 0.0;
         }
         score
+    }
+
+    /// The share of mints that are not used within 40 seconds.
+    pub(super) fn idle_share(&self) -> f64 {
+        self.learned_idle / self.total().max(1.0)
     }
 
     /// Whether a token is nearly always used within 40 seconds.

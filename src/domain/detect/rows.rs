@@ -34,6 +34,8 @@ pub(super) struct Subject {
     pub uses: u8,
     /// [`READ`], [`TROUBLED`].
     pub flags: u8,
+    /// Sixteen bits of the API key with which it was called first; 0 if there was none.
+    pub by_key: u16,
 }
 
 /// Personal data was read: `pii_hour` means something.

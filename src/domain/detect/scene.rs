@@ -46,6 +46,8 @@ pub(super) struct Call<'a> {
     pub minted: Option<Class>,
     /// The provider, as `Tenant::is_unsettled` wants it.
     pub provider: u64,
+    /// Sixteen bits of its credential, never 0; 0 if there is none.
+    pub key_tag: u16,
     /// The caller's number.
     pub caller: u16,
     /// The caller is in an environment that it did not use before, but uses the other.
@@ -213,7 +215,7 @@ impl Scene<'_> {
         self.look_above(counter, count, |_| 0.0)
     }
 
-    fn look_above(
+    pub(super) fn look_above(
         &self,
         counter: &mut Counter,
         count: &Count<'_>,

@@ -169,6 +169,11 @@ impl Seen {
         self.values.retain(|value| rank(value) > last);
     }
 
+    /// How many values there are.
+    pub(super) fn len(&self) -> usize {
+        self.values.len()
+    }
+
     /// How many learned values were first seen in the `span` seconds before `now`.
     pub(super) fn fresh(&self, now: u32, span: u32) -> usize {
         let values = self.values.iter().filter(|value| !value.quarantined);

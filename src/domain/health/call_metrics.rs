@@ -8,8 +8,12 @@ use std::borrow::Cow;
 
 use super::calls::MaybePlace;
 use super::metrics::{Label, Metric, MetricKind, Sample, Value, one};
+use super::vitals::{SignalVitals, Vitals};
 
-use MetricKind::{Counter, Histogram};
+use MetricKind::{Counter, Gauge, Histogram};
+
+/// In microseconds.
+const DAY: f64 = 86_400e6;
 
 /// The figures of calls.
 pub(super) const CALL_METRICS: &[Metric] = &[
@@ -139,6 +143,39 @@ pub(super) const CALL_METRICS: &[Metric] = &[
         read: |vitals, _| one(vitals.calls.unlisted),
     },
     Metric {
+        name: "egret_certificate_expiry_days",
+        kind: Gauge,
+        help: "Days until the first certificate of a file runs out that the configuration names; below 0 once it has.",
+        read: |vitals, _| {
+            let certificates = vitals.certificates.iter().map(|one| Sample {
+                labels: vec![
+                    ("use", one.purpose.as_str().into()),
+                    ("file", one.file.to_string().into()),
+                ],
+                value: Value::Real(one.expires_at.0.saturating_sub(vitals.now.0) as f64 / DAY),
+            });
+            certificates.collect()
+        },
+    },
+    Metric {
+        name: "egret_telemetry_sent_total",
+        kind: Counter,
+        help: "Calls, looks at the figures and log lines that the collector has taken.",
+        read: |vitals, _| of_telemetry(vitals, |signal| signal.sent),
+    },
+    Metric {
+        name: "egret_telemetry_dropped_total",
+        kind: Counter,
+        help: "Those that it was not told of, for want of room or since it did not take them; their records are where they belong.",
+        read: |vitals, _| of_telemetry(vitals, |signal| signal.dropped),
+    },
+    Metric {
+        name: "egret_telemetry_failures_total",
+        kind: Counter,
+        help: "Requests to the collector that failed, also those that were sent again.",
+        read: |vitals, _| of_telemetry(vitals, |signal| signal.failures),
+    },
+    Metric {
         name: "egret_journal_commit_duration_seconds",
         kind: Histogram,
         help: "How long the journal's commits took, most with a sync; calls wait for them.",
@@ -148,6 +185,22 @@ pub(super) const CALL_METRICS: &[Metric] = &[
         },
     },
 ];
+
+fn of_telemetry(vitals: &Vitals, read: fn(&SignalVitals) -> u64) -> Vec<Sample> {
+    let Some(telemetry) = &vitals.telemetry else {
+        return Vec::new();
+    };
+    let signals = [
+        ("traces", &telemetry.traces),
+        ("metrics", &telemetry.metrics),
+        ("logs", &telemetry.logs),
+    ];
+    let samples = signals.map(|(name, signal)| Sample {
+        labels: vec![("signal", name.into())],
+        value: read(signal).into(),
+    });
+    samples.into()
+}
 
 fn counted<const N: usize>(place: &MaybePlace, labels: [Label; N], count: u64) -> Sample {
     let mut all = of_place(place);

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::types::{Micros, TraceId};
+
 /// Upper bounds of the buckets of a duration of HTTP, in seconds: those that OpenTelemetry's semantic
 /// conventions for HTTP metrics advise.
 pub const HTTP_BOUNDS: &[f64] = &[
@@ -23,6 +25,21 @@ pub struct Histogram {
     pub counts: Vec<u64>,
     /// All values together.
     pub sum: f64,
+    /// A call for some of the buckets, the last that was traced: its bucket first.
+    pub exemplars: Vec<(usize, Exemplar)>,
+}
+
+/// A traced call as an example for a bucket.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Exemplar {
+    /// Its trace.
+    pub trace_id: TraceId,
+    /// Its span.
+    pub span_id: [u8; 8],
+    /// Its value.
+    pub value: f64,
+    /// When it was over.
+    pub at: Micros,
 }
 
 impl Histogram {
@@ -32,6 +49,7 @@ impl Histogram {
             bounds,
             counts: vec![0; bounds.len() + 1],
             sum: 0.0,
+            exemplars: Vec::new(),
         }
     }
 

@@ -7,8 +7,8 @@ use super::call_metrics::CALL_METRICS;
 use super::checks::{Bounds, CHECKS, Check, Verdict, failing};
 use super::histogram::Histogram;
 use super::vitals::{
-    BudgetVitals, EvidenceVitals, GroupVitals, JournalVitals, LedgerVitals, Listening, Stage,
-    Vitals,
+    BudgetVitals, DetectionVitals, EvidenceVitals, GroupVitals, JournalVitals, LedgerVitals,
+    Listening, Stage, Vitals,
 };
 use crate::domain::resilience::BreakerState;
 use crate::types::Micros;
@@ -139,6 +139,13 @@ fn of_evidence<T: Into<Value>>(vitals: &Vitals, read: fn(&EvidenceVitals) -> T) 
         .evidence
         .as_ref()
         .map_or_else(Vec::new, |evidence| one(read(evidence)))
+}
+
+fn of_detection<T: Into<Value>>(vitals: &Vitals, read: fn(&DetectionVitals) -> T) -> Vec<Sample> {
+    vitals
+        .detection
+        .as_ref()
+        .map_or_else(Vec::new, |detection| one(read(detection)))
 }
 
 fn of_budgets(vitals: &Vitals, read: fn(&BudgetVitals) -> Value) -> Vec<Sample> {
@@ -364,6 +371,28 @@ const METRICS: &[Metric] = &[
         },
     },
     Metric {
+        name: "egret_config_reloads_total",
+        kind: Counter,
+        help: "Reloads of the configuration that took effect.",
+        read: |vitals, _| vitals.reloads.map_or_else(Vec::new, |all| one(all.taken)),
+    },
+    Metric {
+        name: "egret_config_reloads_refused_total",
+        kind: Counter,
+        help: "Reloads of the configuration that were refused because of a fault.",
+        read: |vitals, _| vitals.reloads.map_or_else(Vec::new, |all| one(all.refused)),
+    },
+    Metric {
+        name: "egret_config_stale",
+        kind: Gauge,
+        help: "1 if the last reload was refused: the files say something else than what runs.",
+        read: |vitals, _| {
+            vitals
+                .reloads
+                .map_or_else(Vec::new, |all| one(all.is_stale))
+        },
+    },
+    Metric {
         name: "egret_limits_shared",
         kind: Gauge,
         help: "1 while the store answers that gateways share the banks' limits by, 0 while each uses its part.",
@@ -444,6 +473,59 @@ const METRICS: &[Metric] = &[
         kind: Gauge,
         help: "1 while no checkpoint is signed: the log says why, also when records were changed. Calls go on.",
         read: |vitals, _| of_evidence(vitals, |evidence| evidence.failing),
+    },
+    Metric {
+        name: "egret_detection_leading",
+        kind: Gauge,
+        help: "1 on the node that watches the ledger; in a fleet there is one, and none for longer than seconds is a fault.",
+        read: |vitals, _| of_detection(vitals, |detection| detection.leading),
+    },
+    Metric {
+        name: "egret_detection_failing",
+        kind: Gauge,
+        help: "1 while the ledger cannot be watched: the log says why. Calls go on, and are judged later.",
+        read: |vitals, _| of_detection(vitals, |detection| detection.failing),
+    },
+    Metric {
+        name: "egret_detection_lag_seconds",
+        kind: Gauge,
+        help: "How far detection is behind the calls; not told by a node that does not detect.",
+        read: |vitals, _| vitals.detection_lag().map_or_else(Vec::new, one),
+    },
+    Metric {
+        name: "egret_detection_events",
+        kind: Gauge,
+        help: "Events that were judged since detection began to learn, before this start too.",
+        read: |vitals, _| of_detection(vitals, |detection| detection.events),
+    },
+    Metric {
+        name: "egret_detection_alerts_total",
+        kind: Counter,
+        help: "Alerts, by severity.",
+        read: |vitals, _| {
+            let alerts = vitals.detection.iter().flat_map(|all| all.alerts);
+            let samples = alerts
+                .map(|(severity, count)| Sample::labelled("severity", severity, count.into()));
+            samples.collect()
+        },
+    },
+    Metric {
+        name: "egret_detection_responses_total",
+        kind: Counter,
+        help: "Locks that incidents have placed without a person.",
+        read: |vitals, _| of_detection(vitals, |detection| detection.responses),
+    },
+    Metric {
+        name: "egret_incidents_open",
+        kind: Gauge,
+        help: "Incidents that nobody has taken.",
+        read: |vitals, _| of_detection(vitals, |detection| detection.open),
+    },
+    Metric {
+        name: "egret_incidents_acknowledged",
+        kind: Gauge,
+        help: "Incidents that somebody has taken and that are not over.",
+        read: |vitals, _| of_detection(vitals, |detection| detection.acknowledged),
     },
     Metric {
         name: "egret_breaker_open",

@@ -34,13 +34,15 @@ pub use checks::{Bounds, CHECKS, Check, Verdict, failing};
 pub use clock::{ClockWatch, EARLIEST, MAX_BEHIND};
 pub use glance::{BankGlance, BudgetGlance, Glance, GroupGlance, RecordGlance};
 pub use histogram::{
-    COMMIT_BOUNDS, HTTP_BOUNDS, Histogram, LATENCY_BUCKETS, Latency, bucket_of, latency_bucket,
+    COMMIT_BOUNDS, Exemplar, HTTP_BOUNDS, Histogram, LATENCY_BUCKETS, Latency, bucket_of,
+    latency_bucket,
 };
 pub use history::{History, Span, Traffic};
 pub use metrics::{Label, Metric, MetricKind, Sample, Value, metrics};
 pub use report::{Probe, Report};
 pub use scrape::{Figure, MAX_TEXT, Scrape, ScrapeFault};
 pub use vitals::{
-    BudgetVitals, CoalescerVitals, EvidenceVitals, GroupVitals, JournalVitals, LedgerVitals,
-    Listening, Stage, Vitals,
+    BudgetVitals, CertificateUse, CertificateVitals, CoalescerVitals, DetectionVitals,
+    EvidenceVitals, GroupVitals, JournalVitals, LedgerVitals, Listening, ReloadVitals,
+    SignalVitals, Stage, TelemetryVitals, Vitals,
 };

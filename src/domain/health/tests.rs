@@ -70,14 +70,33 @@ fn well() -> Vitals {
         budgets_shared: Some(true),
         coalescer: Some(CoalescerVitals::default()),
         calls: calls(),
+        certificates: vec![CertificateVitals {
+            purpose: CertificateUse::UpstreamCa,
+            file: "/etc/egret/bank.pem".into(),
+            expires_at: Micros(NOW.0 - 36 * 3_600_000_000),
+        }],
+        telemetry: Some(TelemetryVitals {
+            traces: SignalVitals {
+                sent: 90,
+                dropped: 4,
+                failures: 1,
+            },
+            ..TelemetryVitals::default()
+        }),
         journal_commits: Some(Histogram {
             counts: vec![0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1],
             sum: 7.5,
             ..Histogram::new(COMMIT_BOUNDS)
         }),
+        reloads: Some(ReloadVitals::default()),
         calls_in_flight: 3,
         connections: 7,
         locks: 0,
+        detection: Some(DetectionVitals {
+            leading: true,
+            judged_to: Some(NOW),
+            ..DetectionVitals::default()
+        }),
     }
 }
 
@@ -312,6 +331,8 @@ fn the_text_is_what_prometheus_reads() {
          kind=\"customer_access_token\",token_type=\"bank\"} 2",
         "egret_journal_commit_duration_seconds_bucket{le=\"0.0005\"} 3",
         "egret_journal_commit_duration_seconds_count 4",
+        "egret_certificate_expiry_days{use=\"upstream_ca\",file=\"/etc/egret/bank.pem\"} -1.5",
+        "egret_telemetry_dropped_total{signal=\"traces\"} 4",
     ] {
         assert!(text.lines().any(|found| found == line), "{line}\n{text}");
     }

@@ -46,10 +46,16 @@ pub struct Vitals {
     pub budgets: Vec<BudgetVitals>,
     /// Reads that share answers; `None` if none do.
     pub coalescer: Option<CoalescerVitals>,
+    /// Reloads of the configuration; `None` if it cannot be reloaded.
+    pub reloads: Option<ReloadVitals>,
     /// Whether the store answers that gateways share them by; `None` if they do not.
     pub budgets_shared: Option<bool>,
     /// The calls that are over.
     pub calls: CallVitals,
+    /// The certificates that the configuration names.
+    pub certificates: Vec<CertificateVitals>,
+    /// What became of what was to be told to a collector; `None` if nothing is told.
+    pub telemetry: Option<TelemetryVitals>,
     /// How long the journal's commits took, in seconds; `None` until it is open.
     pub journal_commits: Option<Histogram>,
     /// Calls in flight.
@@ -58,6 +64,40 @@ pub struct Vitals {
     pub connections: u64,
     /// What is locked down: locks that hold.
     pub locks: u64,
+    /// Detection; `None` if there is none.
+    pub detection: Option<DetectionVitals>,
+}
+
+/// Detection by the running gateway.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DetectionVitals {
+    /// Whether this node watches the ledger: in a fleet one does.
+    pub leading: bool,
+    /// The last look at the ledger failed, or what it brought could not be kept.
+    pub failing: bool,
+    /// Until when rows were judged; `None` before the first look.
+    pub judged_to: Option<Micros>,
+    /// Events that were judged since detection began to learn.
+    pub events: u64,
+    /// Alerts since the start, by severity.
+    pub alerts: [(&'static str, u64); 5],
+    /// Incidents that nobody has taken.
+    pub open: u64,
+    /// Incidents that somebody has taken.
+    pub acknowledged: u64,
+    /// Locks that were placed without being asked since the start.
+    pub responses: u64,
+}
+
+/// What has become of reloads of the configuration.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReloadVitals {
+    /// How many took effect since the start.
+    pub taken: u64,
+    /// How many were refused.
+    pub refused: u64,
+    /// The last one was refused, so that the files say something else than what runs.
+    pub is_stale: bool,
 }
 
 /// The journal.
@@ -170,6 +210,64 @@ pub struct CoalescerVitals {
     pub shared: u64,
 }
 
+/// What a certificate is there for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CertificateUse {
+    /// A listener shows it.
+    Listener,
+    /// It signs callers' certificates.
+    ClientCa,
+    /// A bank's certificate must be signed by it, or be it.
+    UpstreamCa,
+    /// The same for the collector.
+    CollectorCa,
+}
+
+impl CertificateUse {
+    /// The one spelling.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Listener => "listener",
+            Self::ClientCa => "client_ca",
+            Self::UpstreamCa => "upstream_ca",
+            Self::CollectorCa => "collector_ca",
+        }
+    }
+}
+
+/// A file of certificates.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateVitals {
+    /// What it is there for.
+    pub purpose: CertificateUse,
+    /// The file, as configured.
+    pub file: Arc<str>,
+    /// When the first of them runs out.
+    pub expires_at: Micros,
+}
+
+/// What is told to a collector.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TelemetryVitals {
+    /// Calls, as traces.
+    pub traces: SignalVitals,
+    /// Looks at the figures.
+    pub metrics: SignalVitals,
+    /// Log lines.
+    pub logs: SignalVitals,
+}
+
+/// What became of one kind of what is told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SignalVitals {
+    /// How many the collector has taken.
+    pub sent: u64,
+    /// How many were not told: there was no room for them, or the collector did not take them.
+    pub dropped: u64,
+    /// Requests that failed, also those that were sent again.
+    pub failures: u64,
+}
+
 /// Sockets that connections are accepted on; each worker has one for each listener.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Listening {
@@ -180,6 +278,12 @@ pub struct Listening {
 }
 
 impl Vitals {
+    /// How far detection is behind; `None` while another node detects, or nobody.
+    pub fn detection_lag(&self) -> Option<Duration> {
+        let detection = self.detection.as_ref().filter(|all| all.leading)?;
+        detection.judged_to.map(|at| self.now.since(at))
+    }
+
     /// How long the oldest event has waited for the ledger; zero if none waits.
     pub fn ledger_lag(&self) -> Duration {
         let since = self.ledger.as_ref().and_then(|ledger| ledger.behind_since);

@@ -54,30 +54,20 @@ impl TraceParent {
         })
     }
 
-    /// The start of a new trace from random bytes: 16 for the trace, 8 for the call.
-    pub fn root(random: [u8; 24], sampled: bool) -> Self {
-        let mut trace = [0; 16];
-        let mut parent = [0; 8];
-        trace
-            .iter_mut()
-            .zip(random)
-            .for_each(|(to, from)| *to = from);
-        parent
-            .iter_mut()
-            .zip(random.into_iter().skip(16))
-            .for_each(|(to, from)| *to = from);
+    /// The start of a new trace, whose id ends in seven random bytes at least.
+    pub fn root(trace_id: TraceId, call: [u8; 8], sampled: bool) -> Self {
         Self {
-            trace_id: TraceId::from_random(trace),
-            parent_id: non_zero(parent),
+            trace_id,
+            parent_id: non_zero(call),
             flags: RANDOM | if sampled { SAMPLED } else { 0 },
         }
     }
 
-    /// The same trace one call further down, with a new random id for that call.
+    /// The same trace one call further down, with the id of that call.
     #[must_use]
-    pub fn child(&self, random: [u8; 8]) -> Self {
+    pub fn child(&self, call: [u8; 8]) -> Self {
         Self {
-            parent_id: non_zero(random),
+            parent_id: non_zero(call),
             ..*self
         }
     }
@@ -233,12 +223,11 @@ mod tests {
 
     #[test]
     fn a_root_is_valid_even_for_zero_bytes() {
-        let root = TraceParent::root([0; 24], false);
+        let root = TraceParent::root(TraceId::from_random([0; 16]), [0; 8], false);
         assert_eq!(parse(&root.to_string()), Some(root));
         assert!(!root.is_sampled());
-        let mut random = [0xab; 24];
-        random[16..].fill(0xcd);
-        let text = TraceParent::root(random, true).to_string();
+        let trace = TraceId::from_random([0xab; 16]);
+        let text = TraceParent::root(trace, [0xcd; 8], true).to_string();
         assert_eq!(
             text,
             format!("00-{}-{}-03", "ab".repeat(16), "cd".repeat(8))
@@ -247,8 +236,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read(random in any::<[u8; 24]>(), child in any::<[u8; 8]>(), sampled: bool) {
-            let root = TraceParent::root(random, sampled).child(child);
+        fn what_is_written_is_read(trace in any::<[u8; 16]>(), child in any::<[u8; 8]>(), sampled: bool) {
+            let root = TraceParent::root(TraceId::from_random(trace), child, sampled).child(child);
             prop_assert_eq!(TraceParent::parse(&root.encode()), Some(root));
         }
 

@@ -219,6 +219,13 @@ impl Book {
         Some((taken, notices))
     }
 
+    /// Notes what was done about an open incident without being asked.
+    pub fn note(&mut self, id: &str, note: String, at: Micros) {
+        if let Some(case) = self.open.iter_mut().find(|case| case.id == id) {
+            case.step(at, StepKind::Responded, "", note);
+        }
+    }
+
     /// Takes in a sign and says what is to be told. Signs come in order of time, about.
     pub fn take(&mut self, sign: &Sign) -> Vec<Notice> {
         self.file(sign).1

@@ -113,6 +113,8 @@ pub enum StepKind {
     Told,
     /// Nobody was told, because of a silence.
     Silenced,
+    /// Something was done about it without being asked, or would have been.
+    Responded,
     /// Somebody took it.
     Acknowledged,
     /// It ended.

@@ -61,7 +61,7 @@ fn name(call: u128) -> String {
 mod tests {
     use super::*;
     use crate::domain::detect::{Alert, Mark, RULES};
-    use crate::domain::incident::read_line;
+    use crate::domain::incident::{Book, Settings, StepKind, read_line};
 
     fn told(incident: u64) -> Told {
         Told {
@@ -99,6 +99,41 @@ mod tests {
         let told = told(3);
         let line = serde_json::to_string(&told.alert).unwrap();
         assert_eq!(Sign::of(&told), read_line(&line).unwrap().pop());
+    }
+
+    #[test]
+    fn what_was_heard_is_not_taken_in_again() {
+        let sign = Sign::of(&told(3)).unwrap();
+        let mark = |run, number| Mark { run, number };
+        let mut book = Book::new(Settings::default());
+        let mut hear = |run, number| {
+            // As a restart has it.
+            book = Book::load(&book.save(), Settings::default()).unwrap();
+            let heard = book.hear(&sign, mark(run, number));
+            heard.map(|(taken, notices)| (taken.is_new, notices.len()))
+        };
+        assert_eq!(hear(1, 4), Some((true, 1)));
+        assert_eq!(hear(1, 3), None);
+        assert_eq!(hear(1, 4), None);
+        assert_eq!(hear(1, 5), Some((false, 0)));
+        // Another run: its numbers say nothing about these.
+        assert_eq!(hear(2, 1), Some((false, 0)));
+        let case = book.cases().next().unwrap();
+        assert_eq!((case.signs, case.told), (3, 1));
+    }
+
+    #[test]
+    fn what_was_done_is_noted() {
+        let sign = Sign::of(&told(3)).unwrap();
+        let mut book = Book::new(Settings::default());
+        let heard = book.hear(&sign, Mark { run: 1, number: 1 });
+        let id = heard.unwrap().0.incident;
+        book.note(&id, "caller:app is locked down".into(), sign.at);
+        book.note("inc-none", "nothing".into(), sign.at);
+        let case = book.case(&id).unwrap();
+        let last = case.steps.last().unwrap();
+        assert_eq!(last.kind, StepKind::Responded);
+        assert!(crate::domain::incident::show(case).contains("caller:app is locked down"));
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod category;
 mod heard;
 mod line;
 mod runbook;
+mod shared;
 mod silence;
 #[cfg(test)]
 mod tests;
@@ -25,6 +26,7 @@ pub use case::{Case, Ending, Names, State, Step, StepKind};
 pub use category::Category;
 pub use line::{LineFault, read_line};
 pub use runbook::steps;
+pub use shared::SharedBook;
 pub use silence::{Silence, SilenceFault};
 pub use text::{list, show};
 pub use view::view;

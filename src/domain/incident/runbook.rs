@@ -4,16 +4,22 @@
 //! people; nothing here is run.
 
 use super::Category;
-use super::case::Case;
+use super::case::{Case, StepKind};
 
 /// The suggested steps for an incident.
 pub fn steps(case: &Case) -> Vec<String> {
     let common = ["See who did what: `egret investigate caller {caller}`."];
-    common
-        .iter()
-        .chain(of(case.category))
-        .chain(&["When it is settled: `egret alert close {id} --reason '...'`."])
-        .filter_map(|step| fill(step, case))
+    let done = case.steps.iter();
+    let done = done.filter(|step| step.kind == StepKind::Responded);
+    let done = done.map(|step| {
+        let note = &step.note;
+        format!(
+            "Egret {note}: `egret lockdown list` shows what holds, `egret lockdown lift` ends it."
+        )
+    });
+    let steps = common.iter().chain(of(case.category));
+    let steps = steps.chain(&["When it is settled: `egret alert close {id} --reason '...'`."]);
+    done.chain(steps.filter_map(|step| fill(step, case)))
         .collect()
 }
 

@@ -151,6 +151,20 @@ impl Budget {
         budget
     }
 
+    /// Goes on with other settings: what is used stays used, who waits waits on, and what the bank's
+    /// refusals have taught holds in proportion. A budget that others share does not change: it would
+    /// be another one for each of them.
+    pub fn retune(&mut self, settings: BudgetSettings, now: Micros) {
+        if self.fleet.is_some() {
+            return;
+        }
+        self.window.retune(settings.limit, settings.span, now);
+        self.pressure.retune(self.window.limit());
+        self.room.retune(settings.room);
+        self.paced_at = now;
+        self.settings = settings;
+    }
+
     /// How it works.
     pub fn settings(&self) -> &BudgetSettings {
         &self.settings

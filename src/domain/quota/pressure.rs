@@ -30,6 +30,13 @@ pub struct Pressure {
 }
 
 impl Pressure {
+    /// Goes on with another limit: of it the same part is allowed.
+    pub fn retune(&mut self, limit: u32) {
+        let part = u64::from(self.allowed) * u64::from(limit) / u64::from(self.limit.max(1));
+        self.allowed = u32::try_from(part).unwrap_or(limit).clamp(1, limit.max(1));
+        self.limit = limit;
+    }
+
     /// No refusals so far.
     pub const fn new(limit: u32) -> Self {
         Self {

@@ -115,6 +115,11 @@ impl Room {
         }
     }
 
+    /// Goes on with other bounds; who is in stays.
+    pub fn retune(&mut self, settings: RoomSettings) {
+        self.settings = settings;
+    }
+
     /// How many wait.
     pub fn len(&self) -> usize {
         self.waiters.len()

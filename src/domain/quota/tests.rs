@@ -57,6 +57,36 @@ impl Bank {
     }
 }
 
+/// What is used of `settings` at a moment.
+fn used(budget: &mut Budget, now: Micros) -> u32 {
+    budget.standing(now).used
+}
+
+#[test]
+fn what_is_used_stays_used_under_other_numbers() {
+    let mut budget = Budget::new(settings(4));
+    let start = Micros::from_secs(1_000);
+    for _ in 0..3 {
+        let asked = budget.ask(ask("a", Priority::Money, start), start);
+        assert!(matches!(asked, Answer::Go { .. }));
+    }
+    budget.settle(start);
+    budget.settle(start);
+    let mut other = settings(2);
+    other.span = SPAN * 2;
+    budget.retune(other, start);
+    assert_eq!(used(&mut budget, start), 3);
+    let refused = budget.ask(ask("a", Priority::Money, start), start);
+    assert!(matches!(refused, Answer::Refused(_)));
+    // They count for the new span from their answers on.
+    let later = start.plus(SPAN + SPAN / 2);
+    assert_eq!(used(&mut budget, later), 3);
+    assert_eq!(used(&mut budget, start.plus(SPAN * 2)), 1);
+    budget.retune(settings(10), start);
+    let asked = budget.ask(ask("a", Priority::Money, start), start);
+    assert!(matches!(asked, Answer::Go { .. }));
+}
+
 proptest! {
     /// Whatever the way to the bank and back takes, the bank never counts more than it allows.
     #[test]

@@ -22,6 +22,10 @@ pub struct Window {
     free_at: VecDeque<Micros>,
 }
 
+fn micros(span: Duration) -> i64 {
+    i64::try_from(span.as_micros()).unwrap_or(i64::MAX)
+}
+
 impl Window {
     /// A window in which nothing was sent. A limit of 0 is taken as 1: a bank that allows nothing
     /// is a matter of policy.
@@ -32,6 +36,25 @@ impl Window {
             open: 0,
             free_at: VecDeque::new(),
         }
+    }
+
+    /// Goes on with another limit and span: what was sent stays sent, and counts for the new span from
+    /// when it was answered. Of calls whose places were free already nothing is known any more, so
+    /// after a longer span was set the first of them is short of those.
+    pub fn retune(&mut self, limit: u32, span: Duration, now: Micros) {
+        self.used(now);
+        let (before, after) = (self.span, span);
+        for at in &mut self.free_at {
+            *at = if after >= before {
+                at.plus(after - before)
+            } else {
+                Micros(at.0.saturating_sub(micros(before - after)))
+            };
+        }
+        self.limit = limit.max(1);
+        self.span = span;
+        let excess = self.free_at.len().saturating_sub(self.limit as usize);
+        self.free_at.drain(..excess);
     }
 
     /// Calls in a span.

@@ -49,7 +49,7 @@ pub trait Recorder: Send + Sync {
 }
 
 /// A record that is still being filled. Its last step reaches the recorder exactly once: by
-/// [`OpenRecord::finish`], or when it is dropped (the exchange was cut off), as it then stands.
+/// [`OpenRecord::close`], or when it is dropped (the exchange was cut off), as it then stands.
 pub struct OpenRecord {
     record: Option<Box<CallRecord>>,
     recorder: Arc<dyn Recorder>,
@@ -91,14 +91,12 @@ impl OpenRecord {
         }
     }
 
-    /// Hands the record over for the last time; nobody has to wait.
-    ///
-    /// # Errors
-    /// [`NotRecorded`]: this last step may be missing, what came before is kept.
-    pub fn finish(mut self) -> Result<Ticket, NotRecorded> {
-        let done = self.append(Step::Completion, Wait::Nothing);
-        self.record = None;
-        done
+    /// Hands the record over for the last time; nobody has to wait. Gives it back; `None` if it could
+    /// not be taken and nothing of it was kept before.
+    pub fn close(mut self) -> Option<Box<CallRecord>> {
+        // If only this last step is missing, the recorder counts it.
+        let _ = self.append(Step::Completion, Wait::Nothing);
+        self.record.take()
     }
 
     fn append(&mut self, step: Step, wait: Wait) -> Result<Ticket, NotRecorded> {
@@ -171,7 +169,7 @@ mod tests {
         record.step(Step::Intent).unwrap().unwrap();
         record.update(|r| r.outcome = Outcome::Success);
         record.step(Step::Outcome).unwrap().unwrap();
-        record.finish().unwrap();
+        assert_eq!(record.close().unwrap().outcome, Outcome::Success);
         drop(open(&memory, LossPolicy::Strict));
         assert_eq!(
             *memory.steps.lock(),
@@ -190,7 +188,7 @@ mod tests {
         let mut record = open(&memory, LossPolicy::Shed);
         assert_eq!(record.step(Step::Intent), Ok(None));
         assert_eq!(record.step(Step::Outcome), Ok(None));
-        record.finish().unwrap();
+        assert!(record.close().is_some());
         let steps = memory.steps.lock();
         assert_eq!(
             *steps,

@@ -83,6 +83,14 @@ impl RetryBudget {
         }
     }
 
+    /// Goes on with another allowance; what was saved stays, within the new bounds.
+    pub fn retune(&mut self, allowance: RetryAllowance) {
+        self.allowance = allowance;
+        let deposit = u64::from(allowance.percent) * PRICE / 100;
+        self.saved = self.saved.min(KEPT_CALLS * deposit);
+        self.floor_left = self.floor_left.min(u64::from(allowance.floor) * PRICE);
+    }
+
     /// A call begins; repetitions are not calls.
     pub fn deposit(&mut self) {
         let deposit = u64::from(self.allowance.percent) * PRICE / 100;

@@ -176,6 +176,15 @@ impl Breaker {
         }
     }
 
+    /// Goes on with other settings: what it does at the moment, and what it has counted, stays. Counts
+    /// over another window cannot be compared and begin anew.
+    pub fn retune(&mut self, settings: BreakerSettings) {
+        if settings.window != self.settings.window {
+            self.pieces = [Piece::default(); PIECES];
+        }
+        self.settings = settings;
+    }
+
     /// What it does at the moment.
     pub const fn state(&self) -> BreakerState {
         match self.phase {

@@ -93,6 +93,18 @@ pub struct Bulkhead {
 const WEIGHT: f64 = 0.1;
 
 impl Bulkhead {
+    /// Goes on with other settings: who is in flight and who waits stays. Gives those who may go because
+    /// there are more places.
+    pub fn retune(&mut self, settings: BulkheadSettings) -> Vec<Ticket> {
+        let bounds = |of: &BulkheadSettings| (of.adaptive, of.in_flight);
+        if bounds(&settings) != bounds(&self.settings) {
+            let adaptive = settings.adaptive;
+            self.adaptive = adaptive.map(|least| AdaptiveLimit::new(least, settings.in_flight));
+        }
+        self.settings = settings;
+        self.call_next()
+    }
+
     /// Nothing in flight.
     pub fn new(settings: BulkheadSettings) -> Self {
         Self {

@@ -40,8 +40,9 @@ pub struct Group {
     pub settings: Arc<Resilience>,
     /// Repetitions of all calls to the provider in this environment.
     retries: Arc<Mutex<RetryBudget>>,
-    state: Mutex<State>,
-    counts: Counts,
+    /// Shared with the same group of the configuration before.
+    state: Arc<Mutex<State>>,
+    counts: Arc<Counts>,
 }
 
 struct State {
@@ -49,6 +50,15 @@ struct State {
     bulkhead: Bulkhead,
     /// Who waits for a place.
     waiting: HashMap<Ticket, oneshot::Sender<()>>,
+}
+
+impl State {
+    /// Calls somebody whose turn it is. Who has gone meanwhile gives the place back when dropped.
+    fn call(&mut self, ticket: Ticket) {
+        if let Some(call) = self.waiting.remove(&ticket) {
+            let _ = call.send(());
+        }
+    }
 }
 
 #[derive(Default)]
@@ -84,13 +94,47 @@ impl Group {
             group,
             settings: Arc::clone(settings),
             retries: Arc::clone(retries),
-            state: Mutex::new(State {
+            state: Arc::new(Mutex::new(State {
                 breaker: settings.breaker.map(Breaker::new),
                 bulkhead: Bulkhead::new(settings.bulkheads),
                 waiting: HashMap::new(),
-            }),
-            counts: Counts::default(),
+            })),
+            counts: Arc::default(),
         })
+    }
+
+    /// The same group for calls that begin under other settings: breaker, places and counts are shared
+    /// with those that have begun before. The settings hold from [`Group::take_over`] on.
+    fn renewed(self: &Arc<Self>, settings: &Arc<Resilience>) -> Arc<Self> {
+        if *self.settings == **settings {
+            return Arc::clone(self);
+        }
+        Arc::new(Self {
+            name: Arc::clone(&self.name),
+            provider: Arc::clone(&self.provider),
+            environment: self.environment,
+            group: Arc::clone(&self.group),
+            settings: Arc::clone(settings),
+            retries: Arc::clone(&self.retries),
+            state: Arc::clone(&self.state),
+            counts: Arc::clone(&self.counts),
+        })
+    }
+
+    /// Makes what is shared follow these settings.
+    pub fn take_over(&self) {
+        self.retries.lock().retune(self.settings.retries.allowance);
+        let mut state = self.state.lock();
+        state.breaker = match (state.breaker.take(), self.settings.breaker) {
+            (Some(mut breaker), Some(settings)) => {
+                breaker.retune(settings);
+                Some(breaker)
+            }
+            (_, settings) => settings.map(Breaker::new),
+        };
+        for ticket in state.bulkhead.retune(self.settings.bulkheads) {
+            state.call(ticket);
+        }
     }
 
     /// A call begins.
@@ -171,17 +215,30 @@ pub struct GroupMaker {
     environment: Environment,
     settings: Arc<Resilience>,
     retries: Arc<Mutex<RetryBudget>>,
+    /// The groups of the configuration before, by their group's name.
+    former: HashMap<Arc<str>, Arc<Group>>,
     made: HashMap<Arc<str>, Arc<Group>>,
 }
 
 impl GroupMaker {
-    /// For one provider in one environment.
-    pub fn new(environment: Environment, settings: &Arc<Resilience>) -> Self {
-        let budget = RetryBudget::new(settings.retries.allowance);
+    /// For one provider in one environment. What `former` groups of theirs have come to know goes on.
+    pub fn new<'g>(
+        environment: Environment,
+        settings: &Arc<Resilience>,
+        former: impl IntoIterator<Item = &'g Arc<Group>>,
+    ) -> Self {
+        let former: HashMap<_, _> = former
+            .into_iter()
+            .map(|group| (Arc::clone(&group.group), Arc::clone(group)))
+            .collect();
+        let known = former.values().next();
+        let retries = known.map(|group| Arc::clone(&group.retries));
+        let fresh = || Arc::new(Mutex::new(RetryBudget::new(settings.retries.allowance)));
         Self {
             environment,
             settings: Arc::clone(settings),
-            retries: Arc::new(Mutex::new(budget)),
+            retries: retries.unwrap_or_else(fresh),
+            former,
             made: HashMap::new(),
         }
     }
@@ -204,7 +261,11 @@ impl GroupMaker {
 
     /// One limit can count operations of several services: they share its group.
     fn group(&mut self, provider: &Provider, name: &Arc<str>) -> Arc<Group> {
+        let former = self.former.get(name);
         let made = self.made.entry(Arc::clone(name)).or_insert_with(|| {
+            if let Some(former) = former {
+                return former.renewed(&self.settings);
+            }
             Group::new(
                 provider,
                 self.environment,

@@ -123,10 +123,7 @@ impl Group {
 /// Gives a place back and calls those whose turn it is.
 fn leave(state: &mut State, caller: &Arc<str>) {
     for ticket in state.bulkhead.leave(caller) {
-        if let Some(call) = state.waiting.remove(&ticket) {
-            // Somebody who has gone meanwhile gives the place back when he is dropped.
-            let _ = call.send(());
-        }
+        state.call(ticket);
     }
 }
 

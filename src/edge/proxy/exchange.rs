@@ -7,20 +7,22 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use super::Parts;
 use super::routes::Destination;
 use super::stages::attempt::Attempts;
+use super::{Generation, Parts};
 use crate::adapters::capture::Capturing;
 use crate::adapters::coalesce::Lead;
 use crate::adapters::limits::Place;
 use crate::adapters::{clock, entropy};
 use crate::domain::advice::Advice;
 use crate::domain::catalog::Operation;
+use crate::domain::http::TraceParent;
 use crate::domain::observe::{Observer, OperationPlans};
 use crate::domain::policy::Permit;
 use crate::domain::problem::Problem;
 use crate::domain::quota::Told;
 use crate::domain::record::{CallRecord, OpenRecord};
+use crate::domain::telemetry::CallTrace;
 use crate::types::{CallId, Micros};
 
 /// Time that a call has until its operation is known.
@@ -44,10 +46,14 @@ pub struct Route {
 
 /// A call from its first stage to its last.
 pub struct Exchange {
+    /// The configuration that it is made under.
+    parts: Arc<Generation>,
     call_id: CallId,
     received_at: Micros,
     began: Instant,
     deadline: Instant,
+    /// Its place in a trace.
+    pub(super) trace: CallTrace,
     /// The open record; `None` before the request is recognised and after closing.
     pub(super) record: Option<OpenRecord>,
     /// Where the call goes, once it may.
@@ -91,12 +97,14 @@ pub struct Exchange {
 
 impl Exchange {
     /// Begins a call: it gets its id and its time.
-    pub(super) fn begin(parts: &Parts) -> Self {
+    pub(super) fn begin(parts: Arc<Generation>) -> Self {
         let received_at = clock::now();
         let began = Instant::now();
         let random = entropy::id_bytes().unwrap_or_else(|_| counted_bytes());
+        let call_id = CallId::from_parts(received_at.as_millis(), random);
         Self {
-            call_id: CallId::from_parts(received_at.as_millis(), random),
+            call_id,
+            trace: CallTrace::begin(call_id, None, parts.sampler),
             received_at,
             began,
             deadline: began + UNMATCHED,
@@ -120,7 +128,13 @@ impl Exchange {
             coalesced: false,
             capture: None,
             _in_flight: InFlight::new(&parts.in_flight),
+            parts,
         }
+    }
+
+    /// The configuration that it is made under, from its beginning to its end.
+    pub(super) fn parts(&self) -> Arc<Generation> {
+        Arc::clone(&self.parts)
     }
 
     /// Identity of the call.
@@ -130,7 +144,17 @@ impl Exchange {
 
     /// A new record of this call.
     pub(super) fn new_record(&self, parts: &Parts) -> CallRecord {
-        CallRecord::new(self.call_id, self.received_at, Arc::clone(&parts.identity))
+        let mut record =
+            CallRecord::new(self.call_id, self.received_at, Arc::clone(&parts.identity));
+        record.trace_id = Some(self.trace.trace_id());
+        record
+    }
+
+    /// The call is part of the caller's trace, if it has one.
+    pub(super) fn go_on_with(&mut self, parts: &Parts, parent: Option<TraceParent>) {
+        if parent.is_some() {
+            self.trace = CallTrace::begin(self.call_id, parent, parts.sampler);
+        }
     }
 
     /// Sets the time that the whole call may take, counted from its start.

@@ -12,6 +12,7 @@
 
 mod exchange;
 mod fields;
+mod generation;
 mod routes;
 mod stages;
 
@@ -32,20 +33,21 @@ use pingora_proxy::{FailToProxy, ProxyHttp, Session};
 
 use crate::adapters::capture::Captures;
 use crate::adapters::coalesce::Coalescer;
-use crate::adapters::figures::{CallFigures, Shard};
+use crate::adapters::figures::CallFigures;
 use crate::adapters::journal::Journal;
 use crate::adapters::limits::Limits;
-use crate::domain::config::Config;
+use crate::adapters::telemetry::Inboxes;
+use crate::domain::config::{Budgets, Config};
 use crate::domain::http::{HeadLimits, Refusal};
 use crate::domain::identity::CallerBook;
 use crate::domain::keyring::Keyring;
 use crate::domain::lockdown::{InForce, Throttles};
-use crate::domain::problem::{self, Problem};
-use crate::domain::recognise::KnownTokens;
+use crate::domain::problem::Problem;
 use crate::domain::record::{self, LossPolicies, Recorder};
-use crate::types::Decision;
+use crate::domain::telemetry::{FinishedCall, Sampler};
 
 pub use exchange::Exchange;
+pub use generation::{Generation, Tell};
 pub use routes::{RouteError, Routes};
 pub use stages::attempt::MAX_TRIES;
 
@@ -60,24 +62,24 @@ pub struct FrontLimits {
     pub idle: Duration,
     /// A caller's TLS handshake.
     pub tls_handshake: Duration,
+    /// Connections that are open at the same time, over all listeners.
+    pub connections: usize,
 }
 
 /// Everything the stages work with. Clones share all of it.
 #[derive(Clone)]
 pub struct Gateway {
-    parts: Arc<Parts>,
-    /// Never waited for: only one worker has it.
-    known_tokens: Arc<Mutex<KnownTokens>>,
-    /// What this worker counts.
-    shard: Arc<Shard>,
+    generations: generation::Generations,
+    in_flight: Arc<AtomicUsize>,
 }
 
-/// The parts of a [`Gateway`].
+/// The parts of a [`Gateway`] under one configuration.
+#[derive(Clone)]
 pub struct Parts {
     /// Who we are, for the records.
     pub identity: Arc<record::Gateway>,
     /// Where requests can go.
-    pub routes: Routes,
+    pub routes: Arc<Routes>,
     /// Makes fingerprints and pseudonyms.
     pub keyring: Arc<Keyring>,
     /// Callers and their keys; replaced when the file changes.
@@ -85,7 +87,7 @@ pub struct Parts {
     /// What is locked down; replaced when that changes.
     pub lockdown: Arc<ArcSwap<InForce>>,
     /// How many calls of throttled callers have gone through.
-    pub throttles: Mutex<Throttles>,
+    pub throttles: Arc<Mutex<Throttles>>,
     /// How callers are told apart without a key.
     pub caller_rules: crate::domain::config::Callers,
     /// Keeps the records.
@@ -96,6 +98,8 @@ pub struct Parts {
     pub loss: LossPolicies,
     /// The banks' rate limits.
     pub budgets: Arc<Limits>,
+    /// Who waits how long for them.
+    pub budget_rules: Arc<Budgets>,
     /// Shares answers, where the configuration asks for it.
     pub coalescer: Option<Arc<Coalescer>>,
     /// Sizes and times before there is a call.
@@ -106,6 +110,10 @@ pub struct Parts {
     pub in_flight: Arc<AtomicUsize>,
     /// Counts calls.
     pub figures: Arc<CallFigures>,
+    /// Which traces that begin here are told.
+    pub sampler: Sampler,
+    /// Takes calls whose traces are told, if they are told to anybody.
+    pub spans: Option<Arc<Inboxes<FinishedCall>>>,
 }
 
 impl FrontLimits {
@@ -121,6 +129,7 @@ impl FrontLimits {
             head_time: config.timeouts.head,
             idle: config.timeouts.idle,
             tls_handshake: config.timeouts.tls,
+            connections: config.limits.connections,
         }
     }
 }
@@ -129,38 +138,43 @@ impl Gateway {
     /// Puts the parts together.
     pub fn new(parts: Parts) -> Self {
         Self {
-            shard: parts.figures.shard(),
-            parts: Arc::new(parts),
-            known_tokens: Arc::default(),
+            in_flight: Arc::clone(&parts.in_flight),
+            generations: generation::Generations::new(Arc::new(ArcSwap::from_pointee(parts))),
         }
     }
 
     /// The same gateway for another worker: what a worker remembers, it remembers for itself.
     pub fn for_worker(&self) -> Self {
         Self {
-            parts: Arc::clone(&self.parts),
-            known_tokens: Arc::default(),
-            shard: self.parts.figures.shard(),
+            generations: self.generations.for_worker(),
+            in_flight: Arc::clone(&self.in_flight),
         }
     }
 
+    /// Where the parts of another configuration are put: every call that begins from then on is made
+    /// with them, on every worker.
+    pub fn latest(&self) -> Arc<ArcSwap<Parts>> {
+        self.generations.place()
+    }
+
     /// Sizes and times before there is a call.
-    pub fn limits(&self) -> &FrontLimits {
-        &self.parts.limits
+    pub fn limits(&self) -> FrontLimits {
+        self.generations.latest().limits
     }
 
     /// The number of calls in flight, kept up to date.
     pub fn in_flight(&self) -> Arc<AtomicUsize> {
-        Arc::clone(&self.parts.in_flight)
+        Arc::clone(&self.in_flight)
     }
 
     /// Records a request whose head was refused, and gives the bytes to answer with.
     pub async fn refuse_head(&self, refusal: Refusal, peer: Option<SocketAddr>) -> Bytes {
-        let mut exchange = Exchange::begin(&self.parts);
+        let parts = self.generations.latest();
+        let mut exchange = Exchange::begin(Arc::clone(&parts));
         let problem = Problem::from(refusal);
-        stages::close::open_refused_head(&self.parts, &mut exchange, &problem, peer);
-        let problem = stages::gate::refusal(&self.parts, &mut exchange, problem).await;
-        stages::close::refused_head(&self.shard, &mut exchange);
+        stages::close::open_refused_head(&parts, &mut exchange, &problem, peer);
+        let problem = stages::gate::refusal(&parts, &mut exchange, problem).await;
+        stages::close::refused_head(&parts.tell, &mut exchange);
         stages::respond::raw(&problem, exchange.call_id())
     }
 }
@@ -170,7 +184,7 @@ impl ProxyHttp for Gateway {
     type CTX = Exchange;
 
     fn new_ctx(&self) -> Exchange {
-        Exchange::begin(&self.parts)
+        Exchange::begin(self.generations.latest())
     }
 
     fn init_downstream_modules(&self, _: &mut pingora_core::modules::http::HttpModules) {
@@ -179,20 +193,21 @@ impl ProxyHttp for Gateway {
 
     /// Receives the request: true when it has been answered here.
     async fn request_filter(&self, session: &mut Session, exchange: &mut Exchange) -> Result<bool> {
-        let mut received = stages::receive(&self.parts, &self.known_tokens, session, exchange);
+        let parts = exchange.parts();
+        let mut received = stages::receive(&parts, session, exchange);
         if received.is_ok() {
-            received = stages::gate::intent(&self.parts, exchange).await;
+            received = stages::gate::intent(&parts, exchange).await;
         }
         match received {
-            Ok(()) => match stages::coalesce::join(&self.parts, session, exchange).await {
+            Ok(()) => match stages::coalesce::join(&parts, session, exchange).await {
                 None => Ok(false),
                 Some(answer) => {
-                    stages::coalesce::answer(&self.parts, session, exchange, &answer).await?;
+                    stages::coalesce::answer(&parts, session, exchange, &answer).await?;
                     Ok(true)
                 }
             },
             Err(problem) => {
-                stages::respond::refuse(&self.parts, session, exchange, problem).await?;
+                stages::respond::refuse(&parts, session, exchange, problem).await?;
                 Ok(true)
             }
         }
@@ -203,9 +218,10 @@ impl ProxyHttp for Gateway {
         _session: &mut Session,
         exchange: &mut Exchange,
     ) -> Result<Box<HttpPeer>> {
-        let begun = stages::attempt::begin(&self.parts, exchange).await;
+        let parts = exchange.parts();
+        let begun = stages::attempt::begin(&parts, exchange).await;
         let admitted = match begun {
-            Ok(()) => stages::admit::admit(&self.parts, exchange).await,
+            Ok(()) => stages::admit::admit(&parts, exchange).await,
             Err(problem) => Err(problem),
         };
         let chosen = admitted.and_then(|()| {
@@ -263,16 +279,17 @@ impl ProxyHttp for Gateway {
         response: &mut ResponseHeader,
         exchange: &mut Exchange,
     ) -> Result<()> {
+        let parts = exchange.parts();
         stages::admit::answered(exchange, response);
-        stages::attempt::answered(&self.parts, session, response, exchange)?;
-        stages::tap::response_head(&self.parts, response, exchange);
+        stages::attempt::answered(&parts, session, response, exchange)?;
+        stages::tap::response_head(&parts, response, exchange);
         stages::capture::response_head(exchange, response);
         stages::map_error::head(response, exchange)?;
         stages::respond::pass_on(response, exchange)?;
         stages::coalesce::response_head(exchange, response);
         let status = response.status.as_u16();
         if status >= 200 {
-            stages::gate::outcome(&self.parts, exchange, status)
+            stages::gate::outcome(&parts, exchange, status)
                 .await
                 .map_err(|problem| {
                     exchange.fail_with(problem);
@@ -316,7 +333,8 @@ impl ProxyHttp for Gateway {
         exchange: &mut Exchange,
         mut error: Box<Error>,
     ) -> Box<Error> {
-        let again = stages::attempt::not_connected(&self.parts, session, exchange);
+        let parts = exchange.parts();
+        let again = stages::attempt::not_connected(&parts, session, exchange);
         error.set_retry(again);
         error
     }
@@ -329,7 +347,8 @@ impl ProxyHttp for Gateway {
         exchange: &mut Exchange,
         reused: bool,
     ) -> Box<Error> {
-        stages::attempt::broken(&self.parts, session, exchange, error, reused)
+        let parts = exchange.parts();
+        stages::attempt::broken(&parts, session, exchange, error, reused)
     }
 
     async fn fail_to_proxy(
@@ -338,20 +357,20 @@ impl ProxyHttp for Gateway {
         error: &Error,
         exchange: &mut Exchange,
     ) -> FailToProxy {
-        stages::respond::fail(&self.parts, session, exchange, error).await
+        let parts = exchange.parts();
+        stages::respond::fail(&parts, session, exchange, error).await
     }
 
     async fn logging(&self, session: &mut Session, error: Option<&Error>, exchange: &mut Exchange) {
+        let parts = exchange.parts();
         stages::capture::end(exchange);
-        stages::close::exchange(&self.parts, &self.shard, session, exchange, error);
+        stages::close::exchange(&parts, &parts.tell, session, exchange, error);
     }
 
-    /// A call that was refused to keep within a limit, or to leave a bank alone, is no error to be
-    /// logged; in an overload there are many, and the metrics count them.
-    fn suppress_error_log(&self, _: &Session, exchange: &Exchange, _: &Error) -> bool {
-        exchange
-            .problem
-            .is_some_and(|of| of.decision == Decision::Limited || of == problem::BREAKER_OPEN)
+    /// `stages::respond` says it, with the ids of the call and of its trace and without what the error
+    /// quotes.
+    fn suppress_error_log(&self, _: &Session, _: &Exchange, _: &Error) -> bool {
+        true
     }
 
     /// Pingora puts this into its own log lines; its default prints the raw URI.

@@ -90,6 +90,21 @@ impl Routes {
     /// # Errors
     /// [`RouteError`].
     pub fn new(catalog: Catalog, config: &Config) -> Result<Self, RouteError> {
+        Self::after(catalog, config, None)
+    }
+
+    /// As [`Routes::new`], for a configuration that takes the place of another: servers that are the
+    /// same stay, and what their breakers and bulkheads have come to know goes on. Nothing of it takes
+    /// effect before [`Routes::take_over`].
+    ///
+    /// # Errors
+    /// [`RouteError`].
+    pub fn after(
+        catalog: Catalog,
+        config: &Config,
+        former: Option<&Self>,
+    ) -> Result<Self, RouteError> {
+        let known = former.map(Self::groups).unwrap_or_default();
         let mut destinations = Vec::new();
         let mut environments = Vec::new();
         for (index, entry) in (0u8..).map(ProviderIndex).zip(catalog.entries()) {
@@ -124,7 +139,10 @@ impl Routes {
             });
             let calm = Arc::new(wanted.resilience.clone());
             for environment in Environment::ALL.iter().copied() {
-                let mut groups = GroupMaker::new(environment, &calm);
+                let theirs = known
+                    .iter()
+                    .filter(|group| group.provider == *id && group.environment == environment);
+                let mut groups = GroupMaker::new(environment, &calm, theirs);
                 for (at, service) in (0u8..).map(ServiceIndex).zip(&entry.provider.services) {
                     let key = (Arc::clone(&service.id), environment);
                     let Some(upstream) = wanted.base_urls.get(&key) else {
@@ -132,12 +150,17 @@ impl Routes {
                     };
                     let version = wanted.http_version.unwrap_or(service.http_version);
                     let server = Server::new(upstream, version, &config.timeouts)?;
+                    let server = match former.and_then(|of| of.server(id, &service.id, environment))
+                    {
+                        Some(former) => server.after(former),
+                        None => Arc::new(server),
+                    };
                     let destination = Destination {
                         provider: Arc::clone(&provider),
                         service: at,
                         service_id: Arc::clone(&service.id),
                         environment,
-                        server: Arc::new(server),
+                        server,
                         groups: groups.service(&entry.provider, at),
                         error_bodies: wanted
                             .service_error_bodies
@@ -155,6 +178,28 @@ impl Routes {
             destinations,
             environments,
         })
+    }
+
+    /// Makes breakers and bulkheads follow the settings of this configuration.
+    pub fn take_over(&self) {
+        for group in self.groups() {
+            group.take_over();
+        }
+    }
+
+    fn server(
+        &self,
+        provider: &str,
+        service: &str,
+        environment: Environment,
+    ) -> Option<&Arc<Server>> {
+        let mut all = self.destinations.iter().map(|(_, destination)| destination);
+        let found = all.find(|of| {
+            of.environment == environment
+                && *of.service_id == *service
+                && *of.provider.catalog.id == *provider
+        });
+        found.map(|destination| &destination.server)
     }
 
     /// Finds the destination of a request: by the host of a provider, else by path prefix.

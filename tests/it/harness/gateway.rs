@@ -66,6 +66,15 @@ impl Config {
         path
     }
 
+    /// Writes a file beside the configuration that only its owner may read.
+    pub fn private_file(self, name: &str, content: &str) -> Self {
+        use std::os::unix::fs::PermissionsExt as _;
+        let path = self.file(name, content);
+        let mode = std::fs::Permissions::from_mode(0o600);
+        std::fs::set_permissions(path, mode).expect("permissions");
+        self
+    }
+
     /// Adds a listener, as TOML without the table's header.
     pub fn listener(mut self, toml: &str) -> Self {
         self.listeners.push(toml.to_owned());
@@ -471,7 +480,8 @@ pub fn egret_in(directory: &Path, arguments: &[&str]) -> Ran {
 pub fn egret_command(directory: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_egret"));
     for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("EGRET_") {
+        let text = name.to_string_lossy();
+        if text.starts_with("EGRET_") || text.starts_with("OTEL_") {
             command.env_remove(name);
         }
     }

@@ -5,6 +5,7 @@
 
 mod audit;
 mod bank;
+mod collector;
 mod gateway;
 mod h2;
 pub mod postgres;
@@ -18,6 +19,7 @@ use std::time::{Duration, Instant};
 
 pub use audit::Row;
 pub use bank::{Bank, Line, Received, keep, reply};
+pub use collector::{Collector, attribute};
 pub use gateway::{Config, Gateway, Ran, egret, egret_command, egret_in};
 pub use h2::H2;
 pub use raw::{Answer, Client};

@@ -137,10 +137,10 @@ async fn a_moment_is_found_by_a_place_before_it() {
 async fn another_ledger_is_noticed() {
     let (_dir, mut reader) = ledger((1..=5).map(samples::plain).collect()).await;
     let place = reader.place_behind(5).await.unwrap();
-    assert!(reader.has(place).await.unwrap());
-    assert!(reader.has(Position::default()).await.unwrap());
+    assert!(reader.has_row(place).await.unwrap());
+    assert!(reader.has_row(Position::default()).await.unwrap());
     let (_dir, mut other) = ledger((11..=15).map(samples::plain).collect()).await;
-    assert!(!other.has(place).await.unwrap());
+    assert!(!other.has_row(place).await.unwrap());
     let (_dir, mut shorter) = ledger((1..=3).map(samples::plain).collect()).await;
-    assert!(!shorter.has(place).await.unwrap());
+    assert!(!shorter.has_row(place).await.unwrap());
 }

@@ -15,7 +15,7 @@ use crate::adapters::ledger::{LedgerError, LedgerPlace};
 use crate::domain::config::PostgresPlace;
 
 /// The schema that this program writes: the number of the last file in `migrations/postgres`.
-pub const SCHEMA_VERSION: i64 = 4;
+pub const SCHEMA_VERSION: i64 = 5;
 
 /// The schema of the database that everything is in.
 const SCHEMA: &str = "egret";

@@ -520,3 +520,4 @@ async fn the_columns_of_both_views_are_the_same() {
 }
 
 mod retention;
+mod watch;

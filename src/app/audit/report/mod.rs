@@ -194,7 +194,7 @@ fn show(row: &CallRow) -> Shown {
 }
 
 /// Kinds and pseudonyms, each once.
-fn subjects(json: &str) -> String {
+pub fn subjects(json: &str) -> String {
     let mut shown: Vec<String> = Vec::new();
     if let Ok(Json::Array(subjects)) = serde_json::from_str(json) {
         for subject in subjects {

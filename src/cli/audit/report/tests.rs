@@ -1,11 +1,12 @@
 //! The same document in every form, with names that mean harm.
 
 use super::*;
-use crate::adapters::ledger::{Order, Page, RecordStore, SqliteStore, samples};
+use crate::adapters::ledger::{RecordStore, SqliteStore, samples};
+use crate::app::audit::report::{facts, subjects};
 use crate::domain::report::{
     Activity, Builder, CheckpointMark, Counted, DAY, Gap, JournalMark, Shown, Source,
 };
-use crate::types::{CallId, Micros, Outcome};
+use crate::types::{CallId, Effect, Micros, Outcome};
 use serde_json::Value as Json;
 
 /// A name that would be markup, a formula, a terminal's command or a second line.

@@ -94,21 +94,17 @@ pub fn make(service: &Service<'_>, now: Micros, seed: u64) -> Vec<CallRecord> {
     };
     let end = now.as_secs() - UNTIL;
     let first = end - i64::from(DAYS) * DAY;
-    let mut bank = None;
-    let mut minted_at = i64::MIN;
+    let mut bank: Option<(i64, Fingerprint)> = None;
     for day in 0..i64::from(DAYS) {
         let mut moments: Vec<i64> = (0..VISITS)
             .map(|_| first + day * DAY + maker.within(DAY))
             .collect();
         moments.sort_unstable();
         for at in moments {
-            let is_over = at - minted_at >= BANK_TOKEN - UNTIL;
-            let token = match bank {
-                Some(token) if !is_over => token,
-                _ => {
-                    minted_at = at - 1;
-                    *bank.insert(maker.log_in(minted_at))
-                }
+            let fresh = bank.filter(|(minted_at, _)| at - minted_at < BANK_TOKEN - UNTIL);
+            let (_, token) = match fresh {
+                Some(kept) => kept,
+                None => *bank.insert((at - 1, maker.log_in(at - 1))),
             };
             maker.visit(at, token);
         }

@@ -75,14 +75,14 @@ Examples:
   Try the detectors on traffic of your own:
       egret detect replay --events events.jsonl --alerts alerts.jsonl
   With a network map and stricter settings, from a pipe:
-      zcat events.jsonl.gz | egret detect replay --events - --netmap networks.json --settings detect.toml
+      zcat events.jsonl.gz | egret detect replay --events - --netmap nets.json --settings own.toml
   Learn from last month, then judge this week:
       egret detect replay --events october.jsonl --alerts /dev/null --save learned.bin
       egret detect replay --events week.jsonl --resume learned.bin
 
-Reading the ledger is put on record. Alerts of severity medium and above would have called somebody. The same input and settings give the
-same alerts, byte for byte. A line that is no event stops the replay unless --lenient is given; blank
-lines, unknown keys and unknown operations are let pass.";
+Reading the ledger is put on record. Alerts of severity medium and above would have called somebody.
+The same input and settings give the same alerts, byte for byte. A line that is no event stops the
+replay unless --lenient is given; blank lines, unknown keys and unknown operations are let pass.";
 
 /// Where the configuration is, unless it is said: as for other commands, but that events from a file
 /// need none.

@@ -11,7 +11,7 @@ use super::{is_caller_name, oidc};
 use crate::domain::access::{ROLES, Roles, SessionSettings, roles_of};
 use crate::domain::config::admin::Admin;
 use crate::domain::config::model::ListenAddress;
-use crate::domain::config::reader::{DurationIn, Flag, Kind, Names, Problem, Raw, Table};
+use crate::domain::config::reader::{DurationIn, Flag, Kind, Names, Problem, Raw, Shape, Table};
 
 /// Most names that the listener goes by.
 const MAX_HOSTS: usize = 64;
@@ -55,6 +55,10 @@ impl Kind for AddressOrOff {
             Some(address) => Address.show(address),
             None => format!("\"{OFF}\""),
         }
+    }
+
+    fn shape(&self) -> Shape {
+        Shape::Either(vec![Address.shape(), Shape::OneOf(vec![OFF])])
     }
 }
 

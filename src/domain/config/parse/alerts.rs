@@ -8,7 +8,8 @@ use super::files::Files;
 use crate::domain::catalog::BaseUrl;
 use crate::domain::config::alerts::{AlertChannel, Alerts, ChannelKind, MailTls};
 use crate::domain::config::reader::{
-    DurationIn, Found, IntegerIn, Kind as _, OneOf, Place, Problem, Table, Text, Texts,
+    DurationIn, Found, Hidden, IntegerIn, Kind as _, OneOf, Place, Problem, Table, Text, Texts,
+    quoted,
 };
 use crate::domain::incident::{Settings, Severity};
 use crate::domain::notify::mail::Address;
@@ -158,6 +159,30 @@ fn read_channels(table: &Table<'_>, files: &Files<'_>) -> Vec<AlertChannel> {
     channels
 }
 
+/// Scheme and host of an address: what follows can be a secret, as in webhooks of chats.
+#[expect(clippy::ptr_arg, reason = "a kind shows what it reads")]
+fn show_endpoint(url: &String) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let (host, rest) = rest.split_once('/').unwrap_or((rest, ""));
+    let host = host.rsplit('@').next().unwrap_or_default();
+    let rest = if rest.is_empty() { "" } else { "/(not shown)" };
+    quoted(&format!("{scheme}://{host}{rest}"))
+}
+
+/// The program: an argument can be a secret.
+#[expect(clippy::ptr_arg, reason = "a kind shows what it reads")]
+fn show_command(command: &Vec<String>) -> String {
+    let program = command.first().map_or("", String::as_str);
+    match command.len() {
+        0 | 1 => format!("[{}]", quoted(program)),
+        many => format!(
+            "[{}, \"({} arguments, not shown)\"]",
+            quoted(program),
+            many - 1
+        ),
+    }
+}
+
 /// Every key of a channel, whatever its kind.
 struct Keys {
     name: Option<Found<String>>,
@@ -184,7 +209,10 @@ impl Keys {
         let kind = table.required("kind", &KINDS, "What it is.");
         let url = table.optional(
             "url",
-            &text(2_048, "URL"),
+            &Hidden {
+                kind: text(2_048, "URL"),
+                show: show_endpoint,
+            },
             "required, but for `slack`, `pagerduty` and `command`",
             "Where to: `https://` for `webhook`, `alertmanager` and `pagerduty`; `smtps://host` or `smtp://host` \
              (with STARTTLS) for `mail`; `tls://host` or `tcp://host:port` for `syslog`.",
@@ -222,7 +250,10 @@ impl Keys {
         );
         let command = table.optional(
             "command",
-            &Texts { max: 64, max_bytes: 4_096 },
+            &Hidden {
+                kind: Texts { max: 64, max_bytes: 4_096 },
+                show: show_command,
+            },
             "required for `command`",
             "`command`: path of a program and its arguments. It reads JSON from its standard input, has 30 \
              seconds, and gets no environment but `PATH`.",

@@ -8,7 +8,7 @@ use super::{KnownProvider, is_caller_name};
 use crate::domain::config::budgets::{BudgetKey, BudgetRule, Budgets, Patience, SharedStore};
 use crate::domain::config::fault::nearest;
 use crate::domain::config::reader::{
-    DurationIn, Flag, IntegerIn, Kind, Names, OneOf, Problem, Raw, Table, Text,
+    DurationIn, Flag, IntegerIn, Kind, Names, OneOf, Problem, Raw, Shape, Table, Text, quoted,
 };
 use crate::domain::quota::Shares;
 use crate::types::Priority;
@@ -58,7 +58,15 @@ impl Kind for Store {
     }
 
     fn show(&self, value: &SharedStore) -> String {
-        format!("{:?}", value.to_string())
+        quoted(&value.to_string())
+    }
+
+    fn shape(&self) -> Shape {
+        Shape::Pattern(vec!["^rediss?://"])
+    }
+
+    fn is_secret(&self) -> bool {
+        true
     }
 }
 

@@ -7,7 +7,9 @@ use std::time::Duration;
 use super::files::Files;
 use crate::domain::catalog::BaseUrl;
 use crate::domain::config::model::{Evidence, WatchedBy};
-use crate::domain::config::reader::{DurationIn, Flag, Kind, Problem, Raw, Table, Text};
+use crate::domain::config::reader::{
+    DurationIn, Flag, Kind, Problem, Raw, Shape, Table, Text, quoted,
+};
 use crate::domain::evidence::{SignatureType, VerifierKey};
 
 /// Most witnesses: each checkpoint is posted to all of them.
@@ -123,7 +125,11 @@ impl Kind for Origin {
     }
 
     fn show(&self, value: &String) -> String {
-        format!("{value:?}")
+        quoted(value)
+    }
+
+    fn shape(&self) -> Shape {
+        Shape::Text(1_024)
     }
 }
 
@@ -155,6 +161,10 @@ impl Kind for WitnessKey {
     }
 
     fn show(&self, value: &VerifierKey) -> String {
-        format!("{:?}", value.to_string())
+        quoted(&value.to_string())
+    }
+
+    fn shape(&self) -> Shape {
+        Shape::Pattern(vec![r"^[^+]+\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+$"])
     }
 }

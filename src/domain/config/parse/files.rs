@@ -43,9 +43,14 @@ impl<'a> Files<'a> {
         meaning: &str,
     ) -> PathBuf {
         let shown = format!("`{default}` in `data_dir`");
-        table
-            .optional(key, &FilePath, &shown, meaning)
-            .map_or_else(|| data_dir.join(default), |path| self.resolve(&path.value))
+        table.optional(key, &FilePath, &shown, meaning).map_or_else(
+            || {
+                let path = data_dir.join(default);
+                table.settle(&path.display().to_string());
+                path
+            },
+            |path| self.resolve(&path.value),
+        )
     }
 
     /// A PEM file that must be readable now.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::files::Files;
 use crate::domain::config::model::Ledger;
-use crate::domain::config::reader::{FilePath, Found, Kind, Problem, Raw, Table};
+use crate::domain::config::reader::{FilePath, Found, Kind, Problem, Raw, Shape, Table, quoted};
 use crate::domain::config::{BadUrl, LedgerPlace, PostgresPlace};
 use crate::types::Secret;
 
@@ -38,8 +38,17 @@ impl Kind for PostgresUrl {
         "address of a Postgres database".to_owned()
     }
 
-    fn show(&self, _: &Secret<String>) -> String {
-        "[secret]".to_owned()
+    fn show(&self, value: &Secret<String>) -> String {
+        let place = PostgresPlace::parse(value.expose()).map(LedgerPlace::Postgres);
+        quoted(&place.map_or_else(|_| String::new(), |place| place.to_string()))
+    }
+
+    fn shape(&self) -> Shape {
+        Shape::Pattern(vec!["^postgres(ql)?://"])
+    }
+
+    fn is_secret(&self) -> bool {
+        true
     }
 }
 

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use super::Surroundings;
 use super::files::{Files, Pem};
 use crate::domain::config::model::{Callers, ListenAddress, Listener, ListenerTls};
-use crate::domain::config::reader::{FilePath, Flag, Kind, OneOf, Place, Problem, Raw, Table};
+use crate::domain::config::reader::{
+    FilePath, Flag, Kind, OneOf, Place, Problem, Raw, Shape, Table, quoted,
+};
 
 /// Longest path of a Unix socket: `sun_path` takes 108 bytes on Linux, one of them for the end.
 const MAX_SOCKET_PATH: usize = 107;
@@ -51,8 +53,12 @@ impl Kind for Address {
     fn show(&self, value: &ListenAddress) -> String {
         match value {
             ListenAddress::Tcp(address) => format!("\"{address}\""),
-            ListenAddress::Unix(path) => format!("\"unix:{}\"", path.display()),
+            ListenAddress::Unix(path) => quoted(&format!("unix:{}", path.display())),
         }
+    }
+
+    fn shape(&self) -> Shape {
+        Shape::Pattern(vec!["^unix:.", ":[0-9]{1,5}$"])
     }
 }
 

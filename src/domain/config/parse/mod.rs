@@ -15,6 +15,7 @@ mod providers;
 mod redaction;
 mod resilience;
 mod sections;
+mod telemetry;
 mod upstream;
 
 use std::io;
@@ -25,8 +26,11 @@ use ring::digest::{Context, SHA256};
 
 use super::LedgerPlace;
 use super::fault::Faults;
+use super::include;
+use super::keys::KeyBook;
 use super::model::Config;
-use super::reader::{Document, FilePath, IntegerIn, Problem, Table, Text};
+use super::reader::{Document, FilePath, INCLUDE, IntegerIn, Problem, Source, Table, Text};
+use super::settings::Setting;
 
 use crate::domain::catalog::RateLimit;
 pub use detect::parse_detect;
@@ -72,6 +76,12 @@ pub trait Surroundings {
     /// Whatever the file system says.
     fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
 
+    /// The names in a directory.
+    ///
+    /// # Errors
+    /// Whatever the file system says.
+    fn list(&self, directory: &Path) -> io::Result<Vec<String>>;
+
     /// The provider that a provider file describes, given its id in the configuration, or the
     /// built-in one with that id; `None` if there is none.
     ///
@@ -102,49 +112,69 @@ pub trait Surroundings {
     fn cores(&self) -> usize;
 }
 
+/// A configuration with every value of it.
+#[derive(Clone, Debug)]
+pub struct Reading {
+    /// The configuration.
+    pub config: Config,
+    /// Its values as they may be shown, with where each came from, in the order of the reference.
+    pub settings: Vec<Setting>,
+}
+
 /// Reads a configuration. Paths in it are relative to the directory of `file`.
 ///
 /// # Errors
-/// Every fault of the text, of the environment variables that override it, of the provider files
-/// that it names and of the certificate files that it names.
-pub fn parse(file: &Path, text: &str, surroundings: &dyn Surroundings) -> Result<Config, Faults> {
-    let name = file.display().to_string();
+/// Every fault of the text and of the files that it includes, of the environment variables that
+/// override it, of the provider files that it names and of the certificate files that it names.
+pub fn read(file: &Path, text: &str, surroundings: &dyn Surroundings) -> Result<Reading, Faults> {
+    let (sources, faults) = include::gather(file, text, surroundings);
     let variables = |variable: &str| surroundings.variable(variable);
-    let document = Document::new(&name, text, &variables);
-    let config = document.read(|top| read(&top, file, &document, surroundings));
-    let config = config.map(|(mut config, provider_texts)| {
+    let document = Document::of(&sources, &variables);
+    document.adopt(faults);
+    let config = document.read(|top| read_all(&top, file, &document, surroundings));
+    let reading = config.map(|(mut config, provider_texts)| {
         config.config_hash = hash(
-            text,
+            &sources,
             &document.overrides(),
             &provider_texts,
             &secrets_of(&config),
         );
-        config
+        Reading {
+            config,
+            settings: document.settings(),
+        }
     });
-    document.finish(config)
+    document.finish(reading)
 }
 
-/// The keys that are asked for when a text is read; the reference is made of them.
-#[cfg(test)]
-pub(super) fn describe(
-    file: &Path,
-    text: &str,
-    surroundings: &dyn Surroundings,
-) -> Result<Vec<super::KeyInfo>, Faults> {
-    let name = file.display().to_string();
-    let document = Document::new(&name, text, &super::reader::no_variables);
-    let config = document.read(|top| read(&top, file, &document, surroundings));
-    let keys = document.keys();
-    document.finish(config.map(|_| keys))
+/// As [`read`], the configuration alone.
+///
+/// # Errors
+/// As [`read`].
+pub fn parse(file: &Path, text: &str, surroundings: &dyn Surroundings) -> Result<Config, Faults> {
+    read(file, text, surroundings).map(|reading| reading.config)
 }
 
-fn read(
+/// The keys that are asked for when a text is read, and the tables that may be written several times;
+/// whether the text has faults does not matter.
+pub(super) fn describe(text: &str, surroundings: &dyn Surroundings) -> KeyBook {
+    let document = Document::new("", text, &super::reader::no_variables);
+    document.read(|top| drop(read_all(&top, Path::new(""), &document, surroundings)));
+    KeyBook {
+        keys: document.keys(),
+        lists: document.lists(),
+    }
+}
+
+fn read_all(
     top: &Table<'_>,
     file: &Path,
     document: &Document<'_>,
     surroundings: &dyn Surroundings,
 ) -> (Config, Vec<Vec<u8>>) {
     let mut files = Files::new(file.parent().unwrap_or(Path::new("")), surroundings);
+    // The files have been taken in by now.
+    top.optional(INCLUDE, &include::PATTERNS, "none", include::MEANING);
     let node = top.optional(
         "node",
         &Text {
@@ -154,6 +184,9 @@ fn read(
         "name of the machine",
         "Name of this gateway in every record.",
     );
+    if node.is_none() {
+        top.settle(&surroundings.host_name());
+    }
     let data_dir = top.value(
         "data_dir",
         &FilePath,
@@ -179,6 +212,7 @@ fn read(
     let calm = resilience::read(top);
     let providers = providers::read(top, &mut files, document, surroundings, &calm);
     providers::check_loops(&providers, &listeners, top);
+    let reload = sections::read_reload(top);
     let timeouts = sections::read_timeouts(top);
     let (limits, budgets) = sections::read_limits(top);
     let journal = sections::read_journal(top, &files, &data_dir);
@@ -192,6 +226,7 @@ fn read(
     let captures = capture::read(top, &providers);
     let alerts = alerts::read(top, &files, &data_dir);
     let detect = detect::read(top, &files, &data_dir);
+    let telemetry = telemetry::read(top, &files, surroundings);
 
     let config = Config {
         node: node
@@ -205,6 +240,7 @@ fn read(
             .into_iter()
             .map(|read| (read.id, read.provider))
             .collect(),
+        reload,
         timeouts,
         limits,
         budgets,
@@ -221,6 +257,7 @@ fn read(
         capture_key_file,
         alerts,
         detect,
+        telemetry,
         data_dir,
         config_hash: Box::default(),
     };
@@ -242,7 +279,7 @@ fn secrets_of(config: &Config) -> Vec<(&str, String)> {
 /// moving text from one part to the next changes the hash. Of the address of a database only what
 /// may be shown goes in: the hash is in every record, and a password could be tried against it.
 fn hash(
-    text: &str,
+    sources: &[Source],
     overrides: &[(String, String)],
     provider_texts: &[Vec<u8>],
     addresses: &[(&str, String)],
@@ -256,7 +293,9 @@ fn hash(
         context.update(&(part.len() as u64).to_be_bytes());
         context.update(part);
     };
-    add(shown(text).as_bytes());
+    for source in sources {
+        add(shown(&source.text).as_bytes());
+    }
     add(&(overrides.len() as u64).to_be_bytes());
     for (name, value) in overrides {
         add(name.as_bytes());
@@ -300,6 +339,10 @@ impl super::reader::Kind for CallerName {
     }
 
     fn show(&self, value: &Arc<str>) -> String {
-        format!("{value:?}")
+        super::reader::quoted(value)
+    }
+
+    fn shape(&self) -> super::reader::Shape {
+        super::reader::Shape::Pattern(vec!["^[!-~]{1,255}$"])
     }
 }

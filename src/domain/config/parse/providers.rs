@@ -1,7 +1,6 @@
 //! Which providers are served, and where their services are.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -372,7 +371,7 @@ fn read_url(
     meaning: &str,
     files: &Files<'_>,
 ) -> Option<Found<Upstream>> {
-    match service.either(key, &BaseUrl, "as the provider file says", meaning)? {
+    match service.either(key, "url", &BaseUrl, "as the provider file says", meaning)? {
         Either::Value(found) => Some(found),
         Either::Table(table) => {
             let url = table.required("url", &BaseUrl, "The base URL.");
@@ -405,15 +404,10 @@ fn read_url(
 /// A base URL that leads back to a listener of this gateway would call itself for ever.
 pub(super) fn check_loops(providers: &[ReadProvider], listeners: &[ReadListener], top: &Table<'_>) {
     let own = |upstream: &Upstream| {
-        upstream.is_loopback()
-            && listeners.iter().any(|read| match &read.listener.address {
-                ListenAddress::Tcp(address) => {
-                    address.port() == upstream.port
-                        && (address.ip().is_unspecified()
-                            || upstream.ip().is_none_or(|ip: IpAddr| ip == address.ip()))
-                }
-                ListenAddress::Unix(_) => false,
-            })
+        listeners.iter().any(|read| match &read.listener.address {
+            ListenAddress::Tcp(address) => upstream.leads_to(*address),
+            ListenAddress::Unix(_) => false,
+        })
     };
     for provider in providers {
         for (key, upstream) in &provider.provider.base_urls {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::domain::config::model::{Redaction, RedactionRule};
-use crate::domain::config::reader::{Flag, Found, Names, Problem, Table, Text, Texts};
+use crate::domain::config::reader::{Flag, Found, Hidden, Names, Problem, Table, Text, Texts};
 use crate::domain::redact::{RULE_SETS, RULES_MAX, RedactorBuilder, RuleError};
 
 /// Longest pattern and longest example: a pattern that needs more is several rules.
@@ -22,6 +22,15 @@ const EXAMPLES: Texts = Texts {
     max: MAX_LIST,
     max_bytes: MAX_PATTERN,
 };
+
+/// How many examples there are: they can be of real values.
+#[expect(clippy::ptr_arg, reason = "a kind shows what it reads")]
+fn show_examples(examples: &Vec<String>) -> String {
+    match examples.len() {
+        0 => "[]".to_owned(),
+        count => format!("[\"({count} texts, not shown)\"]"),
+    }
+}
 
 fn is_set(name: &str) -> bool {
     RULE_SETS.iter().any(|(known, _)| *known == name)
@@ -80,6 +89,13 @@ fn read_rule(table: &Table<'_>, before: &[RedactionRule]) -> Option<RedactionRul
          references. It needs examples of both kinds.",
     );
     let list = |key, meaning| table.value(key, &EXAMPLES, Vec::new(), meaning).value;
+    let hidden = |key, meaning| {
+        let kind = Hidden {
+            kind: EXAMPLES,
+            show: show_examples,
+        };
+        table.value(key, &kind, Vec::new(), meaning).value
+    };
     let rule = RedactionRule {
         name: name?.value,
         pattern: pattern.map(|found| found.value),
@@ -96,11 +112,11 @@ fn read_rule(table: &Table<'_>, before: &[RedactionRule]) -> Option<RedactionRul
                  are masked anyway.",
             )
             .value,
-        must_match: list(
+        must_match: hidden(
             "must_match",
             "Texts in which the pattern must find something; tried by `egret check`.",
         ),
-        must_not_match: list(
+        must_not_match: hidden(
             "must_not_match",
             "Texts in which the pattern must find nothing; tried by `egret check`.",
         ),

@@ -7,8 +7,10 @@ use std::time::Duration;
 use super::files::Files;
 use super::{CallerName, Surroundings, budgets};
 use crate::domain::config::budgets::Budgets;
-use crate::domain::config::model::{Callers, Journal, Limits, Log, LogFormat, Timeouts};
-use crate::domain::config::reader::{DurationIn, IntegerIn, OneOf, Problem, SizeIn, Table, Text};
+use crate::domain::config::model::{Callers, Journal, Limits, Log, LogFormat, Reload, Timeouts};
+use crate::domain::config::reader::{
+    DurationIn, Flag, IntegerIn, OneOf, Problem, SizeIn, Table, Text,
+};
 use crate::domain::record::{LossPolicies, LossPolicy, OperationClass};
 use crate::domain::retention::{Periods, Profile};
 
@@ -64,6 +66,20 @@ pub(super) fn read_callers(top: &Table<'_>, files: &Files<'_>, data_dir: &Path) 
         file,
         local: local.map(|local| local.value),
         certificates,
+    }
+}
+
+pub(super) fn read_reload(top: &Table<'_>) -> Reload {
+    let on_change = top.table("reload").value(
+        "on_change",
+        &Flag,
+        true,
+        "Whether a running gateway reloads its configuration when one of its files has changed: within \
+         seconds, once the files are whole and without a fault. Without it only SIGHUP and `egret config \
+         reload` do that.",
+    );
+    Reload {
+        on_change: on_change.value,
     }
 }
 

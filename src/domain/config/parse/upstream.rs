@@ -1,9 +1,9 @@
 //! Base URLs of banks, and which of them are too dangerous to call.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::domain::config::model::Upstream;
-use crate::domain::config::reader::{Kind, Problem, Raw};
+use crate::domain::config::reader::{Kind, Problem, Raw, Shape, quoted};
 
 /// Longest base URL, in bytes.
 const MAX_URL: usize = 2048;
@@ -28,8 +28,12 @@ impl Kind for BaseUrl {
         "URL".to_owned()
     }
 
-    fn show(&self, _: &Upstream) -> String {
-        String::new()
+    fn show(&self, value: &Upstream) -> String {
+        quoted(&value.url())
+    }
+
+    fn shape(&self) -> Shape {
+        Shape::Pattern(vec!["^[Hh][Tt][Tt][Pp][Ss]?://[^@?#]+$"])
     }
 }
 
@@ -168,6 +172,13 @@ impl Upstream {
     pub fn is_loopback(&self) -> bool {
         self.ip()
             .map_or(&*self.host == "localhost", |ip| ip.is_loopback())
+    }
+
+    /// Whether whoever listens on an address of this machine is called by it.
+    pub fn leads_to(&self, address: SocketAddr) -> bool {
+        self.is_loopback()
+            && address.port() == self.port
+            && (address.ip().is_unspecified() || self.ip().is_none_or(|ip| ip == address.ip()))
     }
 }
 

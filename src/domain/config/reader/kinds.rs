@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
+use super::shape::Shape;
+
 use crate::domain::config::fault::nearest;
 use crate::domain::config::units::{parse_duration, parse_size, show_duration, show_size};
 use crate::types::Micros;
@@ -82,6 +84,34 @@ impl<'a> Raw<'a> {
         }
     }
 
+    /// All of it as one text, for telling one value from another.
+    pub(super) fn whole(self) -> String {
+        let list = || {
+            Some(
+                self.list()?
+                    .into_iter()
+                    .flatten()
+                    .collect::<Vec<_>>()
+                    .join("\n"),
+            )
+        };
+        let text = self.text().map(str::to_owned);
+        text.or_else(list).unwrap_or_default()
+    }
+
+    /// The entries of a list; in a variable, commas stand between them. An entry that is not text is
+    /// `None`.
+    fn list(self) -> Option<Vec<Option<&'a str>>> {
+        match self {
+            Self::File(DeValue::Array(items)) => {
+                Some(items.iter().map(|item| item.get_ref().as_str()).collect())
+            }
+            Self::File(_) => None,
+            Self::Variable("") => Some(Vec::new()),
+            Self::Variable(text) => Some(text.split(',').map(|item| Some(item.trim())).collect()),
+        }
+    }
+
     fn type_name(self) -> &'static str {
         match self {
             Self::File(value) => value.type_str(),
@@ -106,6 +136,59 @@ pub trait Kind {
 
     /// A value as it would be written, for the reference.
     fn show(&self, value: &Self::Value) -> String;
+
+    /// What the value looks like, for the schema.
+    fn shape(&self) -> Shape {
+        Shape::Any
+    }
+
+    /// Whether [`Kind::show`] hides something of the value.
+    fn is_secret(&self) -> bool {
+        false
+    }
+}
+
+/// Text as TOML writes it.
+pub fn quoted(text: &str) -> String {
+    toml::Value::from(text).to_string()
+}
+
+/// A list of texts as TOML writes it.
+fn quoted_list<'t>(texts: impl Iterator<Item = &'t str>) -> String {
+    let texts: Vec<String> = texts.map(quoted).collect();
+    format!("[{}]", texts.join(", "))
+}
+
+/// A kind of which not everything is shown: it may hold a secret, or somebody's data.
+pub struct Hidden<K: Kind> {
+    /// How it is read.
+    pub kind: K,
+    /// What may be shown of it, as TOML writes it.
+    pub show: fn(&K::Value) -> String,
+}
+
+impl<K: Kind> Kind for Hidden<K> {
+    type Value = K::Value;
+
+    fn read(&self, raw: Raw<'_>) -> Result<Self::Value, Problem> {
+        self.kind.read(raw)
+    }
+
+    fn describe(&self) -> String {
+        self.kind.describe()
+    }
+
+    fn show(&self, value: &Self::Value) -> String {
+        (self.show)(value)
+    }
+
+    fn shape(&self) -> Shape {
+        self.kind.shape()
+    }
+
+    fn is_secret(&self) -> bool {
+        true
+    }
 }
 
 /// Text.
@@ -140,7 +223,11 @@ impl Kind for Text {
     }
 
     fn show(&self, value: &String) -> String {
-        format!("{value:?}")
+        quoted(value)
+    }
+
+    fn shape(&self) -> Shape {
+        Shape::Text(self.max)
     }
 }
 
@@ -165,6 +252,10 @@ impl Kind for Flag {
 
     fn show(&self, value: &bool) -> String {
         value.to_string()
+    }
+
+    fn shape(&self) -> Shape {
+        Shape::Flag
     }
 }
 
@@ -196,6 +287,10 @@ impl Kind for IntegerIn {
 
     fn show(&self, value: &usize) -> String {
         value.to_string()
+    }
+
+    fn shape(&self) -> Shape {
+        Shape::integer(&self.0)
     }
 }
 
@@ -235,6 +330,10 @@ impl Kind for SizeIn {
 
     fn show(&self, value: &usize) -> String {
         format!("{:?}", show_size(*value as u64))
+    }
+
+    fn shape(&self) -> Shape {
+        Shape::Size(*self.0.start(), *self.0.end())
     }
 }
 
@@ -277,6 +376,10 @@ impl Kind for DurationIn {
     fn show(&self, value: &Duration) -> String {
         format!("{:?}", show_duration(*value))
     }
+
+    fn shape(&self) -> Shape {
+        Shape::Duration
+    }
 }
 
 /// One of some words.
@@ -314,6 +417,10 @@ impl<T: Copy + PartialEq> Kind for OneOf<T> {
         let word = self.0.iter().find(|(_, allowed)| allowed == value);
         word.map_or_else(String::new, |(word, _)| format!("{word:?}"))
     }
+
+    fn shape(&self) -> Shape {
+        Shape::OneOf(self.0.iter().map(|(word, _)| *word).collect())
+    }
 }
 
 /// Path of a file; what it is relative to is the reader's business.
@@ -344,9 +451,16 @@ impl Kind for FilePath {
     }
 
     fn show(&self, value: &PathBuf) -> String {
-        format!("{:?}", value.display().to_string())
+        quoted(&value.display().to_string())
+    }
+
+    fn shape(&self) -> Shape {
+        Shape::Path
     }
 }
+
+/// Longest name in a list of names, in bytes; each kind of name has a bound of its own below it.
+const MAX_NAME: usize = 4_096;
 
 /// A list of names.
 pub struct Names {
@@ -362,9 +476,8 @@ impl Kind for Names {
     type Value = Vec<Arc<str>>;
 
     fn read(&self, raw: Raw<'_>) -> Result<Self::Value, Problem> {
-        let Raw::File(DeValue::Array(items)) = raw else {
-            return Err(Problem::wrong_type(raw, "a list, such as [\"payments\"]"));
-        };
+        let wanted = "a list, such as [\"payments\"]";
+        let items = raw.list().ok_or_else(|| Problem::wrong_type(raw, wanted))?;
         if items.len() > self.max {
             return Err(Problem::new(
                 "too many entries",
@@ -372,8 +485,8 @@ impl Kind for Names {
             ));
         }
         let mut names: Vec<Arc<str>> = Vec::with_capacity(items.len());
-        for item in items.iter() {
-            match item.get_ref().as_str() {
+        for item in items {
+            match item {
                 Some(name) if (self.valid)(name) => {
                     if !names.iter().any(|known| &**known == name) {
                         names.push(name.into());
@@ -390,7 +503,11 @@ impl Kind for Names {
     }
 
     fn show(&self, value: &Self::Value) -> String {
-        format!("{value:?}")
+        quoted_list(value.iter().map(|name| &**name))
+    }
+
+    fn shape(&self) -> Shape {
+        Shape::List(self.max, Box::new(Shape::Text(MAX_NAME)))
     }
 }
 
@@ -406,17 +523,16 @@ impl Kind for Texts {
     type Value = Vec<String>;
 
     fn read(&self, raw: Raw<'_>) -> Result<Self::Value, Problem> {
-        let Raw::File(DeValue::Array(items)) = raw else {
-            return Err(Problem::wrong_type(raw, "a list of texts in quotes"));
-        };
+        let wanted = "a list of texts in quotes";
+        let items = raw.list().ok_or_else(|| Problem::wrong_type(raw, wanted))?;
         if items.len() > self.max {
             return Err(Problem::new(
                 "too many entries",
                 format!("use at most {}", self.max),
             ));
         }
-        let texts = items.iter().map(|item| item.get_ref().as_str());
-        texts
+        items
+            .into_iter()
             .map(|text| match text {
                 Some(text) if !text.is_empty() && text.len() <= self.max_bytes => {
                     Ok(text.to_owned())
@@ -435,7 +551,11 @@ impl Kind for Texts {
     }
 
     fn show(&self, value: &Self::Value) -> String {
-        format!("{value:?}")
+        quoted_list(value.iter().map(String::as_str))
+    }
+
+    fn shape(&self) -> Shape {
+        Shape::List(self.max, Box::new(Shape::Text(self.max_bytes)))
     }
 }
 
@@ -462,5 +582,9 @@ impl Kind for Timestamp {
 
     fn show(&self, value: &Micros) -> String {
         value.to_string()
+    }
+
+    fn shape(&self) -> Shape {
+        Shape::Timestamp
     }
 }

@@ -10,23 +10,30 @@
 //! anything.
 
 mod kinds;
+mod shape;
+mod source;
 mod table;
 
 use std::cell::RefCell;
 
-use toml::de::DeTable;
-
 use super::fault::{Fault, Faults};
+use super::settings::{Origin, Setting, Value};
+use source::Pieces;
 
 pub use kinds::{
-    DurationIn, FilePath, Flag, IntegerIn, Kind, Names, OneOf, Problem, Raw, SizeIn, Text, Texts,
-    Timestamp,
+    DurationIn, FilePath, Flag, Hidden, IntegerIn, Kind, Names, OneOf, Problem, Raw, SizeIn, Text,
+    Texts, Timestamp, quoted,
 };
+pub use shape::Shape;
+pub use source::{Line, Source};
 pub use table::{Either, Entry, Found, Place, Table};
 
 /// Largest text that is read, in bytes: a thousand times a large configuration, and small enough
 /// for a parser that keeps everything in memory.
 pub const MAX_TEXT: usize = 16 << 20;
+
+/// The key that names further files. It has been followed before a document is read.
+pub const INCLUDE: &str = "include";
 
 /// What is known about a key; the reference is made of these.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,18 +48,23 @@ pub struct KeyInfo {
     pub default: String,
     /// What the key does.
     pub meaning: String,
-    /// Environment variable that wins over the file.
+    /// Environment variable that wins over the file; with `<ID>` for names that the user chooses.
     pub variable: Option<String>,
+    /// What the value looks like, for programs.
+    pub shape: Shape,
+    /// Whether it must be written.
+    pub is_required: bool,
 }
 
 /// A text that is being read, and what was found out about it.
 pub struct Document<'a> {
-    file: &'a str,
-    text: &'a str,
-    line_starts: Vec<usize>,
+    pieces: Pieces<'a>,
     variables: &'a dyn Fn(&str) -> Option<String>,
     faults: RefCell<Faults>,
     keys: RefCell<Vec<KeyInfo>>,
+    /// Tables that may be written several times, as `[[name]]`, by their pattern.
+    lists: RefCell<Vec<String>>,
+    settings: RefCell<Vec<Setting>>,
     overrides: RefCell<Vec<(String, String)>>,
 }
 
@@ -64,14 +76,24 @@ impl<'a> Document<'a> {
         text: &'a str,
         variables: &'a dyn Fn(&str) -> Option<String>,
     ) -> Self {
-        let after_newline = memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at + 1);
+        Self::over(Pieces::new([(file, text)]), variables)
+    }
+
+    /// Several files that are one document; the first is its main file.
+    pub fn of(sources: &'a [Source], variables: &'a dyn Fn(&str) -> Option<String>) -> Self {
+        let texts = sources.iter();
+        let texts = texts.map(|source| (source.name.as_str(), source.text.as_str()));
+        Self::over(Pieces::new(texts), variables)
+    }
+
+    fn over(pieces: Pieces<'a>, variables: &'a dyn Fn(&str) -> Option<String>) -> Self {
         Self {
-            file,
-            text,
-            line_starts: std::iter::once(0).chain(after_newline).collect(),
+            pieces,
             variables,
             faults: RefCell::default(),
             keys: RefCell::default(),
+            lists: RefCell::default(),
+            settings: RefCell::default(),
             overrides: RefCell::default(),
         }
     }
@@ -79,7 +101,7 @@ impl<'a> Document<'a> {
     /// Parses the text and hands its top table to `read`; `None` if it is not TOML, and then
     /// every syntax error is a fault.
     pub fn read<T>(&self, read: impl FnOnce(Table<'_>) -> T) -> Option<T> {
-        if self.text.len() > MAX_TEXT {
+        if self.pieces.len() > MAX_TEXT {
             self.fault_at(
                 None,
                 "",
@@ -87,16 +109,9 @@ impl<'a> Document<'a> {
             );
             return None;
         }
-        let (top, errors) = DeTable::parse_recoverable(self.text);
-        if errors.is_empty() {
-            return Some(read(Table::top(self, top.get_ref())));
-        }
-        for error in errors {
-            let offset = error.span().map(|span| span.start);
-            let message = format!("not TOML: {}", error.message());
-            self.fault_at(offset, "", Problem::new(message, ""));
-        }
-        None
+        let mut fault = |at, key: &str, problem| self.fault_at(Some(at), key, problem);
+        let top = self.pieces.merged(&mut fault)?;
+        Some(read(Table::top(self, &top)))
     }
 
     /// Reports a fault at a place.
@@ -130,13 +145,23 @@ impl<'a> Document<'a> {
         self.keys.borrow().clone()
     }
 
+    /// Tables that may be written several times, by their pattern.
+    pub fn lists(&self) -> Vec<String> {
+        self.lists.borrow().clone()
+    }
+
+    /// Every value that was read, in that order, with where it came from.
+    pub fn settings(&self) -> Vec<Setting> {
+        self.settings.borrow().clone()
+    }
+
     /// What was read, unless there were faults.
     ///
     /// # Errors
     /// Every fault that was reported.
     pub fn finish<T>(self, read: Option<T>) -> Result<T, Faults> {
         let mut faults = self.faults.into_inner();
-        faults.sort();
+        faults.sort(self.pieces.names());
         match read {
             Some(read) if faults.is_empty() => Ok(read),
             _ => Err(faults),
@@ -144,11 +169,11 @@ impl<'a> Document<'a> {
     }
 
     fn fault_at(&self, offset: Option<usize>, key: &str, problem: Problem) {
-        let (line, column) = offset.map_or((0, 0), |offset| self.line_and_column(offset));
+        let at = self.pieces.line(offset);
         self.faults.borrow_mut().push(Fault {
-            file: self.file.to_owned(),
-            line,
-            column,
+            file: at.file,
+            line: at.line,
+            column: at.column,
             key: key.to_owned(),
             found: problem.found,
             message: problem.message,
@@ -156,13 +181,47 @@ impl<'a> Document<'a> {
         });
     }
 
-    fn line_and_column(&self, offset: usize) -> (usize, usize) {
-        let line = self.line_starts.partition_point(|start| *start <= offset);
-        let start = self.line_starts[line.saturating_sub(1)];
-        let before = self.text.as_bytes().get(start..offset).unwrap_or_default();
-        // Bytes that continue a UTF-8 character do not start a column.
-        let columns = before.iter().filter(|byte| **byte & 0xc0 != 0x80).count();
-        (line, columns + 1)
+    /// Notes a value that was read.
+    fn set(&self, mut setting: Setting, place: &Place) {
+        let origin = match (&place.variable, place.offset) {
+            (Some(variable), _) => Origin::Variable(variable.clone()),
+            (None, Some(_)) => {
+                let at = self.pieces.line(place.offset);
+                Origin::File(at.file, at.line)
+            }
+            (None, None) => Origin::Default,
+        };
+        setting.origin = origin;
+        self.settings.borrow_mut().push(setting);
+    }
+
+    /// Says what the default of the value that was read last comes to.
+    fn settle(&self, literal: String) {
+        let mut settings = self.settings.borrow_mut();
+        if let Some(last) = settings.last_mut()
+            && last.origin == Origin::Default
+        {
+            last.value = Value::Literal(literal);
+        }
+    }
+
+    fn know_list(&self, pattern: &str) {
+        let mut lists = self.lists.borrow_mut();
+        if !lists.iter().any(|known| known == pattern) {
+            lists.push(pattern.to_owned());
+        }
+    }
+
+    fn change_key(&self, section: &str, name: &str, change: impl FnOnce(&mut KeyInfo)) {
+        let mut keys = self.keys.borrow_mut();
+        let is_it = |key: &&mut KeyInfo| key.section == section && key.name == name;
+        if let Some(key) = keys.iter_mut().find(is_it) {
+            change(key);
+        }
+    }
+
+    fn require(&self, section: &str, name: &str) {
+        self.change_key(section, name, |key| key.is_required = true);
     }
 
     fn know(&self, key: KeyInfo) {

@@ -5,9 +5,10 @@ use std::cell::{Cell, RefCell};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::kinds::{Kind, Problem, Raw};
+use super::kinds::{Kind, Problem, Raw, quoted};
 use super::{Document, KeyInfo};
 use crate::domain::config::fault::{echo, nearest, show_key};
+use crate::domain::config::settings::{Origin, Setting, Value};
 
 /// Where a value came from, to complain about it later.
 #[derive(Clone, Debug)]
@@ -21,6 +22,11 @@ impl Place {
     /// Path of the key.
     pub fn key(&self) -> &str {
         &self.key
+    }
+
+    /// Whether it is one of Egret's environment variables.
+    pub fn is_variable(&self) -> bool {
+        self.variable.is_some()
     }
 }
 
@@ -49,6 +55,7 @@ pub struct Entry<'d> {
     pub place: Place,
     parent: Owner<'d>,
     value: &'d Spanned<DeValue<'d>>,
+    has_variables: bool,
 }
 
 /// What a table shares with its entries.
@@ -56,7 +63,10 @@ pub struct Entry<'d> {
 struct Owner<'d> {
     document: &'d Document<'d>,
     path: String,
+    /// The path, with what tells the tables of a list apart.
+    at: String,
     pattern: String,
+    is_item: bool,
 }
 
 /// A table of the document, or the empty table that stands for an absent one.
@@ -83,9 +93,53 @@ impl<'d> Owner<'d> {
         Self {
             document: self.document,
             path: join(&self.path, &show_key(name)),
+            at: join(&self.at, &show_key(name)),
             pattern: join(&self.pattern, pattern),
+            is_item: false,
         }
     }
+
+    /// Notes a value of this table; with an empty name, the table itself.
+    fn set(&self, name: &str, pattern: &str, value: Value, place: &Place) {
+        let setting = Setting {
+            table: self.path.clone(),
+            at: self.at.clone(),
+            name: if name.is_empty() {
+                String::new()
+            } else {
+                show_key(name)
+            },
+            key: if pattern.is_empty() {
+                self.pattern.clone()
+            } else {
+                join(&self.pattern, pattern)
+            },
+            is_item: self.is_item,
+            value,
+            origin: Origin::Default,
+        };
+        self.document.set(setting, place);
+    }
+}
+
+/// A value as it may be shown.
+fn shown<K: Kind>(kind: &K, value: &K::Value, raw: Raw<'_>) -> Value {
+    let shown = kind.show(value);
+    if kind.is_secret() {
+        Value::secret(shown, &raw.whole())
+    } else {
+        Value::Literal(shown)
+    }
+}
+
+/// The environment variable of a key.
+fn variable_of(path: &str) -> String {
+    let letter = |c: char| match c {
+        '<' | '>' => c,
+        c if c.is_ascii_alphanumeric() => c.to_ascii_uppercase(),
+        _ => '_',
+    };
+    format!("EGRET_{}", path.chars().map(letter).collect::<String>())
 }
 
 impl<'d> Table<'d> {
@@ -93,7 +147,9 @@ impl<'d> Table<'d> {
         let owner = Owner {
             document,
             path: String::new(),
+            at: String::new(),
             pattern: String::new(),
+            is_item: false,
         };
         Self::new(owner, Some(values), None, true)
     }
@@ -152,11 +208,25 @@ impl<'d> Table<'d> {
         default: &str,
         meaning: &str,
     ) -> Option<Found<K::Value>> {
-        let variable = self.know(name, kind.describe(), default, meaning);
+        let absent = || Value::Described(default.replace('`', ""));
+        self.find(name, kind, default, meaning, absent)
+    }
+
+    fn find<K: Kind>(
+        &self,
+        name: &'static str,
+        kind: &K,
+        default: &str,
+        meaning: &str,
+        absent: impl FnOnce() -> Value,
+    ) -> Option<Found<K::Value>> {
+        let variable = self.know(name, kind, kind.describe(), default, meaning);
         let document = self.owner.document;
-        if let Some(variable) = variable
-            && let Some(text) = (document.variables)(&variable)
-        {
+        let text = variable.and_then(|variable| {
+            let text = (document.variables)(&variable)?;
+            Some((variable, text))
+        });
+        if let Some((variable, text)) = text {
             document
                 .overrides
                 .borrow_mut()
@@ -165,15 +235,38 @@ impl<'d> Table<'d> {
                 variable: Some(variable),
                 ..self.place_of(name)
             };
-            return take(document, place, Raw::Variable(&text), kind);
+            return self.take(name, place, Raw::Variable(&text), kind);
         }
-        let value = self.values?.get(name)?;
-        take(
-            document,
-            self.place_of(name),
-            Raw::File(value.get_ref()),
-            kind,
-        )
+        let place = self.place_of(name);
+        match self.values.and_then(|values| values.get(name)) {
+            Some(value) => self.take(name, place, Raw::File(value.get_ref()), kind),
+            None => {
+                let nowhere = Place {
+                    offset: None,
+                    ..place
+                };
+                self.owner.set(name, name, absent(), &nowhere);
+                None
+            }
+        }
+    }
+
+    fn take<K: Kind>(
+        &self,
+        name: &'static str,
+        place: Place,
+        raw: Raw<'_>,
+        kind: &K,
+    ) -> Option<Found<K::Value>> {
+        let found = take(self.owner.document, place, raw, kind)?;
+        let value = shown(kind, &found.value, raw);
+        self.owner.set(name, name, value, &found.place);
+        Some(found)
+    }
+
+    /// Says what the default of the key that was read last comes to on this machine.
+    pub fn settle(&self, default: &str) {
+        self.owner.document.settle(quoted(default));
     }
 
     /// A key with a default value.
@@ -184,8 +277,9 @@ impl<'d> Table<'d> {
         default: K::Value,
         meaning: &str,
     ) -> Found<K::Value> {
-        let shown = format!("`{}`", kind.show(&default));
-        self.optional(name, kind, &shown, meaning)
+        let literal = kind.show(&default);
+        let shown = format!("`{literal}`");
+        self.find(name, kind, &shown, meaning, || Value::Literal(literal))
             .unwrap_or_else(|| Found {
                 value: default,
                 place: self.place_of(name),
@@ -201,6 +295,7 @@ impl<'d> Table<'d> {
     ) -> Option<Found<K::Value>> {
         let found = self.optional(name, kind, "required", meaning);
         let written = self.values.is_some_and(|values| values.contains_key(name));
+        self.owner.document.require(&self.owner.pattern, name);
         if found.is_none() && !written {
             let hint = format!("write {name} = {}", kind.describe());
             self.fault(&self.place_of(name), Problem::new("missing", hint));
@@ -213,7 +308,7 @@ impl<'d> Table<'d> {
         self.ask(name);
         let owner = self.owner.child(name, name);
         let value = self.values.and_then(|values| values.get(name));
-        let inherits = self.has_variables && self.owner.path.is_empty();
+        let inherits = self.has_variables;
         match value {
             None => Self::new(owner, None, self.place.offset, inherits),
             Some(value) => as_table(owner, value, inherits),
@@ -233,33 +328,60 @@ impl<'d> Table<'d> {
             self.fault(&self.place_of(name), problem);
             return Vec::new();
         };
-        items
-            .iter()
-            .map(|item| as_table(owner.clone(), item, false))
-            .collect()
+        self.owner.document.know_list(&owner.pattern);
+        let labels = labels(items.iter().map(Spanned::get_ref));
+        let items = items.iter().zip(labels).map(|(item, label)| {
+            let owner = Owner {
+                at: format!("{}[{label}]", owner.at),
+                is_item: true,
+                ..owner.clone()
+            };
+            let table = as_table(owner, item, false);
+            table.owner.set("", "", Value::Present, &table.place);
+            table
+        });
+        items.collect()
     }
 
-    /// A key that may be written as a value or as a table.
+    /// A key that may be written as a value or as a table; the value stands for the table with only
+    /// the key `short`.
     pub fn either<K: Kind>(
         &self,
         name: &'static str,
+        short: &'static str,
         kind: &K,
         default: &str,
         meaning: &str,
     ) -> Option<Either<'d, K::Value>> {
-        self.know(
-            name,
-            format!("{}, or a table", kind.describe()),
-            default,
-            meaning,
-        );
-        let value = self.values?.get(name)?;
-        if let DeValue::Table(_) = value.get_ref() {
-            let owner = self.owner.child(name, name);
-            return Some(Either::Table(as_table(owner, value, false)));
+        let described = format!("{}, or a table", kind.describe());
+        let variable = self.know(name, kind, described, default, meaning);
+        let document = self.owner.document;
+        let owner = self.owner.child(name, name);
+        let value = self.values.and_then(|values| values.get(name));
+        if let (Some(DeValue::Table(_)), None) = (
+            value.map(Spanned::get_ref),
+            variable.as_deref().and_then(document.variables),
+        ) {
+            return value.map(|value| Either::Table(as_table(owner, value, self.has_variables)));
         }
-        let raw = Raw::File(value.get_ref());
-        take(self.owner.document, self.place_of(name), raw, kind).map(Either::Value)
+        let variable = variable.and_then(|name| Some((name.clone(), (document.variables)(&name)?)));
+        let found = match (&variable, value) {
+            (Some((variable, text)), _) => {
+                let read = (variable.clone(), text.clone());
+                document.overrides.borrow_mut().push(read);
+                let place = Place {
+                    variable: Some(variable.clone()),
+                    ..self.place_of(name)
+                };
+                (place, Raw::Variable(text))
+            }
+            (None, Some(value)) => (self.place_of(name), Raw::File(value.get_ref())),
+            (None, None) => return None,
+        };
+        let (place, raw) = found;
+        let found = take(document, place, raw, kind)?;
+        owner.set(short, short, shown(kind, &found.value, raw), &found.place);
+        Some(Either::Value(found))
     }
 
     /// Every key of a table whose names the user chooses.
@@ -276,6 +398,7 @@ impl<'d> Table<'d> {
                 },
                 parent: self.owner.clone(),
                 value,
+                has_variables: self.has_variables,
             })
             .collect()
     }
@@ -285,28 +408,47 @@ impl<'d> Table<'d> {
     }
 
     /// Notes a key and gives the environment variable that overrides it.
-    fn know(
+    fn know<K: Kind>(
         &self,
         name: &'static str,
-        kind: String,
+        kind: &K,
+        described: String,
         default: &str,
         meaning: &str,
     ) -> Option<String> {
         self.ask(name);
-        let variable = self.has_variables.then(|| {
-            let path = join(&self.owner.pattern, name).to_ascii_uppercase();
-            format!("EGRET_{}", path.replace('.', "_"))
-        });
+        let variable = |path: &str| {
+            let path = join(path, name);
+            self.has_variables.then(|| variable_of(&path))
+        };
         self.owner.document.know(KeyInfo {
             section: self.owner.pattern.clone(),
             name: name.to_owned(),
-            kind,
+            kind: described,
             default: default.to_owned(),
             meaning: meaning.to_owned(),
-            variable: variable.clone(),
+            variable: variable(&self.owner.pattern),
+            shape: kind.shape(),
+            is_required: false,
         });
-        variable
+        variable(&self.owner.path)
     }
+}
+
+/// What tells the tables of a list apart: a name or an address that no other has, else the number.
+fn labels<'v>(items: impl Iterator<Item = &'v DeValue<'v>>) -> Vec<String> {
+    let named: Vec<Option<&str>> = items
+        .map(|item| {
+            let name = item.get("name").or_else(|| item.get("address"))?;
+            name.get_ref().as_str()
+        })
+        .collect();
+    let is_alone = |name: &str| named.iter().filter(|other| **other == Some(name)).count() == 1;
+    let label = |(at, name): (usize, &Option<&str>)| match name {
+        Some(name) if is_alone(name) => show_key(name).trim_matches('"').to_owned(),
+        _ => at.to_string(),
+    };
+    named.iter().enumerate().map(label).collect()
 }
 
 impl Drop for Table<'_> {
@@ -344,7 +486,10 @@ impl Drop for Table<'_> {
 impl<'d> Entry<'d> {
     /// The entry as a table; `pattern` stands for its name in the reference.
     pub fn table(&self, pattern: &str) -> Table<'d> {
-        as_table(self.parent.child(self.name, pattern), self.value, false)
+        let owner = self.parent.child(self.name, pattern);
+        let table = as_table(owner, self.value, self.has_variables);
+        table.owner.set("", "", Value::Present, &table.place);
+        table
     }
 
     /// The entry as a value; `pattern` stands for its name in the reference.
@@ -361,17 +506,18 @@ impl<'d> Entry<'d> {
             default: "none".to_owned(),
             meaning: meaning.to_owned(),
             variable: None,
+            shape: kind.shape(),
+            is_required: false,
         });
         let place = Place {
             offset: Some(self.value.span().start),
             ..self.place.clone()
         };
-        take(
-            self.parent.document,
-            place,
-            Raw::File(self.value.get_ref()),
-            kind,
-        )
+        let raw = Raw::File(self.value.get_ref());
+        let found = take(self.parent.document, place, raw, kind)?;
+        let value = shown(kind, &found.value, raw);
+        self.parent.set(self.name, pattern, value, &found.place);
+        Some(found)
     }
 }
 

@@ -75,6 +75,13 @@ impl Surroundings for Machine {
             .ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
+    fn list(&self, directory: &Path) -> io::Result<Vec<String>> {
+        let paths = self.files.keys();
+        let inside = paths.filter(|path| path.parent() == Some(directory));
+        let names = inside.filter_map(|path| path.file_name()?.to_str().map(str::to_owned));
+        Ok(names.collect())
+    }
+
     fn provider(
         &self,
         id: &str,

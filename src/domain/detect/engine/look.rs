@@ -98,6 +98,7 @@ impl Detection {
                 country: Known::New,
                 asn: Known::New,
                 network: Known::New,
+                outside: false,
             },
             |profile| {
                 let country = u64::from(u16::from_be_bytes(place.country));
@@ -105,6 +106,7 @@ impl Detection {
                     country: profile.countries.known(country, now.second, FORGET),
                     asn: profile.asns.known(u64::from(place.asn), now.second, FORGET),
                     network: profile.networks.known(network, now.second, FORGET),
+                    outside: !place.own && profile.is_homebound(),
                 }
             },
         );
@@ -121,6 +123,11 @@ impl Detection {
             token: state.tokens.get(key(event.token)).copied(),
             minted,
             provider: hash::pair(hash::text(event.provider), side(event.environment) as u64),
+            key_tag: if event.token.is_empty() {
+                0
+            } else {
+                (hash::text(event.token) as u16).max(1)
+            },
             caller,
             strayed: self.has_strayed(event, profile),
         }

@@ -215,6 +215,7 @@ impl Detection {
             return;
         };
         known.profile.calls += 1;
+        known.profile.own_calls += u64::from(call.place.own);
         known.profile.last = now.second;
         let mut scene = Scene {
             now,

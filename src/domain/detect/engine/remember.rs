@@ -2,7 +2,7 @@
 
 use super::{Detection, LATE, Pending};
 use crate::domain::detect::counter::Moment;
-use crate::domain::detect::event::{Answer, Environment};
+use crate::domain::detect::event::{Answer, Environment, TokenKind};
 use crate::domain::detect::hash;
 use crate::domain::detect::rows::{
     BUSY, MINTED, READ, REFUSED, SANDBOX, Subject, TROUBLED, Token, usual_life,
@@ -48,6 +48,9 @@ impl Detection {
         } else if !call.operation.mints && !call.event.token_kind.is_broad() {
             row.called = now.second;
             row.uses = row.uses.saturating_add(1);
+        }
+        if call.event.token_kind == TokenKind::ApiKey && row.by_key == 0 {
+            row.by_key = call.key_tag;
         }
         if row.hour != hour {
             row.hour = hour;
@@ -104,7 +107,10 @@ impl Detection {
             && !mint.token.is_empty()
         {
             let key = hash::text(mint.token);
-            if tokens.get(key).is_none() {
+            if let Some(token) = tokens.get_mut(key) {
+                // A feed that is a little out of order shows the use before the mint.
+                token.flags |= MINTED;
+            } else {
                 let life = if mint.ttl > 0 {
                     mint.ttl
                 } else {

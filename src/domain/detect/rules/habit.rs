@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::privilege::is_contract;
 use super::{BROAD_TOKEN, LONG_LIFE, NEW_OPERATION, NEW_SCOPE};
 use crate::domain::detect::alert::Severity;
 use crate::domain::detect::event::{Answer, TokenKind};
@@ -19,7 +20,9 @@ const RESTLESS: usize = 3;
 const MANY_SCOPES: usize = 8;
 
 /// What opens doors is told again after so many seconds without it.
-const AGAIN: u32 = 6 * 3600;
+const AGAIN: u32 = 2 * DAY;
+/// A caller's habits are its own from this age on, in seconds.
+const GROWN: u32 = 10 * DAY;
 /// Acts of administration that make an administrator.
 const ADMIN: u32 = 10;
 
@@ -95,16 +98,23 @@ impl PerCaller {
                     });
             let broad = event.token_kind.is_broad() && (narrower || (tenant_narrower && !peers));
             let acts = call.operation.writes || call.operation.mints;
+            // What others do, and is rare, takes a new service its time to do first.
+            let young = scene.now.second.saturating_sub(scene.profile.first) < GROWN;
             // What opens doors or moves money is told even if others do it.
             let opens = call.operation.administers || !event.target.is_empty();
             let grants = opens && acts && !call.operation.revokes && !(peers && self.is_admin());
             let doors = call.operation.exposes || call.operation.mints;
+            let handed = grants && !doors && is_contract(event.target);
             let strong =
                 doors || grants || call.operation.touches_money || call.operation.makes_destination;
             let severity = match () {
                 () if broad && acts => Severity::High,
                 () if broad && narrower => Severity::Medium,
                 () if strong && event.token_kind.is_broad() && !peers => Severity::High,
+                () if peers && young && !doors => Severity::Low,
+                () if call.operation.revokes && !doors => Severity::Low,
+                // One contract with access is a customer; another one soon is not.
+                () if handed && known == Known::New => Severity::Low,
                 () if strong => Severity::Medium,
                 () if broad => Severity::Low,
                 () if peers => Severity::Info,
@@ -116,9 +126,11 @@ impl PerCaller {
             } else {
                 self.tempered(scene, severity)
             };
-            alarming = severity.is_page();
+            // While everything is learned, nobody is told and so is this.
+            alarming = (severity.is_page() || (handed && !peers)) && !scene.is_learning();
             // It was told, and nobody has said that it is right: no news.
-            let severity = if known == Known::Quarantined && !(doors && self.is_news(scene, habit))
+            let news = self.is_news(scene, habit);
+            let severity = if known == Known::Quarantined && !(doors && news) && !(handed && !news)
             {
                 Severity::Info
             } else {
@@ -182,7 +194,7 @@ impl PerCaller {
                     () => Severity::Medium,
                 };
                 let severity = self.tempered(scene, severity);
-                alarming = severity.is_page();
+                alarming = severity.is_page() && !scene.is_learning();
                 let severity = if known == Known::Quarantined && !self.is_news(scene, habit) {
                     Severity::Info
                 } else {
@@ -201,7 +213,7 @@ impl PerCaller {
         let count = scopes.len();
         let all = scopes.iter().any(|scope| matches!(&**scope, "*" | "all"));
         let many = count >= MANY_SCOPES && count as u32 * 2 >= self.most_scopes * 3;
-        if mature && (many || all) && self.most_scopes > 0 {
+        if mature && (many || all) && self.most_scopes > 0 && !scene.is_learning() {
             let text = format!(
                 "{} asked for {count} scopes at once; so far {} were the most.",
                 scene.profile.name, self.most_scopes
@@ -233,8 +245,9 @@ impl PerCaller {
         };
         let habit = hash::pair(kind_of(mint.kind), 0x314d);
         let (known, _) = self.novelty(scene, habit);
-        let alarming = known != Known::Learned && scene.is_mature() && mint.kind.is_broad();
-        if alarming {
+        let strange = known != Known::Learned && scene.is_mature() && mint.kind.is_broad();
+        let alarming = strange && !scene.is_learning();
+        if strange {
             let text = format!(
                 "{} minted {}, which it never did.",
                 scene.profile.name,

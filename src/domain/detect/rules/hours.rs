@@ -9,12 +9,12 @@ use super::UNUSUAL_HOURS;
 use crate::domain::detect::alert::Severity;
 use crate::domain::detect::counter::is_weekend;
 use crate::domain::detect::scene::{Call, Scene, Sign};
-use crate::domain::detect::seen::{DAY, QUARANTINE};
+use crate::domain::detect::seen::DAY;
 
 /// A caller active in more hours of a day has no hours.
 const MOST_HOURS: usize = 14;
 /// Hours of days that must have been active.
-const ENOUGH: u32 = 15;
+const ENOUGH: u32 = 25;
 /// The largest share of them in an hour that was seen once.
 const ONCE: f64 = 0.04;
 /// Working days that must have been watched.
@@ -22,7 +22,10 @@ const WORKING_DAYS: u32 = 8;
 /// Weekend days that must have been watched before silence on weekends means something.
 const WEEKEND_DAYS: u32 = 4;
 /// Events in a strange hour until it is told.
-const EVENTS: u32 = 3;
+const EVENTS: u32 = 4;
+/// A strange hour that was told is told again after so many seconds without it: work that has
+/// moved comes back every day, or every week.
+const NEWS: u32 = 8 * DAY;
 
 /// On how many days each hour of the day was active: working days, weekends.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -55,7 +58,7 @@ impl PerCaller {
                 scene.profile.name,
                 hour.rem_euclid(24)
             );
-            // Told once for an hour of the day, and not acknowledged: no news for a month.
+            // Told, not acknowledged, and done again day after day: no news.
             self.told.resize(24, 0);
             let now = scene.now.second;
             let at = hour.rem_euclid(24);
@@ -64,7 +67,7 @@ impl PerCaller {
             if let Some(told) = self.told.get_mut(at as usize) {
                 *told = now;
             }
-            let severity = if last > 0 && now.saturating_sub(last) < QUARANTINE {
+            let severity = if last > 0 && now.saturating_sub(last) < NEWS {
                 Severity::Info
             } else if scene.is_sandbox() {
                 Severity::Low

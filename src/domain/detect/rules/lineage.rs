@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{FOREIGN_TOKEN, UNMINTED_TOKEN};
 use crate::domain::detect::alert::Severity;
-use crate::domain::detect::counter::{Counter, Window};
+use crate::domain::detect::counter::{Counter, Excess, Window, surprise};
 use crate::domain::detect::event::TokenKind;
 use crate::domain::detect::rows::{MINTED, REFUSED};
 use crate::domain::detect::scene::{Call, Count, Scene, Sign, measure};
@@ -13,12 +13,22 @@ use crate::domain::detect::seen::{DAY, Known, Seen};
 /// Callers whose tokens a caller uses.
 const MAX_SOURCES: usize = 64;
 const WINDOWS: &[Window] = &[Window::Minutes(10), Window::Minutes(60), Window::Hours(6)];
+/// After so many uses of tokens whose mints were seen ...
+const PROVEN: u32 = 500;
+/// ... and none of another, this many in six hours are told ...
+const FEW: f64 = 2.0;
+/// ... unless they were in these seconds.
+const NEWS: u32 = 3 * DAY;
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(in crate::domain::detect) struct PerCaller {
     /// Callers whose tokens it uses.
     sources: Seen,
     unminted: Counter,
+    /// Uses of its own tokens whose mint was seen.
+    proven: u32,
+    /// When a few unminted tokens were told, in seconds.
+    told: u32,
 }
 
 impl PerCaller {
@@ -27,7 +37,10 @@ impl PerCaller {
             return;
         }
         match call.token {
-            Some(token) if token.has(MINTED) && token.caller != call.caller => {
+            Some(token) if token.has(MINTED) && token.caller == call.caller => {
+                self.proven = self.proven.saturating_add(1);
+            }
+            Some(token) if token.has(MINTED) => {
                 self.watch_source(scene, call, token.caller);
             }
             None if call.event.token_kind == TokenKind::Customer => {
@@ -61,11 +74,49 @@ impl PerCaller {
                     .key(key),
             );
         }
+        let alarming = alarming && !scene.is_learning();
         self.sources.note(key, now, alarming, MAX_SOURCES);
+    }
+
+    /// Who minted every token that it ever used has no store of them elsewhere.
+    fn watch_few(&mut self, scene: &mut Scene<'_>) -> bool {
+        let now = scene.now;
+        let window = Window::Hours(6);
+        let count = f64::from(self.unminted.count(now, window));
+        let quiet = self.told == 0 || now.second.saturating_sub(self.told) >= NEWS;
+        let expected = self
+            .unminted
+            .expected(now, Window::Hours(24), scene.profile.born());
+        if count < FEW || self.proven < PROVEN || expected > 0.0 || !quiet || scene.is_learning() {
+            return false;
+        }
+        self.told = now.second;
+        let excess = Excess {
+            count,
+            expected,
+            score: surprise(count, 0.1),
+            window,
+        };
+        let text = format!(
+            "{} used {count} customer tokens that were never minted here, which it never did.",
+            scene.profile.name
+        );
+        let severity = if scene.is_sandbox() {
+            Severity::Low
+        } else {
+            Severity::Medium
+        };
+        let sign = Sign::counted(UNMINTED_TOKEN, excess, 0.0, self.unminted.recent(), text);
+        self.unminted.consume(window);
+        scene.say(sign.severity(severity));
+        true
     }
 
     fn watch_unminted(&mut self, scene: &mut Scene<'_>, call: &Call<'_>) {
         self.unminted.add(scene.now, call.event.id);
+        if self.watch_few(scene) {
+            return;
+        }
         let count = Count {
             rule: UNMINTED_TOKEN,
             windows: WINDOWS,

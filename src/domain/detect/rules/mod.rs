@@ -126,6 +126,8 @@ rules! {
         "Many tokens are minted for one customer.";
     UNKNOWN_CUSTOMERS: "unknown-customers", "enumeration", Enumeration, Medium, 10.0, true,
         "A caller asks for customers who do not exist.";
+    MISSING_THINGS: "missing-things", "enumeration", Enumeration, Medium, 14.0, false,
+        "A caller asks for accounts, trades and the like that do not exist, far more often than usual.";
     FAILED_AUTHENTICATION: "failed-authentication", "auth_fail", Authentication, Medium, 14.0, false,
         "Credentials are refused far more often than usual.";
     GUESSED: "guessed", "auth_fail", Authentication, High, 0.0, true,
@@ -136,7 +138,9 @@ rules! {
         "Access to accounts is granted far more often than usual.";
     NEW_GRANTEES: "new-grantees", "privilege", Privilege, High, 9.0, false,
         "Access is granted to users who never had any.";
-    GRANT_AND_REVOKE: "grant-and-revoke", "privilege", Privilege, High, 9.0, false,
+    EAGER_GRANTS: "eager-grants", "privilege", Privilege, High, 4.0, false,
+        "Access to several accounts is granted to one user who never had any.";
+    GRANT_AND_REVOKE: "grant-and-revoke", "privilege", Privilege, High, 4.0, false,
         "Access is granted and taken back within minutes.";
     DAUTH_USERS: "dauth-users", "privilege", Privilege, High, 9.0, false,
         "Users of blockchain contracts are given access.";
@@ -150,6 +154,8 @@ rules! {
         "A key or a bank token reaches many more accounts than usual.";
     NEW_ACCOUNTS: "new-accounts", "account_abuse", Reads, Medium, 10.0, false,
         "A key acts for accounts that were never seen.";
+    CROSSED_ACCOUNTS: "crossed-accounts", "account_abuse", Reads, Medium, 10.0, false,
+        "A key acts for accounts that other keys act for.";
     UNUSUAL_HOURS: "unusual-hours", "off_hours", Hours, Medium, 0.0, false,
         "A caller with fixed hours is active outside of them.";
     NEW_DESTINATION: "new-destination", "money", Money, High, 8.0, false,
@@ -162,6 +168,8 @@ rules! {
         "A caller makes many more calls than at this hour of other days.";
     SILENCE: "silence", "volume", Volume, Medium, 0.0, false,
         "A caller that never pauses has fallen silent.";
+    CONSENT_BURST: "consent-burst", "privilege", Privilege, Low, 9.0, false,
+        "Consents are made far more often than usual.";
     CONFIGURATION: "configuration", "privilege", Configuration, Medium, 0.0, true,
         "A protection of the gateway or of the bank was loosened.";
 }

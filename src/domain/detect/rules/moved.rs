@@ -11,6 +11,11 @@ use crate::domain::detect::seen::{DAY, Known};
 /// Nobody travels to another country so fast, and no cache hands a token on there.
 const TRAVEL: u32 = 30 * 60;
 
+/// A strange network that was told, and used since, is no news for so many seconds.
+const NEWS: u32 = 3 * DAY;
+/// Networks on the first day from which on a caller stands for many people.
+const CROWD: usize = 8;
+
 /// How often tokens of this caller were seen to change countries in ordinary use.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(in crate::domain::detect) struct PerCaller {
@@ -40,13 +45,18 @@ impl PerCaller {
         }
         let same_asn = call.place.asn != 0 && call.place.asn == token.asn;
         let known = scene.profile.is_mature(now);
-        let strange = call.novelty.is_strange() && !same_asn && known;
+        let strange = call.novelty.is_strange() && (!same_asn || call.novelty.outside) && known;
         let far = travelled && (self.travels == 0 || call.novelty.country != Known::Learned);
         if !strange && !far {
             self.travels += u32::from(travelled);
             return;
         }
         let young = now.saturating_sub(scene.profile.first) < DAY;
+        if young && !strange && (token.uses == 0 || scene.profile.networks.len() >= CROWD) {
+            // Phones use what a server minted, wherever they are.
+            self.travels += 1;
+            return;
+        }
         if far && !strange && (young || self.is_shared(scene, call)) {
             // A service that spreads over countries shows it on its first day.
             self.travels += 1;
@@ -64,7 +74,13 @@ impl PerCaller {
             scene.profile.name,
             crate::domain::detect::scene::span(now.saturating_sub(token.used))
         );
-        let severity = if scene.is_sandbox() {
+        // It was told of this network, and who has moved uses every token there.
+        let seen = scene.profile.networks.get(call.network);
+        let told = call.novelty.network == Known::Quarantined
+            && seen.is_some_and(|seen| now.saturating_sub(seen.last) < NEWS);
+        let severity = if told && call.place.asn == 0 {
+            Severity::Info
+        } else if scene.is_sandbox() {
             Severity::Medium
         } else {
             Severity::High

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{DAUTH_USERS, GRANT_AND_REVOKE, GRANT_BURST, NEW_GRANTEES, STRONG_VIEW};
+use super::{
+    CONSENT_BURST, DAUTH_USERS, EAGER_GRANTS, GRANT_AND_REVOKE, GRANT_BURST, NEW_GRANTEES,
+    STRONG_VIEW,
+};
 use crate::domain::detect::alert::Severity;
 use crate::domain::detect::counter::{Counter, Window};
 use crate::domain::detect::hash;
@@ -16,6 +19,9 @@ const PAIRS: usize = 512;
 const SOON: u32 = 600;
 /// A grantee is forgotten after a year without a grant.
 const FORGET: u32 = 365 * DAY;
+
+/// Seconds for which a new grantee is watched closely.
+const EAGER_WITHIN: u32 = 2 * 3600;
 
 /// Seconds within which a second contract of a new network is too many.
 const SOON_AGAIN: u32 = 6 * 3600;
@@ -35,8 +41,10 @@ const STRONG: &[&str] = &[
 pub(in crate::domain::detect) struct PerCaller {
     grants: Counter,
     to_new: Counter,
+    eager: Counter,
     undone: Counter,
     dauth: Counter,
+    consents: Counter,
     grantees: ManySeen,
     views: Seen,
     chains: Seen,
@@ -46,6 +54,10 @@ pub(in crate::domain::detect) struct PerCaller {
 impl PerCaller {
     pub(in crate::domain::detect) fn observe(&mut self, scene: &mut Scene<'_>, call: &Call<'_>) {
         let event = call.event;
+        if call.operation.consents && call.succeeded() {
+            self.consents.add(scene.now, event.id);
+            self.count(scene, Of::Consents, 4.0, "made consents");
+        }
         if event.target.is_empty()
             || !call.succeeded()
             || !(call.operation.writes || call.operation.revokes)
@@ -81,6 +93,11 @@ impl PerCaller {
         }
         self.watch_view(scene, call);
         let new = self.grantees.known(grantee, now, FORGET) != Known::Learned;
+        // The third and later accounts within the first hours of somebody who never had any.
+        let eager = self
+            .grantees
+            .get(grantee)
+            .is_some_and(|seen| seen.count >= 2 && now.saturating_sub(seen.first) < EAGER_WITHIN);
         let mut told = false;
         if new {
             self.to_new.add(scene.now, event.id);
@@ -89,6 +106,15 @@ impl PerCaller {
                 Of::New,
                 3.0,
                 "granted access to users who never had any",
+            );
+        }
+        if eager {
+            self.eager.add(scene.now, event.id);
+            told |= self.count(
+                scene,
+                Of::Eager,
+                3.0,
+                "granted access to several accounts to a user who never had any",
             );
         }
         self.grants.add(scene.now, event.id);
@@ -100,7 +126,7 @@ impl PerCaller {
         let now = scene.now.second;
         let key = hash::text(chain);
         let new = self.chains.known(key, now, FORGET) != Known::Learned;
-        let alarming = new && scene.is_mature();
+        let alarming = new && scene.is_mature() && !scene.is_learning();
         if alarming {
             // One contract of a new network can be a new customer; a second one soon is not.
             let before = self.chains.get(key).filter(|seen| seen.quarantined);
@@ -142,7 +168,9 @@ impl PerCaller {
         let now = scene.now.second;
         let key = hash::text(&view);
         let new = self.views.known(key, now, FORGET) != Known::Learned;
-        let alarming = new && scene.is_mature() && STRONG.contains(&&*view);
+        let strong =
+            STRONG.contains(&&*view) || view.contains("owner") || view.contains("firehose");
+        let alarming = new && scene.is_mature() && strong && !scene.is_learning();
         if alarming {
             let text = format!(
                 "{} granted the view {}, which it never did.",
@@ -162,8 +190,10 @@ impl PerCaller {
         let (counter, rule) = match of {
             Of::Grants => (&mut self.grants, GRANT_BURST),
             Of::New => (&mut self.to_new, NEW_GRANTEES),
+            Of::Eager => (&mut self.eager, EAGER_GRANTS),
             Of::Undone => (&mut self.undone, GRANT_AND_REVOKE),
             Of::Dauth => (&mut self.dauth, DAUTH_USERS),
+            Of::Consents => (&mut self.consents, CONSENT_BURST),
         };
         let count = Count {
             rule,
@@ -191,8 +221,10 @@ impl PerCaller {
 enum Of {
     Grants,
     New,
+    Eager,
     Undone,
     Dauth,
+    Consents,
 }
 
 fn tempered(scene: &Scene<'_>, severity: Severity) -> Severity {
@@ -201,6 +233,11 @@ fn tempered(scene: &Scene<'_>, severity: Severity) -> Severity {
     } else {
         severity
     }
+}
+
+/// Whether a target is a contract: a DAuth user.
+pub(in crate::domain::detect) fn is_contract(target: &str) -> bool {
+    chain(target).is_some()
 }
 
 /// The network of a DAuth user, `NETWORK/0xADDRESS`.

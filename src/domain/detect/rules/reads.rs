@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{KEY_SUBJECTS, LIST_PAGES, NEW_ACCOUNTS, PERSONAL_DATA, Rule};
+use super::{CROSSED_ACCOUNTS, KEY_SUBJECTS, LIST_PAGES, NEW_ACCOUNTS, PERSONAL_DATA, Rule};
 use crate::domain::detect::alert::Severity;
 use crate::domain::detect::counter::{Counter, Moment, Window};
 use crate::domain::detect::event::TokenKind;
@@ -22,6 +22,9 @@ const WINDOWS: &[Window] = &[
 /// A key's account counts again after so many seconds without a call.
 const AWAY: u32 = 6 * 3600;
 
+/// An account that is younger, in seconds, is still being set up.
+const NEWBORN: u32 = 3600;
+
 /// Subjects of broad tokens that are remembered.
 const LAST_SUBJECTS: usize = 64;
 
@@ -31,6 +34,7 @@ pub(in crate::domain::detect) struct PerCaller {
     lists: Counter,
     reached: Counter,
     strangers: Counter,
+    crossed: Counter,
     last_subjects: Vec<u64>,
     list_hours: Hours,
     personal_hours: Hours,
@@ -137,7 +141,14 @@ impl PerCaller {
             let away = call
                 .subject
                 .is_none_or(|row| now.saturating_sub(row.called) > AWAY);
-            let reached = !whole || !self.is_again(call.subject_key);
+            // Who is created, and looked at while that is checked, is not reached for.
+            let created = match call.subject {
+                Some(row) => {
+                    now.saturating_sub(row.first) < NEWBORN && scene.tenant.has_watched(2, now)
+                }
+                None => call.operation.writes,
+            };
+            let reached = !created && (!whole || !self.is_again(call.subject_key));
             if away && reached && !call.operation.mints {
                 self.reached.add(scene.now, event.id);
                 self.count(
@@ -147,6 +158,20 @@ impl PerCaller {
                     12.0,
                     2.5,
                     "reached accounts with one credential",
+                );
+            }
+            let other = call
+                .subject
+                .is_some_and(|row| row.by_key != 0 && row.by_key != call.key_tag);
+            if event.token_kind == TokenKind::ApiKey && other && call.key_tag != 0 {
+                self.crossed.add(scene.now, event.id);
+                self.count(
+                    scene,
+                    CROSSED_ACCOUNTS,
+                    CROSSED_ACCOUNTS.severity,
+                    5.0,
+                    2.5,
+                    "acted for accounts of another key",
                 );
             }
             if call.subject.is_none()
@@ -191,6 +216,7 @@ impl PerCaller {
             name if name == PERSONAL_DATA.name => &mut self.personal,
             name if name == LIST_PAGES.name => &mut self.lists,
             name if name == NEW_ACCOUNTS.name => &mut self.strangers,
+            name if name == CROSSED_ACCOUNTS.name => &mut self.crossed,
             _ => &mut self.reached,
         };
         if f64::from(counter.count(scene.now, Window::Hours(6))) < n_min {
@@ -202,7 +228,7 @@ impl PerCaller {
         let factor = scene
             .tenant
             .common_mode((0.0, 0.0), Which::Calls, scene.now, window, side)
-            .min(2.0);
+            .min(3.0);
         let question = Count {
             rule,
             windows: WINDOWS,

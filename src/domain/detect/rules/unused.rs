@@ -27,6 +27,9 @@ const DORMANT: &[Window] = &[Window::Minutes(60), Window::Hours(8), Window::Hour
 const SWEEP: f64 = 40.0;
 /// ... and of so large a part of those of a day.
 const SWEEP_SHARE: f64 = 0.6;
+/// Of the mints that are more than usual, so many must be unused: a deployment that mints anew for
+/// everybody serves them then.
+const IDLE: f64 = 0.75;
 /// What is a sweep whoever the caller is, known or not.
 const LIMIT: f64 = 100.0;
 
@@ -39,6 +42,9 @@ const LONG_SPAN: u32 = 8 * 3600;
 /// How far from it they must be each, in nats, besides all together.
 const DISTANCE: f64 = 0.35;
 const LONG_DISTANCE: f64 = 0.25;
+/// Another use that is told, and lasts, is no news for so many seconds, and is learned: it is a new
+/// version of an application.
+const NEWS: u32 = 3 * DAY;
 /// By how much the share of thin mints may differ from the learned one.
 const CROWD: f64 = 1.3;
 
@@ -50,12 +56,16 @@ pub(in crate::domain::detect) struct PerCaller {
     idle: [Counter; 2],
     /// Cold and idle after 40 seconds, whatever the caller's shape.
     swept: Counter,
+    /// All that were looked at after 40 seconds, by class.
+    begun: [Counter; 2],
     dormant: Counter,
     /// All that were minted cold, by class, and those of them for dormant customers.
     cold: [Counter; 2],
     slept: Counter,
     /// When the last cold mints of customers were judged, and how they were used.
     recent: VecDeque<(u32, u8)>,
+    /// When another use than ever was told last, in seconds.
+    told_shape: u32,
     day: u32,
     subjects_today: u32,
     subjects_of_a_day: u32,
@@ -175,7 +185,9 @@ impl PerCaller {
         let Some((count, score, _)) = found.copied().filter(|_| !scene.is_learning()) else {
             return;
         };
-        if let Some(shape) = scene.profile.shapes.first_mut() {
+        let news = self.told_shape == 0 || now.saturating_sub(self.told_shape) >= NEWS;
+        self.told_shape = now;
+        if let Some(shape) = scene.profile.shapes.first_mut().filter(|_| news) {
             shape.alarm_all();
         }
         let since = self.recent.front().map_or(0, |(at, _)| now - at);
@@ -192,10 +204,10 @@ impl PerCaller {
             scene.profile.name,
             super::super::scene::span(since)
         );
-        let severity = if scene.is_sandbox() {
-            Severity::Low
-        } else {
-            MINT_SHAPE.severity
+        let severity = match () {
+            () if !news => Severity::Info,
+            () if scene.is_sandbox() => Severity::Low,
+            () => MINT_SHAPE.severity,
         };
         let sign = Sign::counted(MINT_SHAPE, excess, MINT_SHAPE.nats, &[judged.id], text);
         scene.say(sign.severity(severity).without_event());
@@ -210,10 +222,13 @@ impl PerCaller {
     }
 
     fn judge_early(&mut self, scene: &mut Scene<'_>, judged: &Judged) {
+        let place = judged.class.place();
+        if let Some(begun) = self.begun.get_mut(place) {
+            begun.add(scene.now, judged.id);
+        }
         if judged.uses > 0 {
             return;
         }
-        let place = judged.class.place();
         let prompt = scene
             .profile
             .shapes
@@ -235,10 +250,30 @@ impl PerCaller {
             return;
         };
         counter.add(scene.now, judged.id);
-        if let Some((excess, nats)) = scene.test(counter, &count(THIN_MINTS, &WINDOWS[..2], 5.0)) {
-            let calls = counter.recent().to_vec();
-            self.tell(scene, judged, excess, nats, &calls, "not used at all");
+        let share = scene
+            .profile
+            .shapes
+            .get(place)
+            .map_or(0.0, Shape::idle_share);
+        let begun = &mut self.begun;
+        let now = scene.now;
+        let floor = |window| {
+            let all = begun
+                .get_mut(place)
+                .map_or(0, |begun| begun.count(now, window));
+            CROWD * share * f64::from(all)
+        };
+        let question = count(THIN_MINTS, &WINDOWS[..2], 5.0);
+        let found = scene.look_above(counter, &question, floor);
+        let Some((excess, nats)) = found else { return };
+        if !self.are_idle(scene, place, excess.window, excess.count) {
+            return;
         }
+        let calls = self
+            .idle
+            .get(place)
+            .map_or_else(Vec::new, |idle| idle.recent().to_vec());
+        self.tell(scene, judged, excess, nats, &calls, "not used at all");
     }
 
     fn tell(
@@ -282,11 +317,26 @@ impl PerCaller {
         scene.say(sign.severity(severity).without_event());
     }
 
+    /// Whether mints that are more than usual are those that nobody uses.
+    fn are_idle(&mut self, scene: &Scene<'_>, place: usize, window: Window, idle: f64) -> bool {
+        let Some(begun) = self.begun.get_mut(place) else {
+            return false;
+        };
+        // By the hour: for minutes, all that may come at once would be usual.
+        let hour = begun.expected(scene.now, Window::Hours(1), scene.profile.born());
+        let usual = hour * f64::from(window.seconds()) / 3600.0;
+        let all = f64::from(begun.count(scene.now, window));
+        idle >= IDLE * (all - usual)
+    }
+
     /// The fast path: most customers of a day within minutes. Returns whether it was told.
     fn judge_sweep(&mut self, scene: &mut Scene<'_>, judged: &Judged) -> bool {
         let window = Window::Minutes(10);
         let count = f64::from(self.swept.count(scene.now, window));
         if count < SWEEP {
+            return false;
+        }
+        if !self.are_idle(scene, 0, window, count) {
             return false;
         }
         let born = scene.profile.born();

@@ -23,7 +23,7 @@ const RATIO: f64 = 3.0;
 const STEADY: f64 = 60.0;
 
 /// A silence lasts at least so many seconds, and is at least so unlikely, in nats.
-const SILENCE_LEAST: u32 = 20 * 60;
+const SILENCE_LEAST: u32 = 25 * 60;
 const SILENCE_SCORE: f64 = 15.0;
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

@@ -155,6 +155,39 @@ fn attacks_on_ordinary_days_call_somebody() {
                 ..SAY
             });
         }),
+        ("missing-things", |feed| {
+            for n in 0..30 {
+                feed.say(Say {
+                    at: ATTACK + n * 20_000,
+                    op: "accounts.get",
+                    subject: 5,
+                    status: 404,
+                    ..SAY
+                });
+            }
+        }),
+        ("unminted-token", |feed| {
+            for n in 0..2 {
+                feed.say(Say {
+                    at: ATTACK + n * 600_000,
+                    subject: 5,
+                    token: 0xf0f0 + n as u64,
+                    ..SAY
+                });
+            }
+        }),
+        ("eager-grants", |feed| {
+            for n in 0..6 {
+                feed.say(Say {
+                    at: ATTACK + n * 120_000,
+                    op: "obp.access.grant",
+                    kind: "direct_login",
+                    subject: 1 + n as u64,
+                    more: r#","target":"somebody","view":"auditor""#,
+                    ..SAY
+                });
+            }
+        }),
         ("configuration", |feed| {
             feed.say(Say {
                 at: ATTACK,
@@ -268,6 +301,37 @@ fn harmless_bursts_call_nobody() {
                         subject: 1 + n as u64,
                         ..SAY
                     });
+                }
+            },
+        ),
+        ("a release that mints ahead for many", |feed| {
+            for n in 0..150 {
+                let say = Say {
+                    at: ATTACK + n * 300,
+                    subject: 1 + n as u64 * 2,
+                    ..SAY
+                };
+                let token = feed.mint(say);
+                let first = feed.random(55_000) as i64;
+                for n in 0..3 + feed.random(5) as i64 {
+                    let at = say.at + first + n * 20_000;
+                    feed.say(Say { at, token, ..say });
+                }
+            }
+        }),
+        (
+            "a version of the application that makes more calls",
+            |feed| {
+                for n in 0..200 {
+                    let calls = 4 + feed.random(9);
+                    feed.visit(
+                        Say {
+                            at: ATTACK + n * 60_000,
+                            subject: 1 + n as u64,
+                            ..SAY
+                        },
+                        calls,
+                    );
                 }
             },
         ),

@@ -289,3 +289,18 @@ proptest! {
         prop_assert!(matches!(breaker.ask(at(now)).0, Admission::Go(_)));
     }
 }
+
+#[test]
+fn an_open_breaker_stays_open_under_other_settings() {
+    let mut breaker = opened();
+    let (admission, _) = breaker.ask(at(1));
+    assert!(matches!(admission, Admission::Stop { .. }));
+    breaker.retune(BreakerSettings {
+        consecutive: 100,
+        window: Duration::from_secs(7),
+        ..BreakerSettings::default()
+    });
+    assert_eq!(breaker.state(), BreakerState::Open);
+    let (admission, _) = breaker.ask(at(1));
+    assert!(matches!(admission, Admission::Stop { .. }));
+}

@@ -216,3 +216,20 @@ proptest! {
         prop_assert!(bulkhead.callers.is_empty() && bulkhead.round.is_empty());
     }
 }
+
+#[test]
+fn with_more_places_those_who_wait_go_and_with_fewer_nobody_is_put_out() {
+    let mut bulkhead = bulkhead(1, 2, 10);
+    let [a, b, _] = names();
+    assert_eq!(bulkhead.enter(&a, MINUTE), Entry::Entered);
+    let ticket = waits(bulkhead.enter(&b, MINUTE));
+    let mut settings = bulkhead.settings;
+    settings.in_flight = 2;
+    assert_eq!(bulkhead.retune(settings), [ticket]);
+    settings.in_flight = 1;
+    assert_eq!(bulkhead.retune(settings), []);
+    assert_eq!((bulkhead.in_flight(), bulkhead.limit()), (2, 1));
+    bulkhead.leave(&a);
+    let ticket = waits(bulkhead.enter(&a, MINUTE));
+    assert_eq!(bulkhead.leave(&b), [ticket]);
+}

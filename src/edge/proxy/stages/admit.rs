@@ -58,7 +58,7 @@ pub fn expect(
         .filter_map(|(plan, part)| parts.budgets.gate(plan, destination.environment, part))
         .collect();
     let usual = operation.map_or(Priority::Read, |operation| priority_of(operation.effect));
-    let policy = parts.budgets.budgets();
+    let policy = &parts.budget_rules;
     let priority = policy.priority(usual, caller, wish.priority);
     Ok(Dues {
         gates,

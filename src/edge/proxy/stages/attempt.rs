@@ -83,6 +83,12 @@ impl Attempts {
         &self.ended
     }
 
+    /// Gives them away.
+    pub fn take_ended(&mut self) -> SmallVec<[Attempt; 1]> {
+        self.noted = 0;
+        std::mem::take(&mut self.ended)
+    }
+
     /// What is really known of a call that was repeated although it may have acted: only a success
     /// is certain, for a conflict may be with itself.
     pub fn outcome(&self, judged: Outcome) -> Outcome {

@@ -1,15 +1,13 @@
 //! Which credential the request carries.
 
-use parking_lot::Mutex;
 use pingora_http::RequestHeader;
 use smallvec::SmallVec;
 
-use super::super::Parts;
+use super::super::Generation;
 use super::super::fields::Fields;
 use super::super::routes::Destination;
 use crate::domain::credential::RequestView;
 use crate::domain::http::Target;
-use crate::domain::recognise::KnownTokens;
 use crate::domain::record::CallRecord;
 use crate::types::TokenType;
 
@@ -26,8 +24,7 @@ pub struct Asked<'a> {
 
 /// Classifies the credential and notes it in the record; gives every kind that is present.
 pub fn credential(
-    parts: &Parts,
-    known_tokens: &Mutex<KnownTokens>,
+    parts: &Generation,
     destination: &Destination,
     asked: Asked<'_>,
     record: &mut CallRecord,
@@ -41,7 +38,8 @@ pub fn credential(
     };
     let provider = &destination.provider.catalog;
     let now = record.times.received_at;
-    known_tokens
+    parts
+        .known_tokens
         .lock()
         .credential(provider, &view, &parts.keyring, now, record)
 }

@@ -7,9 +7,9 @@ use std::time::Duration;
 use pingora_error::{Error, ErrorSource};
 use pingora_proxy::Session;
 
-use super::super::{Exchange, Parts};
+use super::super::{Exchange, Parts, Tell};
 use crate::adapters::clock;
-use crate::adapters::figures::{OverCall, Shard};
+use crate::adapters::figures::OverCall;
 use crate::domain::credential::token_claims;
 use crate::domain::observe::Observations;
 use crate::domain::problem::{self, Problem};
@@ -17,12 +17,13 @@ use crate::domain::recognise;
 use crate::domain::record::{
     Answer, CallRecord, Mint, OpenRecord, OperationClass, SubjectRole, judge,
 };
+use crate::domain::telemetry::FinishedCall;
 use crate::types::{Decision, Micros, Outcome};
 
 /// Completes and closes the record of an exchange that went through Pingora.
 pub fn exchange(
     parts: &Parts,
-    shard: &Shard,
+    tell: &Tell,
     session: &mut Session,
     exchange: &mut Exchange,
     error: Option<&Error>,
@@ -32,10 +33,15 @@ pub fn exchange(
         // since there may be thousands; the journal has said what is wrong.
         tracing::debug!(
             call = %exchange.call_id(),
+            trace = %exchange.trace.trace_id(),
             "a call was refused because it could not be recorded"
         );
-        let record = unrecorded(parts, session, exchange);
-        count(shard, session, exchange, &record);
+        tell.shard.note(&OverCall {
+            record: &unrecorded(parts, session, exchange),
+            attempts: exchange.attempts.ended(),
+            took: exchange.age(),
+            is_https: is_https(session),
+        });
         return;
     };
     let now = clock::now();
@@ -95,13 +101,71 @@ pub fn exchange(
     exchange.record = Some(open);
     super::admit::settle(exchange, code.as_deref());
     super::attempt::finish(parts, exchange, error);
-    if let Some(open) = exchange.record.take() {
-        if let Some(record) = open.get() {
-            count(shard, session, exchange, record);
-        }
-        // If it cannot be taken, the journal counts it and says so.
-        let _ = open.finish();
+    let is_told = exchange.trace.is_sampled() && tell.spans.is_some();
+    let bank = route.filter(|_| is_told).map(|route| {
+        let server = &route.destination.server;
+        (Arc::clone(server.host()), server.port())
+    });
+    let front = Front {
+        is_https: is_https(session),
+        protocol: protocol(session),
+        bank,
+    };
+    hand_over(tell, exchange, front);
+}
+
+/// How the caller was spoken to, and where the call went.
+#[derive(Default)]
+struct Front {
+    is_https: bool,
+    protocol: Option<&'static str>,
+    bank: Option<(Arc<str>, u16)>,
+}
+
+fn is_https(session: &Session) -> bool {
+    session
+        .digest()
+        .is_some_and(|digest| digest.ssl_digest.is_some())
+}
+
+fn protocol(session: &Session) -> Option<&'static str> {
+    match session.req_header().version {
+        http::Version::HTTP_10 => Some("1.0"),
+        http::Version::HTTP_11 => Some("1.1"),
+        http::Version::HTTP_2 => Some("2"),
+        _ => None,
     }
+}
+
+/// Counts the call, hands its record over for the last time, and then leaves it to be told of.
+fn hand_over(tell: &Tell, exchange: &mut Exchange, front: Front) {
+    let Some(open) = exchange.record.take() else {
+        return;
+    };
+    let took = exchange.age();
+    if let Some(record) = open.get() {
+        tell.shard.note(&OverCall {
+            record,
+            attempts: exchange.attempts.ended(),
+            took,
+            is_https: front.is_https,
+        });
+    }
+    // If it cannot be taken, the journal counts it and says so.
+    let record = open.close();
+    let (true, Some(spans), Some(record)) = (exchange.trace.is_sampled(), &tell.spans, record)
+    else {
+        return;
+    };
+    spans.put(FinishedCall {
+        record,
+        trace: exchange.trace,
+        attempts: exchange.attempts.take_ended(),
+        took,
+        is_https: front.is_https,
+        protocol: front.protocol,
+        bank: front.bank,
+    });
 }
 
 /// What can be counted of a call that could not be recorded.
@@ -124,32 +188,10 @@ fn unrecorded(parts: &Parts, session: &Session, exchange: &Exchange) -> CallReco
     record
 }
 
-fn count(shard: &Shard, session: &Session, exchange: &Exchange, record: &CallRecord) {
-    shard.note(&OverCall {
-        record,
-        attempts: exchange.attempts.ended(),
-        took: exchange.age(),
-        is_https: session
-            .digest()
-            .is_some_and(|digest| digest.ssl_digest.is_some()),
-    });
-}
-
 /// Completes a call whose head was refused before Pingora saw it.
-pub fn refused_head(shard: &Shard, exchange: &mut Exchange) {
-    let Some(open) = exchange.record.take() else {
-        return;
-    };
-    if let Some(record) = open.get() {
-        shard.note(&OverCall {
-            record,
-            attempts: &[],
-            took: exchange.age(),
-            // Whether such a connection is inside TLS is not known here.
-            is_https: false,
-        });
-    }
-    let _ = open.finish();
+pub fn refused_head(tell: &Tell, exchange: &mut Exchange) {
+    // Whether such a connection is inside TLS is not known here.
+    hand_over(tell, exchange, Front::default());
 }
 
 fn exchange_failed(answer: Answer) -> bool {

@@ -6,9 +6,8 @@ use pingora_proxy::Session;
 use smallvec::SmallVec;
 
 use super::super::Exchange;
-use crate::adapters::entropy;
 use crate::domain::credential::canonical_case;
-use crate::domain::http::{FieldRole, TraceParent, field_role, nominated};
+use crate::domain::http::{FieldRole, field_role, nominated};
 use crate::types::CredentialScheme;
 
 /// Header by which applications find the record of a call.
@@ -45,9 +44,13 @@ pub fn prepare(
     if exchange.case_lost {
         restore_case(request, destination.provider.catalog.scheme)?;
     }
-    let trace = next_trace(request)?;
+    let number = u32::try_from(exchange.tries).unwrap_or(u32::MAX);
+    let trace = exchange.trace.attempt(number);
     request.insert_header("traceparent", trace.encode().as_slice())?;
-    exchange.note(|record| record.trace_id = Some(trace.trace_id()));
+    if exchange.trace.parent_id().is_none() {
+        // It belongs to a `traceparent` that there was not, or that was none.
+        request.remove_header("tracestate");
+    }
     Ok(())
 }
 
@@ -128,17 +131,4 @@ fn restore_case(request: &mut RequestHeader, scheme: CredentialScheme) -> Result
     }
     *request = fresh;
     Ok(())
-}
-
-/// The trace context for the bank: the caller's trace if it sent a valid one, else a new one.
-fn next_trace(request: &RequestHeader) -> Result<TraceParent> {
-    let failed = || Error::explain(ErrorType::InternalError, "no random bytes");
-    let parent = request
-        .headers
-        .get("traceparent")
-        .and_then(|value| TraceParent::parse(value.as_bytes()));
-    Ok(match parent {
-        Some(parent) => parent.child(entropy::id_bytes().map_err(|_| failed())?),
-        None => TraceParent::root(entropy::id_bytes().map_err(|_| failed())?, false),
-    })
 }

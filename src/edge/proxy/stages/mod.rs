@@ -18,14 +18,12 @@ pub mod tap;
 
 use std::sync::Arc;
 
-use parking_lot::Mutex;
 use pingora_proxy::Session;
 
 use super::exchange::Route;
-use super::{Exchange, Parts};
+use super::{Exchange, Generation};
 use crate::domain::http::Target;
 use crate::domain::problem::Problem;
-use crate::domain::recognise::KnownTokens;
 use crate::domain::record::{CallRecord, OpenRecord, OperationClass};
 
 /// Everything from the received request to the open record.
@@ -33,15 +31,15 @@ use crate::domain::record::{CallRecord, OpenRecord, OperationClass};
 /// # Errors
 /// The problem to answer with; the record knows it.
 pub fn receive(
-    parts: &Parts,
-    known_tokens: &Mutex<KnownTokens>,
+    parts: &Generation,
     session: &mut Session,
     exchange: &mut Exchange,
 ) -> Result<(), Problem> {
     exchange.case_lost = !session.req_header().has_case();
+    exchange.go_on_with(parts, recognise::trace(session.req_header()));
     let mut record = exchange.new_record(parts);
     record.decision = crate::types::Decision::Forwarded;
-    let route = consider(parts, known_tokens, session, &mut record);
+    let route = consider(parts, session, &mut record);
     if let Err(problem) = &route {
         record.decision = problem.decision;
         record.reason.get_or_insert(problem.code.into());
@@ -64,14 +62,12 @@ pub fn receive(
 
 /// Recognises the request and decides about it, filling in the record on the way.
 fn consider(
-    parts: &Parts,
-    known_tokens: &Mutex<KnownTokens>,
+    parts: &Generation,
     session: &Session,
     record: &mut CallRecord,
 ) -> Result<Route, Problem> {
     let request = session.req_header();
     record.target.method = crate::domain::recognise::method(request.method.as_str());
-    record.trace_id = recognise::trace(request);
     let caller = identify::caller(parts, session, record)?;
     let target = recognise::target(request)?;
     let found = recognise::destination(parts, request, &target)?;
@@ -82,7 +78,7 @@ fn consider(
         path: found.rest,
         target: &target,
     };
-    let present = classify::credential(parts, known_tokens, &destination, asked, record);
+    let present = classify::credential(parts, &destination, asked, record);
     let permit = authorize::decide(parts, &destination, &caller, &present, record)?;
     let (operation, plans) = matched.unzip();
     let dues = admit::expect(

@@ -8,16 +8,15 @@ use pingora_http::RequestHeader;
 use super::super::Parts;
 use super::super::routes::{Destination, Found};
 use crate::domain::catalog::Operation;
-use crate::domain::http::Target;
+use crate::domain::http::{Target, TraceParent};
 use crate::domain::observe::OperationPlans;
 use crate::domain::problem::{self, Problem};
 use crate::domain::recognise::{self, Asked, Served};
 use crate::domain::record::CallRecord;
-use crate::types::TraceId;
 
-/// The trace that the caller's request belongs to.
-pub fn trace(request: &RequestHeader) -> Option<TraceId> {
-    recognise::trace(request.headers.get("traceparent")?.as_bytes())
+/// The caller's place in a trace.
+pub fn trace(request: &RequestHeader) -> Option<TraceParent> {
+    TraceParent::parse(request.headers.get("traceparent")?.as_bytes())
 }
 
 /// Checks the request target.

@@ -11,7 +11,7 @@ use super::gate;
 use crate::domain::advice::Advice;
 use crate::domain::identity::CHALLENGE;
 use crate::domain::problem::{self, MEDIA_TYPE, Problem};
-use crate::types::CallId;
+use crate::types::{CallId, Decision};
 
 /// Header that says how often the bank was tried, where that is more than once.
 const ATTEMPTS: &str = "Egret-Attempts";
@@ -62,18 +62,35 @@ pub async fn fail(
         .response_written()
         .is_some_and(|header| !header.status.is_informational());
     let mut error_code = 0;
+    tell(exchange, &diagnosed, caller_is_gone);
     if !caller_is_gone && !started {
         let problem = gate::refusal(parts, exchange, diagnosed).await;
         exchange.fail_with(problem);
         error_code = problem.status;
         session.set_keepalive(None);
         if write(session, exchange, &problem).await.is_err() {
-            tracing::debug!(call = %exchange.call_id(), "could not send a problem to the caller");
+            tracing::debug!(
+                call = %exchange.call_id(),
+                trace = %exchange.trace.trace_id(),
+                "could not send a problem to the caller"
+            );
         }
     }
     FailToProxy {
         error_code,
         can_reuse_downstream: false,
+    }
+}
+
+/// Says once that a call could not be completed. What keeps within a limit or leaves a bank alone is no
+/// failure; in an overload there are many of those, and the figures count them.
+fn tell(exchange: &Exchange, diagnosed: &Problem, caller_is_gone: bool) {
+    let (call, trace) = (exchange.call_id(), exchange.trace.trace_id());
+    let is_meant = diagnosed.decision == Decision::Limited || *diagnosed == problem::BREAKER_OPEN;
+    if caller_is_gone || is_meant {
+        tracing::debug!(%call, %trace, problem = diagnosed.code, "a call was not completed");
+    } else {
+        tracing::warn!(%call, %trace, problem = diagnosed.code, "a call was not completed");
     }
 }
 

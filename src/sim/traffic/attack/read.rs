@@ -43,6 +43,14 @@ pub(super) const SCENES: &[Scenario] = &[
         play: enumeration,
     },
     Scenario {
+        name: "objects_guessed",
+        categories: &["enumeration"],
+        needs: &["web", "mobile"],
+        when: When::Work,
+        hours: [1, 1, 1],
+        play: objects_guessed,
+    },
+    Scenario {
         name: "document_grab",
         categories: &["pii", "novelty", "exfil"],
         needs: &["support", "signup", "web"],
@@ -218,6 +226,35 @@ fn enumeration(scene: &mut Scene<'_>) {
     }
 }
 
+/// Accounts and trades counted through with one customer's good token: nothing but 404.
+fn objects_guessed(scene: &mut Scene<'_>) {
+    let from = scene.origin();
+    let (count, gap) = scene.by((300, 0.5), (60, 8.0), (30, 45.0));
+    let scopes = scene.scopes();
+    let subject = scene.visitor();
+    let at = scene.at;
+    let mut keys = scene.raid_keys(from, true);
+    let key = keys.at(scene, at);
+    let mut token = scene.mint(at, from, key, subject, scopes);
+    for at in scene.moments(count, gap * 1_000.0) {
+        if at + MINUTE > token.to {
+            let key = keys.at(scene, at);
+            token = scene.mint(at, from, key, subject, scopes);
+        }
+        let op = scene.random.pick(
+            &[Op::AccountsGet, Op::TradesGet, Op::TransfersGet],
+            Op::AccountsGet,
+        );
+        let call = Call::new(op, TokenKind::Customer, token.token).about(subject);
+        let at = at.max(token.from) + 100;
+        if scene.random.chance(0.04) {
+            scene.call(at, from, call);
+        } else {
+            scene.refuse(at, from, call, 404);
+        }
+    }
+}
+
 /// Identity papers, which nobody here downloads.
 fn documents(scene: &mut Scene<'_>) {
     let from = scene.origin();
@@ -313,8 +350,8 @@ fn hammered(scene: &mut Scene<'_>) {
 fn silence(scene: &mut Scene<'_>) {
     let from = scene.at;
     let to = from + scene.by(8, 5, 3) * HOUR;
-    // Changes take effect hour by hour.
-    let from = (from / HOUR) * HOUR;
+    // Changes take effect hour by hour, and none before it begins.
+    let from = (from / HOUR + 1) * HOUR;
     scene.change(from, to, What::Rate(0.0));
     scene.frame(to, false);
 }

@@ -16,6 +16,7 @@ pub(super) const SCENES: &[Scenario] = &[
         2,
         release,
     ),
+    change("cache_warmed", &["web"], When::Work, 2, cache_warmed),
     change(
         "release_of_everything",
         &["web"],
@@ -114,6 +115,29 @@ fn release(scene: &mut Scene<'_>) {
             .push((who, at + n * 4 * MINUTE));
     }
     warm_up(scene, at);
+    scene.frame(at + 2 * HOUR, false);
+}
+
+/// A release that mints for a hundred or more customers ahead, whether they are there or not; a
+/// page that they left open calls for each within a minute.
+fn cache_warmed(scene: &mut Scene<'_>) {
+    let at = scene.at;
+    let from = scene.own();
+    let key = scene.bank_key(at, from, true);
+    let scopes = scene.scopes();
+    for n in 0..120 + scene.random.below(80) {
+        let subject = scene.visitor();
+        let token = scene.mint(at + n as i64 * 150, from, key, subject, scopes);
+        let mut then = token.from + scene.random.below(50) as i64 * SECOND;
+        for _ in 0..2 + scene.random.below(5) {
+            let op = scene.random.pick(
+                &[Op::AccountsList, Op::PricesList, Op::TransfersList],
+                Op::AccountsList,
+            );
+            let call = Call::new(op, TokenKind::Customer, token.token).about(subject);
+            then = scene.call(then, from, call) + scene.random.lognormal(5_000.0, 0.8) as i64;
+        }
+    }
     scene.frame(at + 2 * HOUR, false);
 }
 

@@ -1,0 +1,112 @@
+//! A real Prometheus scrapes the gateway and answers questions about it.
+//!
+//! Without the program a test says that it was skipped; where `CI` is set it fails.
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+use super::BANKS;
+use crate::harness::{Bank, Client, Config, eventually, reply};
+
+/// A running Prometheus; killed when dropped.
+struct Prometheus {
+    process: Child,
+    port: u16,
+}
+
+impl Prometheus {
+    /// Scrapes an address every second; `None` if there is no Prometheus to start.
+    fn start(directory: &Path, target: &str) -> Option<Self> {
+        let path = std::env::var_os("PATH")?;
+        let is_there = |directory: std::path::PathBuf| directory.join("prometheus").exists();
+        if !std::env::split_paths(&path).any(is_there) {
+            crate::clients::skip(
+                "there is no prometheus; install Debian's `prometheus` (deploy/need.sh test)",
+            );
+            return None;
+        }
+        let config = directory.join("prometheus.yml");
+        let text = format!(
+            "global: {{scrape_interval: 1s}}\nscrape_configs:\n- job_name: egret\n  static_configs:\n  \
+             - targets: [\"{target}\"]\n"
+        );
+        std::fs::write(&config, text).unwrap();
+        let port = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = port.local_addr().unwrap().port();
+        // It dies with this thread, whatever becomes of the test.
+        let process = Command::new("setpriv")
+            .args(["--pdeathsig", "KILL", "prometheus"])
+            .arg(format!("--config.file={}", config.display()))
+            .arg(format!(
+                "--storage.tsdb.path={}",
+                directory.join("tsdb").display()
+            ))
+            .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+            .current_dir(directory)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        Some(Self { process, port })
+    }
+
+    /// The values that a query gives; `None` while it does not answer.
+    fn query(&self, query: &str) -> Option<Vec<Value>> {
+        let stream = std::net::TcpStream::connect(("127.0.0.1", self.port)).ok()?;
+        drop(stream);
+        let query: String = query.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let target = format!("/api/v1/query?query={query}");
+        let mut client = Client::tcp(&format!("127.0.0.1:{}", self.port));
+        let answer = client.call("GET", &target, &[], b"");
+        if answer.status == 503 {
+            return None;
+        }
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        Some(answer.json()["data"]["result"].as_array()?.clone())
+    }
+
+    fn has(&self, query: &str) -> Vec<Value> {
+        eventually(query, || {
+            self.query(query).filter(|found| !found.is_empty())
+        })
+    }
+}
+
+impl Drop for Prometheus {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[test]
+fn prometheus_scrapes_the_gateway_and_answers() {
+    let bank = Bank::answering(reply(200, "{}"));
+    let gateway = Config::new().cybrid(&bank.url()).start();
+    let Some(prometheus) = Prometheus::start(gateway.directory(), gateway.admin()) else {
+        return;
+    };
+    prometheus.has("up == 1");
+    let mut client = Client::tcp(gateway.address());
+    for _ in 0..20 {
+        assert_eq!(client.call("GET", BANKS, &[], b"").status, 200);
+    }
+    gateway.get("/nobody", &[]);
+    let found = prometheus.has("egret_calls_total{provider=\"cybrid\"} == 20");
+    assert_eq!(found[0]["metric"]["operation"], "bank.list_banks");
+    // As a dashboard asks.
+    for query in [
+        "histogram_quantile(0.99, sum by (le, provider) (http_server_request_duration_seconds_bucket))",
+        "sum by (provider) (http_client_request_duration_seconds_count{http_response_status_code=\"200\"}) == 20",
+        "egret_denials_total{reason=\"no_such_provider\"} == 1",
+        "egret_journal_commit_duration_seconds_count > 0",
+        "egret_budget_remaining",
+        "egret_ready == 1",
+    ] {
+        prometheus.has(query);
+    }
+}
