@@ -17,6 +17,7 @@ mod changes;
 mod cli_demo;
 mod clients;
 mod commands;
+mod console;
 mod crash;
 mod deploy;
 mod detect;
