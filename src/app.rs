@@ -396,8 +396,7 @@ impl Running {
         );
         let desk = Arc::new(desk);
         let (admins, admins_file) = admin::listen::open(&config)?;
-        let admin =
-            admin::listen::start(&config, &health, &desk, &admins, &mut inherited.admin)?;
+        let admin = admin::listen::start(&config, &health, &desk, &admins, &mut inherited.admin)?;
         let redactor = Arc::new(build_redactor(redactor_builder(&config, true)?)?);
         let keyring = Arc::new(keyring(&config, true)?);
         let callers_file = KeptFile::<CallerBook>::open(&config.callers.file)?;

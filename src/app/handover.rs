@@ -14,9 +14,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use super::admin::listen;
 use super::keepers::{FoundLedger, Keepers};
 use super::own_calls::{OwnCallError, OwnCalls, Tally};
-use super::admin::listen;
 use super::{Running, StartError, VERSION, runtime};
 use crate::adapters::handover::{Line, LineError};
 use crate::adapters::journal::{Intake, Journal, JournalError, JournalSettings, Released};
@@ -362,8 +362,13 @@ impl Running {
         if self.admin.is_none() {
             let mut inherited = Inherited(std::mem::take(&mut successor.admin));
             let config = self.config();
-            let started =
-                listen::start(&config, &self.health, &self.desk, &self.admins, &mut inherited);
+            let started = listen::start(
+                &config,
+                &self.health,
+                &self.desk,
+                &self.admins,
+                &mut inherited,
+            );
             match started {
                 Ok(admin) => self.admin = admin,
                 Err(error) => tracing::error!(%error, "probes and metrics are not answered"),

@@ -8,11 +8,11 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
+use super::alerts::{Alerts, desk_rules};
 use super::commands::CommandsKeeper;
+use super::detection::{self, Detections};
 use super::evidence::{self, Evidence};
 use super::own_calls::OwnCalls;
-use super::alerts::{Alerts, desk_rules};
-use super::detection::{self, Detections};
 use super::{StartError, behind, open_ledger, runtime};
 use crate::adapters::journal::Journal;
 use crate::adapters::ledger::{LedgerFeed, Store, Undrained};

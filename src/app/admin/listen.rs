@@ -12,10 +12,10 @@ use crate::app::health::Health;
 use crate::app::{StartError, VERSION};
 use crate::domain::access::AdminBook;
 use crate::domain::config::Config;
-use crate::edge::{AdminServer, Inherited};
 use crate::edge::admin::Beside;
 use crate::edge::admin::api::door::Door;
 use crate::edge::admin::desk::Desk;
+use crate::edge::{AdminServer, Inherited};
 
 /// How often the file of keys is looked at for changes.
 const KEYS_POLL: Duration = Duration::from_secs(1);

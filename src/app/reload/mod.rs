@@ -417,7 +417,9 @@ impl Reloader {
             tls.take_over();
         }
         if let Some(prepared) = ready.alerts {
-            live.around.desk_rules.store(Arc::new(desk_rules(&ready.config)));
+            live.around
+                .desk_rules
+                .store(Arc::new(desk_rules(&ready.config)));
             let mut alerts = live.around.alerts.lock();
             match &*alerts {
                 Some(alerts) => alerts.retune(prepared),

@@ -43,6 +43,6 @@ pub use report::{Probe, Report};
 pub use scrape::{Figure, MAX_TEXT, Scrape, ScrapeFault};
 pub use vitals::{
     BudgetVitals, CertificateUse, CertificateVitals, CoalescerVitals, DetectionVitals,
-    EvidenceVitals, GroupVitals, JournalVitals, LedgerVitals, Listening, ReloadVitals, SignalVitals, Silence,
-    Stage, TelemetryVitals, Vitals,
+    EvidenceVitals, GroupVitals, JournalVitals, LedgerVitals, Listening, ReloadVitals,
+    SignalVitals, Silence, Stage, TelemetryVitals, Vitals,
 };
