@@ -297,7 +297,7 @@ fn the_admin_listener_is_for_this_machine_only() {
     for (text, start) in [
         (
             "address = \"0.0.0.0:9464\"",
-            "the admin listener asks nobody who they are",
+            "the admin listener can be reached from other machines and cannot tell who asks",
         ),
         (
             "address = \"127.0.0.1:8080\"",

@@ -55,8 +55,8 @@ fn a_count_is_explained_with_its_numbers() {
         measured.formula,
         "n ln(n/L) - n + L = 40 ln(40/2) - 40 + 2 = 81.83 nats"
     );
-    assert_eq!(why.quiet[0], "12 or fewer in 600 seconds instead of 40");
-    assert!(surprise(12.0, 2.0) < 14.0 && surprise(13.0, 2.0) >= 14.0);
+    assert_eq!(why.quiet[0], "13 or fewer in 600 seconds instead of 40");
+    assert!(surprise(13.0, 2.0) < 14.0 && surprise(14.0, 2.0) >= 14.0);
     assert!(
         why.settings[0]
             .does

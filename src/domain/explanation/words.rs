@@ -159,6 +159,15 @@ const ALL: &[(&str, Words)] = &[
         },
     ),
     (
+        "missing-things",
+        Words {
+            tells: count!(
+                "Counts answers 'no such thing' on reads that concern known customers. The caller's own share of such answers is expected."
+            ),
+            quiet: "if what was asked for had existed",
+        },
+    ),
+    (
         "failed-authentication",
         Words {
             tells: count!(
@@ -193,6 +202,15 @@ const ALL: &[(&str, Words)] = &[
         Words {
             tells: count!("Counts grants to users who never had access to anything."),
             quiet: "if the users had been given access before",
+        },
+    ),
+    (
+        "eager-grants",
+        Words {
+            tells: count!(
+                "Counts the third and every later grant to a user within two hours of the first that the user ever got."
+            ),
+            quiet: "if the user had been given access before that day",
         },
     ),
     (
@@ -290,6 +308,22 @@ const ALL: &[(&str, Words)] = &[
         Words {
             tells: "Told when a caller that called in every hour of the last week has not called for so long that it is no chance.",
             quiet: "if the caller had made a call, or had paused before",
+        },
+    ),
+    (
+        "crossed-accounts",
+        Words {
+            tells: count!(
+                "Counts calls with a key about accounts that were first reached with another key."
+            ),
+            quiet: "if each key had kept to its own accounts",
+        },
+    ),
+    (
+        "consent-burst",
+        Words {
+            tells: count!("Counts consents that are made."),
+            quiet: "",
         },
     ),
     (

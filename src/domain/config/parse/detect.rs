@@ -12,8 +12,8 @@ use crate::domain::config::Faults;
 use crate::domain::config::detect::{Action, Detect, Response, Responses};
 use crate::domain::config::fault::nearest;
 use crate::domain::config::reader::{
-    Document, DurationIn, FilePath, Flag, IntegerIn, Kind, Names, OneOf, Problem, Raw, Table, Text,
-    Texts, Timestamp, no_variables,
+    Document, DurationIn, FilePath, Flag, IntegerIn, Kind, Names, OneOf, Problem, Raw, Shape,
+    Table, Text, Texts, Timestamp, no_variables,
 };
 use crate::domain::detect::{
     self, Bounds, LoadTest, Prefix, RULES, Rule, RuleSettings, Sensitivity, Settings,
@@ -100,6 +100,14 @@ impl Kind for Moment {
 
     fn show(&self, value: &i64) -> String {
         value.to_string()
+    }
+
+    fn shape(&self) -> Shape {
+        // Milliseconds up to the year 9999.
+        Shape::Either(vec![
+            Timestamp.shape(),
+            Shape::Integer(0, 253_402_300_799_999),
+        ])
     }
 }
 
