@@ -283,7 +283,7 @@ fn listeners_do_not_share_an_address() {
 }
 
 #[test]
-fn the_admin_listener_is_for_this_machine_only() {
+fn the_admin_listener_must_be_able_to_tell_who_asks() {
     let admin = |text: &str| format!("{CYBRID}[admin]\n{text}\n");
     let config = read(CYBRID, &Machine::default()).unwrap();
     let default = ListenAddress::Tcp("127.0.0.1:9464".parse().unwrap());
@@ -297,7 +297,7 @@ fn the_admin_listener_is_for_this_machine_only() {
     for (text, start) in [
         (
             "address = \"0.0.0.0:9464\"",
-            "the admin listener asks nobody who they are",
+            "the admin listener can be reached from other machines and cannot tell who asks",
         ),
         (
             "address = \"127.0.0.1:8080\"",
