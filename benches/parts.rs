@@ -272,7 +272,7 @@ fn assemble_record(bencher: Bencher) {
 fn place_of_an_attempt(bencher: Bencher) {
     let (name, text) = catalog::builtin().into_iter().next().unwrap();
     let provider = Provider::parse(name, text).unwrap();
-    let mut maker = GroupMaker::new(Environment::Sandbox, &Arc::default());
+    let mut maker = GroupMaker::new(Environment::Sandbox, &Arc::default(), []);
     let groups = maker.service(&provider, ServiceIndex(0));
     let group = Arc::clone(groups.of(None));
     let caller: Arc<str> = "app".into();

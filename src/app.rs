@@ -8,8 +8,10 @@ pub mod changes;
 pub mod commands;
 pub mod detection;
 pub mod evidence;
+pub mod handover;
 pub mod health;
 pub mod history;
+mod keepers;
 pub mod lockdown;
 pub mod own_calls;
 pub mod reload;
@@ -18,15 +20,17 @@ pub mod responses;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use self::admin::AdminDesk;
-use self::commands::CommandsKeeper;
+use self::admin::listen::Admins;
+use self::handover::{Sockets, TakeOver};
+use self::keepers::{Around, FoundLedger, Keepers};
 use self::own_calls::{GATEWAY_PATIENCE, OwnCalls};
 use self::reload::{Live, ReloadHandle, ReloadKeeper, Reloader};
 use crate::adapters::clock;
@@ -34,12 +38,12 @@ use crate::adapters::coalesce::Coalescer;
 use crate::adapters::entropy;
 use crate::adapters::evidence::sealer::SealerError;
 use crate::adapters::figures::CallFigures;
-use crate::adapters::journal::{Journal, JournalError, JournalSettings, ReadError};
+use crate::adapters::journal::{
+    Intake, Journal, JournalError, JournalSettings, Predecessor, ReadError,
+};
 use crate::adapters::kept_file::{KeptFile, KeptFileError, Poll};
 use crate::adapters::key_file::{self, KeyError};
-use crate::adapters::ledger::{
-    LedgerError, LedgerFeed, LedgerPlace, RecordStore, Store, Undrained,
-};
+use crate::adapters::ledger::{LedgerError, LedgerPlace, RecordStore, Store, Undrained};
 use crate::adapters::limits::Limits;
 use crate::adapters::machine::{self, Machine};
 use crate::adapters::priority;
@@ -49,7 +53,7 @@ use crate::domain::catalog::{self, BaseUrl, Catalog, Provider};
 use crate::domain::config::settings::Setting;
 use crate::domain::config::{self, Config, Faults, Surroundings};
 use crate::domain::identity::CallerBook;
-use crate::domain::journal::{Cursor, Source};
+use crate::domain::journal::Cursor;
 use crate::domain::keyring::Keyring;
 use crate::domain::record::{self, Recorder};
 use crate::domain::redact::{Redactor, RedactorBuilder, RuleError};
@@ -134,6 +138,9 @@ pub enum StartError {
     /// The gateway cannot listen.
     #[error(transparent)]
     Serve(#[from] ServeError),
+    /// The process before does not hand over.
+    #[error("cannot take over: {0}")]
+    TakeOver(#[from] handover::TakeOverError),
 }
 
 fn show(faults: &[catalog::Fault]) -> String {
@@ -332,19 +339,23 @@ pub fn build_redactor(builder: RedactorBuilder) -> Result<Redactor, StartError> 
 pub struct Running {
     server: Server,
     journal: Arc<Journal>,
-    feed: Arc<LedgerFeed>,
     health: Arc<Health>,
     admin: Option<AdminServer>,
     desk: Arc<AdminDesk>,
-    evidence: Option<Arc<evidence::Evidence>>,
+    admins: Admins,
     latest: Arc<ArcSwap<Parts>>,
-    commands: CommandsKeeper,
-    alerts: Arc<Mutex<Option<alerts::Alerts>>>,
-    detection: Option<detection::Detections>,
+    /// `None` while another process does what they do.
+    keepers: Option<Keepers>,
+    around: Around,
     telemetry: Option<Arc<Telemetry>>,
     background: Background,
     reload: Option<ReloadKeeper>,
-    drain: Duration,
+    /// The process that this one has taken over from, as long as it has calls.
+    predecessor: Option<Intake>,
+    /// Another process has everything but the connections that are open here.
+    handed_over: bool,
+    /// What is in force; replaced by a reload.
+    config: Arc<ArcSwap<Config>>,
 }
 
 /// How a stop went.
@@ -354,16 +365,16 @@ pub struct Stopped {
     pub calls: StopReport,
     /// How many records did not reach the journal.
     pub unwritten: u64,
-    /// What the ledger lacks.
-    pub ledger: Result<(), Undrained>,
+    /// What the ledger lacks; `None` if another process feeds it.
+    pub ledger: Option<Result<(), Undrained>>,
 }
 
 impl Running {
-    /// Starts the gateway.
+    /// Starts the gateway, in place of the process that hands over to this one if there is one.
     ///
     /// # Errors
     /// [`StartError`]; nothing is left running.
-    pub fn start(setup: Setup) -> Result<Self, StartError> {
+    pub fn start(setup: Setup, mut takes_over: Option<&mut TakeOver>) -> Result<Self, StartError> {
         let Setup {
             config,
             catalog,
@@ -372,6 +383,10 @@ impl Running {
             file,
         } = setup;
         let health = Arc::new(Health::new(&config));
+        let mut inherited = match &mut takes_over {
+            Some(takes_over) => takes_over.begin(&config)?,
+            None => Sockets::default(),
+        };
         let desk = AdminDesk::new(
             &config,
             &catalog,
@@ -380,16 +395,15 @@ impl Running {
             Arc::clone(&health),
         );
         let desk = Arc::new(desk);
-        let (admin, admins) = admin::listen::start(&config, &health, &desk)?;
+        let (admins, admins_file) = admin::listen::open(&config)?;
+        let admin = admin::listen::start(&config, &health, &desk, &admins, &mut inherited.admin)?;
         let redactor = Arc::new(build_redactor(redactor_builder(&config, true)?)?);
         let keyring = Arc::new(keyring(&config, true)?);
         let callers_file = KeptFile::<CallerBook>::open(&config.callers.file)?;
         let callers = Arc::new(ArcSwap::new(Arc::clone(callers_file.content())));
         let lockdown = lockdown::Follower::open(&config)?;
         let captures = capture::start(&config, &catalog)?;
-        let alerts = Arc::new(Mutex::new(alerts::Alerts::start(&config)?));
-        let desk_rules = Arc::new(ArcSwap::from_pointee(alerts::desk_rules(&config)));
-        let map = detection::read_map(&config)?;
+        let around = Around::new(&config);
         let routes = Arc::new(Routes::new(catalog, &config)?);
         let servers = Arc::new(ArcSwap::from_pointee(routes.servers()));
         health.calling(routes.groups());
@@ -405,48 +419,35 @@ impl Running {
         let coalescer = config.budgets.coalesce.then(|| Arc::new(coalescer));
         health.coalescing(coalescer.as_ref());
         let runtime = runtime()?;
-        let (store, cursors) = behind(|| {
-            runtime
-                .block_on(open_ledger(&config))
-                .map_err(StartError::from)
-        })?;
+        let ledger = FoundLedger::open(&config)?;
         let identity = Arc::new(record::Gateway {
             node: config.node.as_ref().into(),
             version: VERSION.into(),
             config_hash: config.config_hash.clone(),
         });
         let gap_identity = Arc::clone(&identity);
-        let is_away = cursors.is_none();
-        let cursors = cursors.unwrap_or_default();
-        let known = |id| cursors.iter().copied().find(|cursor| cursor.journal == id);
-        let journal = Arc::new(Journal::open(
-            journal_settings(&config.journal),
-            &identity,
-            |id| known(id).map_or(0, |cursor| cursor.done_to),
-        )?);
-        // The last so far is the start itself.
-        let first_new = journal.state().next_seq.saturating_sub(1);
-        let mut reader = journal.reader();
-        changes::put_on_record(&config, "start", &identity, journal.as_ref());
-        // Before the feed: a wrong signing key is told before anything runs.
-        let evidence = evidence::start(&config, &journal, &runtime)?.map(Arc::new);
-        if let Some(evidence) = &evidence {
-            health.sealing(evidence);
-        }
-        let feed = if is_away {
-            LedgerFeed::start_away(reader, store, first_new)
-        } else {
-            reader.seek(known(journal.id()))?;
-            LedgerFeed::start(reader, store)
+        let kept = journal_settings(&config.journal);
+        let (journal, predecessor, first_new) = match &mut takes_over {
+            Some(takes_over) => {
+                let (journal, predecessor) = takes_over.journal(kept)?;
+                let first_new = journal.state().next_seq;
+                (journal, Some(predecessor), first_new)
+            }
+            None => {
+                let at_least = |id| ledger.cursor(&id).map_or(0, |cursor| cursor.done_to);
+                let journal = Arc::new(Journal::open(kept, &identity, at_least)?);
+                // The last so far is the start itself.
+                let first_new = journal.state().next_seq.saturating_sub(1);
+                (journal, None, first_new)
+            }
         };
-        let feed = Arc::new(feed.map_err(StartError::Thread)?);
-        health.recording(&journal, &feed);
+        changes::put_on_record(&config, "start", &identity, journal.as_ref());
+        let keepers = Keepers::start(&config, &journal, ledger, first_new, &health, &around)?;
         desk.ready(admin::Parts {
             journal: Arc::clone(&journal),
             gateway: Arc::clone(&identity),
             keyring: Arc::clone(&keyring),
             callers: Arc::clone(&callers),
-            evidence: evidence.clone(),
             redactor,
         });
         let gateway = Gateway::new(Parts {
@@ -473,13 +474,13 @@ impl Running {
             },
             spans,
         });
-        let server = Server::start(&config, &gateway)?;
+        let server = Server::start(&config, &gateway, &mut inherited.listeners)?;
         health.locking(lockdown.in_force());
         let follow_health = Arc::clone(&health).follow();
         let follow_desk = Arc::clone(&desk).follow();
         let follow_gaps = changes::follow_gaps(Arc::clone(&journal), gap_identity);
         let beside = async move {
-            let follow_admins = admin::listen::follow(admins);
+            let follow_admins = admin::listen::follow(admins_file);
             tokio::join!(
                 follow_health,
                 budgets.keep(),
@@ -493,19 +494,13 @@ impl Running {
             latest: gateway.latest(),
             tls: server.tls(),
             servers: Arc::clone(&servers),
-            alerts: Arc::clone(&alerts),
-            desk_rules,
+            around: around.clone(),
+            config: Arc::new(ArcSwap::from_pointee(config.clone())),
             desk: Arc::clone(&desk),
             health: Arc::clone(&health),
         };
         let background = Background::start(runtime, servers, callers_file, callers, beside)?;
-        let commands = CommandsKeeper::start(OwnCalls::new(&config)).map_err(StartError::Thread)?;
-        let detection =
-            detection::start(&config, map, &journal, &feed, Arc::clone(&live.desk_rules))?;
-        if let Some(detection) = &detection {
-            health.detecting(detection.watched());
-        }
-        let drain = config.timeouts.drain;
+        let in_force = Arc::clone(&live.config);
         let reload = match file {
             Some(file) => {
                 let data_dir = config.data_dir.clone();
@@ -521,22 +516,25 @@ impl Running {
             let observe = move || watched.upgrade().map(|health| health.vitals());
             telemetry.start(Arc::new(observe), health.bounds(), figures)?;
         }
+        if let Some(takes_over) = takes_over {
+            takes_over.serving()?;
+        }
         Ok(Self {
             server,
             journal,
-            feed,
             health,
             admin,
             desk,
-            evidence,
+            admins,
             latest: gateway.latest(),
-            commands,
-            alerts,
-            detection,
+            keepers: Some(keepers),
+            around,
             telemetry,
             background,
             reload,
-            drain,
+            predecessor,
+            handed_over: false,
+            config: in_force,
         })
     }
 
@@ -555,33 +553,50 @@ impl Running {
         self.admin.as_ref().map(AdminServer::address)
     }
 
-    /// Stops: no new connections, calls in flight end, records are written.
-    pub fn stop(self) -> Stopped {
+    /// The configuration in force.
+    pub fn config(&self) -> Arc<Config> {
+        self.config.load_full()
+    }
+
+    /// Its health.
+    pub fn health(&self) -> &Arc<Health> {
+        &self.health
+    }
+
+    /// Whether the process that this one has taken over from still has calls.
+    pub fn has_predecessor(&self) -> bool {
+        let predecessor = self.predecessor.as_ref().map(Intake::predecessor);
+        predecessor == Some(Predecessor::Active)
+    }
+
+    /// Stops: no new connections, calls in flight end unless `hurry` becomes true, records are
+    /// written.
+    pub fn stop(mut self, hurry: &AtomicBool) -> Stopped {
         self.health.draining();
         // First: nothing is replaced any more.
-        let drain = match self.reload {
-            Some(reload) => reload.stop().unwrap_or(self.drain),
-            None => self.drain,
-        };
-        let calls = self.server.stop(drain);
+        if let Some(reload) = self.reload.take() {
+            reload.stop();
+        }
+        let timeouts = self.config().timeouts;
+        let mut delay = timeouts.drain_delay;
+        if self.handed_over {
+            self.server.leave_sockets();
+            delay = Duration::ZERO;
+        }
+        let calls = self.server.stop(delay, timeouts.drain, hurry);
         self.background.stop();
         self.desk.stop();
-        self.commands.stop();
         if let Some(captures) = &self.latest.load().captures {
             captures.stop();
         }
+        if let Some(predecessor) = &self.predecessor {
+            // It records through this process.
+            predecessor.wait(timeouts.drain + FLUSH_TIME);
+        }
         let unwritten = self.journal.shutdown(FLUSH_TIME).err().unwrap_or(0);
-        if let Some(evidence) = &self.evidence {
-            evidence.stop(FLUSH_TIME);
-        }
-        let ledger = self.feed.shutdown(FLUSH_TIME);
-        if let Some(detection) = self.detection {
-            detection.stop();
-        }
-        let alerts = self.alerts.lock().take();
-        if let Some(alerts) = alerts {
-            alerts.stop();
-        }
+        let ledger = self
+            .keepers
+            .map(|keepers| keepers.finish(FLUSH_TIME, &self.around));
         // After the ledger, so that the last figures tell of it, too.
         if let Some(telemetry) = &self.telemetry {
             telemetry.stop();

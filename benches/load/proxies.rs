@@ -257,6 +257,8 @@ impl Stage {
         fs::write(&config, egret_config(address, origin, policy))?;
         let mut command = Command::new(program);
         command.arg("serve").arg("--config").arg(&config);
+        // Benches run as whoever owns the machine.
+        command.arg("--allow-root");
         let place = self.start(name, &mut command, address, true)?;
         Ok((place, directory.join("data/ledger.db")))
     }

@@ -47,11 +47,8 @@ impl Machine {
 
 /// The user that this process runs as: its name, else `uid:` and its number.
 pub fn user_name() -> String {
-    use std::os::unix::fs::MetadataExt;
-    match std::fs::metadata("/proc/self") {
-        Ok(of) => user_of(of.uid()),
-        Err(_) => "unknown".to_owned(),
-    }
+    // Not from /proc/self: that belongs to root where memory is kept private.
+    name_of(rustix::process::geteuid().as_raw())
 }
 
 /// Name of the user who has logged in, if the system knows that: it stays the same through `sudo`
@@ -59,11 +56,11 @@ pub fn user_name() -> String {
 pub fn login_name() -> Option<String> {
     let uid = std::fs::read_to_string("/proc/self/loginuid").ok()?;
     let uid: u32 = uid.trim().parse().ok()?;
-    (uid != u32::MAX).then(|| user_of(uid))
+    (uid != u32::MAX).then(|| name_of(uid))
 }
 
-/// The name of a user, else `uid:` and the number.
-pub fn user_of(uid: u32) -> String {
+/// Name of a user of the system, else `uid:` and the number.
+pub fn name_of(uid: u32) -> String {
     let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
     let name = users.lines().find_map(|line| {
         let mut fields = line.split(':');

@@ -18,11 +18,12 @@ use crate::adapters::figures::CallFigures;
 use crate::adapters::journal::Journal;
 use crate::adapters::ledger::LedgerFeed;
 use crate::adapters::limits::Limits;
+use crate::adapters::pulse::Pulse;
 use crate::adapters::telemetry::Telemetry;
 use crate::domain::config::Config;
 use crate::domain::health::{
-    Bounds, ClockWatch, EvidenceVitals, JournalVitals, LedgerVitals, Listening, Stage, Vitals,
-    failing,
+    Bounds, ClockWatch, EvidenceVitals, JournalVitals, LedgerVitals, Listening, Silence, Stage,
+    Vitals, failing,
 };
 use crate::domain::lockdown::InForce;
 use crate::edge::ServerWatch;
@@ -40,8 +41,8 @@ pub struct Health {
     serving: AtomicBool,
     draining: AtomicBool,
     journal: OnceLock<Arc<Journal>>,
-    feed: OnceLock<Arc<LedgerFeed>>,
-    evidence: OnceLock<Arc<Evidence>>,
+    feed: ArcSwapOption<LedgerFeed>,
+    evidence: ArcSwapOption<Evidence>,
     server: OnceLock<ServerWatch>,
     locks: OnceLock<Arc<ArcSwap<InForce>>>,
     groups: ArcSwap<Vec<Arc<Group>>>,
@@ -49,10 +50,12 @@ pub struct Health {
     coalescer: ArcSwapOption<Coalescer>,
     reloads: OnceLock<Arc<ReloadCounts>>,
     calls: OnceLock<Arc<CallFigures>>,
-    detection: OnceLock<Arc<Watched>>,
+    detection: ArcSwapOption<Watched>,
     telemetry: OnceLock<Arc<Telemetry>>,
     certificates: Certificates,
     in_flight: Arc<AtomicUsize>,
+    /// Of the thread beside the calls.
+    pulse: Pulse,
 }
 
 impl Health {
@@ -68,8 +71,8 @@ impl Health {
             serving: AtomicBool::new(false),
             draining: AtomicBool::new(false),
             journal: OnceLock::new(),
-            feed: OnceLock::new(),
-            evidence: OnceLock::new(),
+            feed: ArcSwapOption::empty(),
+            evidence: ArcSwapOption::empty(),
             server: OnceLock::new(),
             locks: OnceLock::new(),
             groups: ArcSwap::default(),
@@ -77,10 +80,11 @@ impl Health {
             coalescer: ArcSwapOption::empty(),
             reloads: OnceLock::new(),
             calls: OnceLock::new(),
-            detection: OnceLock::new(),
+            detection: ArcSwapOption::empty(),
             telemetry: OnceLock::new(),
             certificates: Certificates::new(config),
             in_flight: Arc::default(),
+            pulse: Pulse::of(1),
         }
     }
 
@@ -101,12 +105,17 @@ impl Health {
             self.clock.lock().look(latest);
         }
         let _ = self.journal.set(Arc::clone(journal));
-        let _ = self.feed.set(Arc::clone(feed));
+        self.feed.store(Some(Arc::clone(feed)));
     }
 
     /// The journal is sealed.
     pub fn sealing(&self, evidence: &Arc<Evidence>) {
-        let _ = self.evidence.set(Arc::clone(evidence));
+        self.evidence.store(Some(Arc::clone(evidence)));
+    }
+
+    /// The signed log, if there is one.
+    pub fn evidence(&self) -> Option<Arc<Evidence>> {
+        self.evidence.load_full()
     }
 
     /// What is locked down is known.
@@ -151,12 +160,14 @@ impl Health {
 
     /// The ledger is watched.
     pub fn detecting(&self, watched: Arc<Watched>) {
-        let _ = self.detection.set(watched);
+        self.detection.store(Some(watched));
     }
 
     /// Calls are taken from here on.
     pub fn serving(&self, server: ServerWatch) {
         let _ = self.server.set(server);
+        // A start may take long.
+        self.pulse.beat(0);
         self.serving.store(true, Ordering::Release);
     }
 
@@ -165,11 +176,16 @@ impl Health {
         self.draining.store(true, Ordering::Release);
     }
 
+    /// It goes on after all: the process that was to take over is gone.
+    pub fn serving_again(&self) {
+        self.draining.store(false, Ordering::Release);
+    }
+
     /// Looks at everything.
     pub fn vitals(&self) -> Vitals {
         let now = clock::now();
         let journal = self.journal.get().map(|journal| (journal, journal.state()));
-        let feed = self.feed.get().map(|feed| feed.stats());
+        let feed = self.feed.load().as_ref().map(|feed| feed.stats());
         let server = self.server.get();
         Vitals {
             now,
@@ -202,7 +218,7 @@ impl Health {
                 failures: feed.failures,
                 failing: feed.failing,
             }),
-            evidence: self.evidence.get().map(|evidence| {
+            evidence: self.evidence.load().as_ref().map(|evidence| {
                 let state = evidence.state();
                 EvidenceVitals {
                     sealed_seq: state.sealed,
@@ -240,13 +256,21 @@ impl Health {
             certificates: self.certificates.look(now),
             telemetry: self.telemetry.get().map(|telemetry| telemetry.vitals()),
             journal_commits: self.journal.get().map(|journal| journal.commits()),
+            silence: Silence {
+                workers: server.map_or(Duration::ZERO, ServerWatch::silence),
+                background: self.pulse.silence(),
+            },
             calls_in_flight: self.in_flight.load(Ordering::Acquire) as u64,
             connections: server.map_or(0, |server| server.connections() as u64),
             locks: self
                 .locks
                 .get()
                 .map_or(0, |locks| locks.load().count(now) as u64),
-            detection: self.detection.get().map(|watched| watched.vitals()),
+            detection: self
+                .detection
+                .load()
+                .as_ref()
+                .map(|watched| watched.vitals()),
         }
     }
 
@@ -255,6 +279,11 @@ impl Health {
         let mut before: Vec<&'static str> = Vec::new();
         loop {
             tokio::time::sleep(LOOK).await;
+            self.pulse.beat(0);
+            if self.draining.load(Ordering::Acquire) {
+                // Asked for, and said by whoever was asked.
+                continue;
+            }
             let red = failing(&self.vitals(), &self.bounds);
             let names: Vec<_> = red.iter().map(|(check, _)| check.name).collect();
             if names == before {

@@ -17,7 +17,7 @@ const MAX_ANSWER: u64 = 8 << 20;
 ///
 /// # Errors
 /// There is no connection, no answer in time, or none as a gateway gives it.
-pub(super) fn ask(address: &ListenAddress, path: &str) -> io::Result<(u16, Vec<u8>)> {
+pub(in crate::cli) fn ask(address: &ListenAddress, path: &str) -> io::Result<(u16, Vec<u8>)> {
     match address {
         ListenAddress::Tcp(address) => ask_tcp(address, path),
         ListenAddress::Unix(socket) => {

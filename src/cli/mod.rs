@@ -23,6 +23,7 @@ mod reference;
 mod serve;
 mod sim;
 mod top;
+mod upgrade;
 mod witness;
 
 use std::io::{self, IsTerminal, Write};
@@ -145,6 +146,8 @@ enum Command {
     Sim(sim::SimArgs),
     /// Watch a running gateway on a terminal.
     Top(top::TopArgs),
+    /// Have the running gateway hand over to a new process, without a call failing.
+    Upgrade(upgrade::UpgradeArgs),
     /// Cosign the checkpoints of other nodes' logs.
     Witness(witness::WitnessArgs),
     /// Print a completion script for a shell.
@@ -253,6 +256,7 @@ pub fn run() -> ExitCode {
         Command::Redact(args) => redact_args::run(&args, io::stdin().lock(), &mut out),
         Command::Sim(args) => sim::run(&args, &mut out),
         Command::Top(args) => top::run(&args, &mut out),
+        Command::Upgrade(args) => upgrade::run(&args, &mut out),
         Command::Witness(args) => witness::run(&args, &mut out),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "egret", &mut out);

@@ -11,6 +11,7 @@ pub mod detect;
 pub mod evidence;
 pub mod explanation;
 pub mod field_rules;
+pub mod handover;
 pub mod health;
 pub mod http;
 pub mod identity;

@@ -133,6 +133,8 @@ pub enum OwnOperation {
     DetectExplain,
     /// Goes on with another configuration.
     ConfigReload,
+    /// Another process takes the place of the gateway's.
+    GatewayUpgrade,
 }
 
 impl OwnOperation {
@@ -182,6 +184,7 @@ impl OwnOperation {
         Self::DetectReplay,
         Self::DetectExplain,
         Self::ConfigReload,
+        Self::GatewayUpgrade,
     ];
 
     /// Its id, as in the column `operation`.
@@ -231,6 +234,7 @@ impl OwnOperation {
             Self::DetectReplay => "detect.replay",
             Self::DetectExplain => "detect.explain",
             Self::ConfigReload => "config.reload",
+            Self::GatewayUpgrade => "gateway.upgrade",
         }
     }
 
@@ -260,6 +264,7 @@ impl OwnOperation {
             | Self::AlertClose
             | Self::AlertSilence
             | Self::AlertTest
+            | Self::GatewayUpgrade
             | Self::AuditRebuild
             | Self::AuditPrune
             | Self::AuditErase

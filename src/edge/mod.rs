@@ -5,6 +5,7 @@ mod front;
 pub mod groups;
 pub mod proxy;
 mod server;
+mod sockets;
 mod tls;
 mod upstreams;
 pub mod witness;
@@ -12,5 +13,6 @@ mod write_buffer;
 
 pub use admin::AdminServer;
 pub use server::{ServeError, Server, ServerWatch, StopReport};
+pub use sockets::{Inherited, SharedSockets};
 pub use tls::{ListenerTlsHandle, PreparedTls, TlsError};
 pub use upstreams::{CaError, Server as UpstreamServer, keep_resolved, resolve_new};

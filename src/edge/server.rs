@@ -7,10 +7,9 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -24,11 +23,10 @@ use tokio::sync::watch;
 
 use super::front::Front;
 use super::proxy::{Gateway, MAX_TRIES};
+use super::sockets::{Bound, BoundListener, Inherited, SharedSockets, listen};
 use super::tls::{ListenerTlsHandle, TlsError};
-use crate::domain::config::{Config, ListenAddress, Listener};
-
-/// Connections that wait to be accepted, per socket; the kernel caps it at `somaxconn`.
-const BACKLOG: i32 = 4096;
+use crate::adapters::pulse::Pulse;
+use crate::domain::config::{Config, ListenAddress};
 
 /// Idle connections kept to all banks, per worker. Fewer than the calls in flight would cost a
 /// handshake now and then; more cost nothing until used.
@@ -39,6 +37,10 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// How often the end of the calls in flight is looked for while draining.
 const DRAIN_TICK: Duration = Duration::from_millis(10);
+
+/// How long no call may have been in flight before a stop believes that none comes: requests of
+/// connections that were accepted last are read in that time.
+const QUIET: Duration = Duration::from_millis(50);
 
 /// Why the gateway cannot listen.
 #[derive(Debug, thiserror::Error)]
@@ -83,6 +85,7 @@ pub struct ServerWatch {
     wanted: usize,
     accepting: Arc<AtomicUsize>,
     connections: Arc<AtomicUsize>,
+    pulse: Pulse,
 }
 
 impl ServerWatch {
@@ -96,49 +99,55 @@ impl ServerWatch {
         self.accepting.load(Ordering::Relaxed)
     }
 
+    /// For how long the most silent worker has not said that it goes on.
+    pub fn silence(&self) -> Duration {
+        self.pulse.silence()
+    }
+
     /// Open connections, over all listeners.
     pub fn connections(&self) -> usize {
         self.connections.load(Ordering::Relaxed)
     }
 }
 
+/// Whether connections are accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Accepting,
+    /// Another process does; the sockets are kept in case it does not any more.
+    Paused,
+    Closed,
+}
+
 /// The running gateway.
 pub struct Server {
+    /// True while connections shall end: answers say so, and HTTP/2 is told to go away.
     shutdown: watch::Sender<bool>,
+    phase: watch::Sender<Phase>,
     in_flight: Arc<AtomicUsize>,
     workers: Vec<JoinHandle<()>>,
     addresses: Vec<ListenAddress>,
+    listeners: Vec<BoundListener>,
     unix_sockets: Vec<PathBuf>,
     tls: Vec<ListenerTlsHandle>,
     watch: ServerWatch,
 }
 
-/// A socket that is bound, before a worker's runtime takes it.
-enum Bound {
-    Tcp(std::net::TcpListener),
-    Unix(std::os::unix::net::UnixListener),
-}
-
 impl Server {
-    /// Binds every address, then starts the workers. `gateway` is shared by all of them.
+    /// Binds every address that is not inherited, then starts the workers. `gateway` is shared by
+    /// all of them.
     ///
     /// # Errors
     /// [`ServeError`]; nothing is left running.
-    pub fn start(config: &Config, gateway: &Gateway) -> Result<Self, ServeError> {
-        let (shutdown, watch) = watch::channel(false);
-        let counts = ServerWatch {
-            wanted: config.workers.max(1) * config.listeners.len(),
-            // Bound sockets take connections; whoever is to accept them counts down at its end.
-            accepting: Arc::new(AtomicUsize::new(
-                config.workers.max(1) * config.listeners.len(),
-            )),
-            connections: Arc::default(),
-        };
-        let mut addresses = Vec::new();
-        let mut unix_sockets = Vec::new();
+    pub fn start(
+        config: &Config,
+        gateway: &Gateway,
+        inherited: &mut Inherited,
+    ) -> Result<Self, ServeError> {
+        let workers = config.workers.max(1);
         let mut acceptors = Vec::new();
-        let mut sockets: Vec<Vec<(Bound, usize)>> =
-            (0..config.workers).map(|_| Vec::new()).collect();
+        let mut listeners = Vec::new();
+        let mut sockets: Vec<Vec<(Bound, usize)>> = (0..workers).map(|_| Vec::new()).collect();
         for (index, listener) in config.listeners.iter().enumerate() {
             acceptors.push(match &listener.tls {
                 Some(tls) => Some(ListenerTlsHandle::new(
@@ -148,36 +157,57 @@ impl Server {
                 )?),
                 None => None,
             });
-            let bound = bind(listener, config.workers)?;
-            addresses.push(bound.address);
-            if let ListenAddress::Unix(path) = &listener.address {
-                unix_sockets.push(path.clone());
+            let failed = |cause| ServeError::Bind {
+                address: listener.address.to_string(),
+                cause,
+            };
+            let bound = listen(&listener.address, workers, inherited).map_err(failed)?;
+            // More than one for each worker if the process before had more workers.
+            for (at, socket) in bound.sockets.iter().enumerate() {
+                if let Some(worker) = sockets.get_mut(at % workers) {
+                    worker.push((socket.try_clone().map_err(failed)?, index));
+                }
             }
-            for (worker, socket) in sockets.iter_mut().zip(bound.sockets) {
-                worker.push((socket, index));
-            }
+            listeners.push(bound);
         }
-        let mut workers = Vec::new();
+        let (shutdown, watch) = watch::channel(false);
+        let (phase, phases) = watch::channel(Phase::Accepting);
+        let wanted = listeners.iter().map(|bound| bound.sockets.len()).sum();
+        let counts = ServerWatch {
+            wanted,
+            // Bound sockets take connections; whoever is to accept them counts down at its end.
+            accepting: Arc::new(AtomicUsize::new(wanted)),
+            connections: Arc::default(),
+            pulse: Pulse::of(workers),
+        };
+        let mut threads = Vec::new();
         for (index, sockets) in sockets.into_iter().enumerate() {
             let worker = Worker {
+                index,
                 gateway: gateway.for_worker(),
                 acceptors: acceptors.clone(),
                 sockets,
                 shutdown: watch.clone(),
+                phase: phases.clone(),
                 counts: counts.clone(),
             };
             let thread = std::thread::Builder::new()
                 .name(format!("egret-{index}"))
                 .spawn(move || worker.run())
                 .map_err(ServeError::Worker)?;
-            workers.push(thread);
+            threads.push(thread);
         }
         Ok(Self {
             shutdown,
+            phase,
             in_flight: gateway.in_flight(),
-            workers,
-            addresses,
-            unix_sockets,
+            workers: threads,
+            addresses: listeners
+                .iter()
+                .map(|bound| bound.address.clone())
+                .collect(),
+            unix_sockets: listeners.iter().filter_map(BoundListener::file).collect(),
+            listeners,
             tls: acceptors.into_iter().flatten().collect(),
             watch: counts,
         })
@@ -198,11 +228,68 @@ impl Server {
         self.watch.clone()
     }
 
-    /// Stops accepting, lets calls in flight end within `drain`, then ends the workers.
-    pub fn stop(self, drain: Duration) -> StopReport {
-        let _ = self.shutdown.send(true);
+    /// Its sockets, for the process that is to accept next.
+    ///
+    /// # Errors
+    /// There are no file descriptors left.
+    pub fn share_sockets(&self) -> io::Result<Vec<SharedSockets>> {
+        let share = |bound: &BoundListener| {
+            let sockets = bound.sockets.iter().map(Bound::share);
+            Ok(SharedSockets {
+                wanted: bound.wanted.to_string(),
+                sockets: sockets.collect::<io::Result<_>>()?,
+            })
+        };
+        self.listeners.iter().map(share).collect()
+    }
+
+    /// Leaves accepting to another process, which has the same sockets. Connections that are open
+    /// are served and told to end with their next answer.
+    pub fn pause(&self) {
+        self.phase.send_replace(Phase::Paused);
+        self.shutdown.send_replace(true);
+    }
+
+    /// Accepts again: the other process is gone.
+    pub fn resume(&self) {
+        self.shutdown.send_replace(false);
+        self.phase.send_replace(Phase::Accepting);
+    }
+
+    /// Open connections of callers.
+    pub fn connections(&self) -> usize {
+        self.watch.connections()
+    }
+
+    /// The sockets belong to another process now: their files stay at the end.
+    pub fn leave_sockets(&mut self) {
+        self.unix_sockets.clear();
+        self.listeners.clear();
+    }
+
+    /// Stops. Connections are told to end, for `delay` new ones are still accepted, so that load
+    /// balancers can notice; then calls in flight may end within `drain`, unless `hurry` becomes
+    /// true; then the workers end.
+    pub fn stop(self, delay: Duration, drain: Duration, hurry: &AtomicBool) -> StopReport {
+        self.shutdown.send_replace(true);
+        let until = Instant::now() + delay;
+        while Instant::now() < until && !hurry.load(Ordering::Relaxed) {
+            std::thread::sleep(DRAIN_TICK);
+        }
+        self.phase.send_replace(Phase::Closed);
+        drop(self.listeners);
         let deadline = Instant::now() + drain;
-        while self.in_flight.load(Ordering::Acquire) > 0 && Instant::now() < deadline {
+        let mut quiet_since = None;
+        loop {
+            let now = Instant::now();
+            if now >= deadline || hurry.load(Ordering::Relaxed) {
+                break;
+            }
+            if self.in_flight.load(Ordering::Acquire) > 0 {
+                quiet_since = None;
+            } else if now.duration_since(*quiet_since.get_or_insert(now)) >= QUIET {
+                break;
+            }
             std::thread::sleep(DRAIN_TICK);
         }
         let cut_off = self.in_flight.load(Ordering::Acquire);
@@ -218,95 +305,14 @@ impl Server {
     }
 }
 
-struct BoundListener {
-    address: ListenAddress,
-    sockets: Vec<Bound>,
-}
-
-/// Binds one address once for each worker.
-fn bind(listener: &Listener, workers: usize) -> Result<BoundListener, ServeError> {
-    let failed = |cause| ServeError::Bind {
-        address: listener.address.to_string(),
-        cause,
-    };
-    match &listener.address {
-        ListenAddress::Tcp(address) => {
-            let mut address = *address;
-            let mut sockets = Vec::new();
-            ensure_free(address).map_err(failed)?;
-            for _ in 0..workers.max(1) {
-                let socket = bind_tcp(address).map_err(failed)?;
-                // Port 0: the first socket learns the port, the others share it.
-                address = socket.local_addr().map_err(failed)?;
-                sockets.push(Bound::Tcp(socket));
-            }
-            Ok(BoundListener {
-                address: ListenAddress::Tcp(address),
-                sockets,
-            })
-        }
-        ListenAddress::Unix(path) => {
-            let socket = bind_unix(path).map_err(failed)?;
-            let mut sockets = Vec::new();
-            for _ in 1..workers.max(1) {
-                sockets.push(Bound::Unix(socket.try_clone().map_err(failed)?));
-            }
-            sockets.push(Bound::Unix(socket));
-            Ok(BoundListener {
-                address: listener.address.clone(),
-                sockets,
-            })
-        }
-    }
-}
-
-/// Binds a Unix socket, in place of one that a process has left behind.
-pub(super) fn bind_unix(path: &Path) -> io::Result<std::os::unix::net::UnixListener> {
-    // A socket file of a process that has died is in the way; a live one is not ours.
-    if std::os::unix::net::UnixStream::connect(path).is_ok() {
-        return Err(io::ErrorKind::AddrInUse.into());
-    }
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let socket = std::os::unix::net::UnixListener::bind(path)?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660))?;
-    socket.set_nonblocking(true)?;
-    Ok(socket)
-}
-
-fn tcp_socket(address: SocketAddr) -> io::Result<socket2::Socket> {
-    let socket = socket2::Socket::new(
-        socket2::Domain::for_address(address),
-        socket2::Type::STREAM,
-        Some(socket2::Protocol::TCP),
-    )?;
-    socket.set_reuse_address(true)?;
-    Ok(socket)
-}
-
-/// Fails if somebody listens there already. With `SO_REUSEPORT` two gateways could share a port,
-/// and its calls, without a word, each with a ledger of its own.
-fn ensure_free(address: SocketAddr) -> io::Result<()> {
-    tcp_socket(address)?.bind(&address.into())
-}
-
-fn bind_tcp(address: SocketAddr) -> io::Result<std::net::TcpListener> {
-    let socket = tcp_socket(address)?;
-    socket.set_reuse_port(true)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
-}
-
 /// What one thread needs.
 struct Worker {
+    index: usize,
     gateway: Gateway,
     acceptors: Vec<Option<ListenerTlsHandle>>,
     sockets: Vec<(Bound, usize)>,
     shutdown: watch::Receiver<bool>,
+    phase: watch::Receiver<Phase>,
     counts: ServerWatch,
 }
 
@@ -346,11 +352,12 @@ impl Worker {
                 front: Arc::clone(&front),
                 acceptor: self.acceptors.get(listener).cloned().flatten(),
                 connections: Arc::clone(&self.counts.connections),
-                shutdown: self.shutdown.clone(),
+                phase: self.phase.clone(),
                 _accepting: Counted(Arc::clone(&self.counts.accepting)),
             };
             tokio::spawn(accept.run(socket));
         }
+        tokio::spawn(self.counts.pulse.go_on(self.index));
         let mut shutdown = self.shutdown;
         // Ends when the sender is dropped: then no call is in flight, or time is up.
         while shutdown.changed().await.is_ok() {}
@@ -362,7 +369,7 @@ struct Accept {
     front: Arc<Front>,
     acceptor: Option<ListenerTlsHandle>,
     connections: Arc<AtomicUsize>,
-    shutdown: watch::Receiver<bool>,
+    phase: watch::Receiver<Phase>,
     /// Counted as accepting until this ends, whatever ends it.
     _accepting: Counted,
 }
@@ -400,11 +407,7 @@ impl Accept {
     }
 
     async fn accept_tcp(mut self, socket: &TcpListener) {
-        loop {
-            let accepted = tokio::select! {
-                accepted = socket.accept() => accepted,
-                _ = self.shutdown.changed() => return,
-            };
+        while let Some(accepted) = self.next(|| socket.accept()).await {
             match accepted {
                 Ok((stream, peer)) => {
                     let mut stream: L4Stream = stream.into();
@@ -421,11 +424,7 @@ impl Accept {
     }
 
     async fn accept_unix(mut self, socket: &UnixListener) {
-        loop {
-            let accepted = tokio::select! {
-                accepted = socket.accept() => accepted,
-                _ = self.shutdown.changed() => return,
-            };
+        while let Some(accepted) = self.next(|| socket.accept()).await {
             match accepted {
                 Ok((stream, _)) => {
                     let mut stream: L4Stream = stream.into();
@@ -435,6 +434,29 @@ impl Accept {
                     self.spawn(stream, None);
                 }
                 Err(error) => pause(&error).await,
+            }
+        }
+    }
+
+    /// The next connection; `None` when no more are to be accepted. Those that wait then are: they
+    /// would be reset otherwise, and their callers were told that somebody listens.
+    async fn next<T, W: Future<Output = io::Result<T>>>(
+        &mut self,
+        accept: impl Fn() -> W,
+    ) -> Option<io::Result<T>> {
+        loop {
+            let phase = *self.phase.borrow_and_update();
+            let changed = self.phase.changed();
+            match phase {
+                Phase::Accepting => tokio::select! {
+                    accepted = accept() => return Some(accepted),
+                    changed = changed => changed.ok()?,
+                },
+                Phase::Paused => changed.await.ok()?,
+                Phase::Closed => {
+                    let waiting = tokio::time::timeout(Duration::ZERO, accept()).await;
+                    return waiting.ok()?.ok().map(Ok);
+                }
             }
         }
     }

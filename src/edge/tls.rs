@@ -10,7 +10,12 @@ use async_trait::async_trait;
 use pingora_core::listeners::TlsAccept;
 use pingora_core::listeners::tls::{Acceptor, TlsSettings};
 use pingora_core::protocols::tls::TlsRef;
-use pingora_rustls::{RootCertStore, WebPkiClientVerifier, load_ca_file_into_store};
+use pingora_rustls::{
+    RootCertStore, WebPkiClientVerifier, load_ca_file_into_store, load_certs_and_key_files,
+};
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::server::ResolvesServerCert;
+use tokio_rustls::rustls::sign::{CertifiedKey, SingleCertAndKey};
 
 use crate::domain::config::{ListenAddress, ListenerTls};
 use crate::domain::identity::CertificateIdentity;
@@ -25,6 +30,16 @@ pub enum TlsError {
         what: &'static str,
         /// The file.
         path: PathBuf,
+    },
+    /// They do not belong together.
+    #[error(
+        "certificate {certificate}: does not belong to the key {key}, or one of them cannot be read"
+    )]
+    Pair {
+        /// The certificate's file.
+        certificate: PathBuf,
+        /// The key's file.
+        key: PathBuf,
     },
     /// The authorities for client certificates cannot be used.
     #[error("client_ca {path}: holds no usable certificate authority")]
@@ -105,12 +120,7 @@ fn acceptor(
         certificates: certificates.clone(),
     }))
     .map_err(|_| unusable("certificate", &tls.certificate))?;
-    settings
-        .set_certificate_chain_file(&tls.certificate.to_string_lossy())
-        .map_err(|_| unusable("certificate", &tls.certificate))?;
-    settings
-        .set_private_key_file(&tls.key.to_string_lossy())
-        .map_err(|_| unusable("key", &tls.key))?;
+    settings.set_cert_resolver(certified(tls)?);
     settings.enable_h2();
     if let Some(path) = &tls.client_ca {
         let mut roots = RootCertStore::empty();
@@ -127,6 +137,28 @@ fn acceptor(
         }
     }
     Ok(settings.build())
+}
+
+/// The certificate with its key. Pingora would read the files itself, and panic if they do not belong
+/// together, as while they are being replaced.
+fn certified(tls: &ListenerTls) -> Result<Arc<dyn ResolvesServerCert>, TlsError> {
+    let unusable = |what, path: &Path| TlsError::File {
+        what,
+        path: path.to_owned(),
+    };
+    let (certificate, key) = (tls.certificate.to_string_lossy(), tls.key.to_string_lossy());
+    let loaded = load_certs_and_key_files(&certificate, &key);
+    let (chain, key) = loaded
+        .map_err(|_| unusable("certificate", &tls.certificate))?
+        .ok_or_else(|| unusable("key", &tls.key))?;
+    let certified =
+        CertifiedKey::from_der(chain, key, &ring::default_provider()).map_err(|_| {
+            TlsError::Pair {
+                certificate: tls.certificate.clone(),
+                key: tls.key.clone(),
+            }
+        })?;
+    Ok(Arc::new(SingleCertAndKey::from(certified)))
 }
 
 /// Finds out whom the caller's certificate stands for, once per connection.

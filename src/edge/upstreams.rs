@@ -300,6 +300,7 @@ mod tests {
             request: minute,
             head: minute,
             idle: minute,
+            drain_delay: Duration::ZERO,
             drain: minute,
         };
         let server = Server::new(&config, HttpVersion::Http11, &timeouts).unwrap();

@@ -228,7 +228,7 @@ export async function incidents(stage, set) {
   await stage.shot(page, "incident-light");
   await panel.getByRole("button", { name: "Acknowledge" }).click();
   await panel.getByText("taken", { exact: true }).waitFor();
-  await panel.getByText("Acknowledged").waitFor();
+  await panel.getByText("Acknowledged by").waitFor();
   await panel.getByRole("button", { name: "Acknowledge" }).waitFor({ state: "detached" });
   await page.reload();
   await panel.getByText("taken", { exact: true }).waitFor();
@@ -244,8 +244,8 @@ export async function incidents(stage, set) {
   const dialog = page.getByRole("dialog", { name: /^Close inc/ });
   await dialog.getByLabel("Reason").fill("a load test of ours");
   await dialog.getByRole("button", { name: "Close the incident" }).click();
-  await panel.getByText("closed", { exact: true }).waitFor();
-  await panel.getByText("a load test of ours").waitFor();
+  await panel.getByText("closed", { exact: true }).first().waitFor();
+  await panel.getByText("a load test of ours").first().waitFor();
   // The other one stays, and the dark page shows it.
   const dark = await stage.person({ scheme: "dark" });
   await stage.signIn(dark, set.keys.operator);

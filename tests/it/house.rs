@@ -51,6 +51,11 @@ const ONLY_IN: &[(&str, &[&str], &str)] = &[
         "gRPC stays in adapters/telemetry",
     ),
     (
+        "sd_notify",
+        &["adapters/service_manager.rs"],
+        "the service manager is told in one file",
+    ),
+    (
         "SystemTime::now",
         &["adapters/clock.rs"],
         "the wall clock is read in one file",
@@ -62,7 +67,7 @@ const ONLY_IN: &[(&str, &[&str], &str)] = &[
     ),
     (
         "Instant::now",
-        &["adapters/", "edge/", "cli/"],
+        &["adapters/", "edge/", "app/handover.rs", "cli/"],
         "decisions are handed the time",
     ),
     (

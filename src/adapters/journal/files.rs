@@ -51,6 +51,10 @@ pub trait Files: Send + 'static {
     /// Fails unless the segment is still the file at its place: what is written to a file that was
     /// removed is lost without any error.
     fn check(&self, segment: &Self::Segment) -> io::Result<()>;
+
+    /// The lock once more, for the process that is to write next: it is free when nobody has it
+    /// any more.
+    fn share_lock(&self) -> io::Result<File>;
 }
 
 /// Why a journal's directory cannot be used.
@@ -123,6 +127,14 @@ impl Directory {
             path: path.to_owned(),
             lock,
         })
+    }
+
+    /// A directory whose lock another process has handed over.
+    pub fn adopt(path: &Path, lock: File) -> Self {
+        Self {
+            path: path.to_owned(),
+            lock,
+        }
     }
 
     fn segment(&self, first_seq: u64) -> PathBuf {
@@ -273,5 +285,9 @@ impl Files for Directory {
                 "the segment was replaced while it was in use",
             ))
         }
+    }
+
+    fn share_lock(&self) -> io::Result<File> {
+        self.lock.try_clone()
     }
 }

@@ -234,6 +234,19 @@ impl<F: Files> Log<F> {
         Ok(())
     }
 
+    /// The files, for who takes the journal from or to another process.
+    pub fn files_mut(&mut self) -> &mut F {
+        &mut self.files
+    }
+
+    /// Goes on after `next_seq`, and forgets what was before: another has written meanwhile.
+    pub fn restart(&mut self, next_seq: u64) {
+        self.open = None;
+        self.kept.clear();
+        self.written = 0;
+        self.durable_seq = next_seq;
+    }
+
     /// The first event that is not durable.
     pub fn durable_seq(&self) -> u64 {
         self.durable_seq

@@ -190,4 +190,8 @@ impl Files for Memory {
     fn check(&self, segment: &u64) -> io::Result<()> {
         there(&mut self.0.lock(), *segment).map(|_| ())
     }
+
+    fn share_lock(&self) -> io::Result<std::fs::File> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
 }

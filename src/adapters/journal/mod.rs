@@ -12,13 +12,17 @@
 mod command;
 mod erase;
 mod files;
+mod handover;
 mod log;
 mod prune;
 mod reader;
+mod relay;
 mod wait;
 mod walk;
 mod writer;
 
+#[cfg(test)]
+mod handover_tests;
 #[cfg(test)]
 mod health_tests;
 #[cfg(test)]
@@ -51,10 +55,13 @@ pub use command::{CommandJournal, LastWrite, Presence, last_write};
 pub use erase::{EraseError, Erased, Maintenance};
 use files::Files;
 pub use files::{Directory, DirectoryError, list, segment_path};
+pub use handover::{Intake, Predecessor, Released};
 use log::{Group, Log};
 pub use log::{RecoverError, Recovered};
 pub use prune::{Absence, GivingUp, Pruned, absence, leaves_path, mark_path};
 pub use reader::{ReadError, Reader};
+use relay::Order;
+pub use relay::TakeBackError;
 use wait::{Lanes, Marks, Settled};
 pub use walk::{Met, Place, Walk};
 
@@ -106,6 +113,19 @@ pub enum JournalError {
         path: PathBuf,
         /// What the system said.
         source: std::io::Error,
+    },
+    /// A journal that another process has handed over does not end where it said.
+    #[error(
+        "the journal {path} was handed over as ending before event {wanted}, and ends before \
+         {found}: something else writes to it"
+    )]
+    Elsewhere {
+        /// The directory.
+        path: PathBuf,
+        /// The next event, as that process said.
+        wanted: u64,
+        /// The next event, as the files say.
+        found: u64,
     },
     /// The thread that writes could not be started.
     #[error("cannot start the journal's thread: {0}")]
@@ -188,6 +208,8 @@ struct Shared {
     asleep: AtomicBool,
     stop: AtomicBool,
     closed: AtomicBool,
+    /// The process that has taken the journal over does not answer.
+    relay_lost: AtomicBool,
 }
 
 impl Shared {
@@ -254,6 +276,7 @@ pub struct Journal {
     id: JournalId,
     latest_before: Option<Micros>,
     writer: Thread,
+    orders: mpsc::Sender<Order>,
     /// Says that the writer has ended; taken by the first to wait for it.
     ended: Mutex<Option<mpsc::Receiver<()>>>,
 }
@@ -331,17 +354,30 @@ impl Journal {
             })?;
         let mut trail = Trail::default();
         trail.note(next_seq..next_seq + 1, start.at);
+        Self::run(settings, id, log, next_seq + 1, trail, recovered.created_at)
+    }
+
+    /// Starts the thread that writes. `next_seq` is the number of the next event; all before it are
+    /// on disk.
+    fn run(
+        settings: JournalSettings,
+        id: JournalId,
+        log: Log<impl Files>,
+        next_seq: u64,
+        trail: Trail,
+        latest_before: Option<Micros>,
+    ) -> Result<Self, JournalError> {
         let shared = Arc::new(Shared {
             settings,
             queue: Mutex::new(Queue {
-                next_seq: next_seq + 1,
+                next_seq,
                 ..Queue::default()
             }),
-            marks: Marks::start(next_seq + 1),
+            marks: Marks::start(next_seq),
             lanes: Lanes::default(),
             kept: AtomicU64::new(0),
             undrained: AtomicU64::new(0),
-            drained: AtomicU64::new(next_seq),
+            drained: AtomicU64::new(next_seq.saturating_sub(1)),
             trail: Mutex::new(trail),
             failing_since: AtomicU64::new(0),
             full: AtomicBool::new(false),
@@ -353,9 +389,11 @@ impl Journal {
             asleep: AtomicBool::new(false),
             stop: AtomicBool::new(false),
             closed: AtomicBool::new(false),
+            relay_lost: AtomicBool::new(false),
         });
         let (end, ended) = mpsc::channel();
-        let writer = writer::Writer::new(Arc::clone(&shared), log);
+        let (orders, received) = mpsc::channel();
+        let writer = writer::Writer::new(Arc::clone(&shared), log, received);
         let thread = thread::Builder::new()
             .name("egret-journal".to_owned())
             .spawn(move || {
@@ -367,8 +405,9 @@ impl Journal {
         Ok(Self {
             shared,
             id,
-            latest_before: recovered.created_at,
+            latest_before,
             writer: thread.thread().clone(),
+            orders,
             ended: Mutex::new(Some(ended)),
         })
     }

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::files::Files;
 use super::log::{Group, Log};
+use super::relay::{Away, Order};
 use super::wait::STRAGGLER;
 use super::{Queue, Shared};
 use crate::adapters::{clock, priority};
@@ -32,8 +34,15 @@ const LAST_RETRY: Duration = Duration::from_secs(1);
 const STOP_RETRY: Duration = Duration::from_millis(50);
 
 pub(super) struct Writer<F: Files> {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     log: Log<F>,
+    pub(super) orders: mpsc::Receiver<Order>,
+    /// Set while another process has the journal.
+    pub(super) away: Option<Away>,
+    /// When something was last sent to it.
+    pub(super) last_sent: Instant,
+    /// Nobody is told how far events have come before everything that is kept is on disk.
+    pub(super) untold: bool,
     /// When the oldest event that is not durable was taken.
     oldest: Option<Instant>,
     /// Some of a lane have been woken and have yet to wake the others.
@@ -58,10 +67,14 @@ impl Drop for CloseOnDrop {
 }
 
 impl<F: Files> Writer<F> {
-    pub(super) fn new(shared: Arc<Shared>, log: Log<F>) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, log: Log<F>, orders: mpsc::Receiver<Order>) -> Self {
         Self {
             shared,
             log,
+            orders,
+            away: None,
+            last_sent: Instant::now(),
+            untold: false,
             oldest: None,
             unsettled: false,
             retry: None,
@@ -75,15 +88,23 @@ impl<F: Files> Writer<F> {
         self.raise_priority();
         loop {
             let stopping = self.shared.stop.load(Ordering::SeqCst);
+            self.obey();
+            if self.away.is_some() {
+                if self.forward(stopping) {
+                    continue;
+                }
+                return;
+            }
             if !stopping && self.retry.is_none() {
                 self.gather();
             }
-            let wait = self.take();
+            let (group, wait) = self.take();
+            self.keep(group);
             if self.oldest.is_none() && self.retry.is_none() {
                 if stopping {
                     break;
                 }
-                self.sleep();
+                self.sleep(None);
                 continue;
             }
             let interval = self.shared.settings.sync_interval;
@@ -133,7 +154,7 @@ impl<F: Files> Writer<F> {
     }
 
     /// Takes what has gathered. Gives how far somebody waits for it to come.
-    fn take(&mut self) -> Option<Wait> {
+    pub(super) fn take(&mut self) -> (Group, Option<Wait>) {
         let failing = self.retry.is_some();
         let mut spare = self.log.spare();
         let (group, wait) = {
@@ -154,16 +175,31 @@ impl<F: Files> Writer<F> {
             self.awaited = std::mem::take(&mut queue.awaited);
             (group, queue.wait.take())
         };
-        if group.count > 0 {
-            self.oldest.get_or_insert_with(Instant::now);
+        if group.count > 0 && self.away.is_none() {
             let mut trail = self.shared.trail.lock();
             trail.note(group.first_seq..group.first_seq + group.count, clock::now());
         }
-        self.log.push(group);
-        wait
+        (group, wait)
     }
 
-    fn commit(&mut self, sync: bool) {
+    /// Keeps events until they are on disk.
+    pub(super) fn keep(&mut self, group: Group) {
+        if group.count > 0 {
+            self.oldest.get_or_insert_with(Instant::now);
+        }
+        self.log.push(group);
+    }
+
+    pub(super) fn log_mut(&mut self) -> &mut Log<F> {
+        &mut self.log
+    }
+
+    /// Whether the last try failed.
+    pub(super) fn is_failing(&self) -> bool {
+        self.retry.is_some()
+    }
+
+    pub(super) fn commit(&mut self, sync: bool) {
         let shared = Arc::clone(&self.shared);
         let start = Instant::now();
         let began = u64::try_from(shared.started.elapsed().as_micros()).unwrap_or(u64::MAX);
@@ -187,40 +223,56 @@ impl<F: Files> Writer<F> {
             Ok(()) => {
                 if sync {
                     self.oldest = None;
+                    self.untold = false;
                 }
-                if self.retry.take().is_some() {
-                    shared.failing_since.store(0, Ordering::SeqCst);
-                    tracing::info!("the journal can be written again");
-                }
+                self.mend();
             }
-            Err(error) => {
-                if self.retry.is_none() {
-                    let now = u64::try_from(clock::now().0).unwrap_or(0).max(1);
-                    shared.failing_since.store(now, Ordering::SeqCst);
-                    tracing::error!(
-                        %error,
-                        directory = %shared.settings.directory.display(),
-                        "the journal cannot be written; calls are refused as their policy says, \
-                         until it can"
-                    );
-                }
-                self.retry = Some(
-                    self.retry
-                        .map_or(FIRST_RETRY, |last| (last * 2).min(LAST_RETRY)),
-                );
-                // After `failing_since`: whoever is numbered later sees that.
-                let next = shared.queue.lock().next_seq;
-                shared.marks.fail(next);
-            }
+            Err(error) => self.fail_at(&error),
         }
-        shared
-            .marks
-            .advance(self.log.written_seq(), self.log.durable_seq());
-        self.unsettled = shared.lanes.wake(&shared.marks);
+        if !self.untold {
+            shared
+                .marks
+                .advance(self.log.written_seq(), self.log.durable_seq());
+        }
+        self.wake();
     }
 
-    /// Sleeps until there is something to do.
-    fn sleep(&mut self) {
+    /// Writing works.
+    pub(super) fn mend(&mut self) {
+        if self.retry.take().is_some() {
+            self.shared.failing_since.store(0, Ordering::SeqCst);
+            tracing::info!("the journal can be written again");
+        }
+    }
+
+    /// Writing does not work.
+    pub(super) fn fail_at(&mut self, error: &dyn std::fmt::Display) {
+        let shared = &self.shared;
+        if self.retry.is_none() {
+            let now = u64::try_from(clock::now().0).unwrap_or(0).max(1);
+            shared.failing_since.store(now, Ordering::SeqCst);
+            tracing::error!(
+                %error,
+                directory = %shared.settings.directory.display(),
+                "the journal cannot be written; calls are refused as their policy says, until it \
+                 can"
+            );
+        }
+        self.retry = Some(
+            self.retry
+                .map_or(FIRST_RETRY, |last| (last * 2).min(LAST_RETRY)),
+        );
+        // After `failing_since`: whoever is numbered later sees that.
+        let next = shared.queue.lock().next_seq;
+        shared.marks.fail(next);
+    }
+
+    pub(super) fn wake(&mut self) {
+        self.unsettled = self.shared.lanes.wake(&self.shared.marks);
+    }
+
+    /// Sleeps until there is something to do, or so much time has passed.
+    pub(super) fn sleep(&mut self, most: Option<Duration>) {
         let shared = &self.shared;
         shared.asleep.store(true, Ordering::SeqCst);
         let nothing = {
@@ -228,7 +280,9 @@ impl<F: Files> Writer<F> {
             queue.count == 0 && queue.gap.is_none()
         };
         if nothing && !shared.stop.load(Ordering::SeqCst) {
-            if self.unsettled {
+            if let Some(most) = most {
+                thread::park_timeout(most);
+            } else if self.unsettled {
                 thread::park_timeout(STRAGGLER * 2);
                 self.unsettled = shared.lanes.wake(&shared.marks);
             } else {

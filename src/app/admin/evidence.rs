@@ -99,7 +99,7 @@ impl AdminDesk {
         ready: &Ready,
         call: CallId,
     ) -> Result<model::ProofStatus, Fault> {
-        let Some(evidence) = &ready.parts.evidence else {
+        let Some(evidence) = self.health.evidence() else {
             return Ok(not_sealed());
         };
         let Some((journal, records)) = self.leaves(call).await? else {
@@ -203,13 +203,8 @@ impl AdminDesk {
     pub(super) async fn evidence(&self, who: &Person, id: CallId) -> Result<Reply, Fault> {
         let call = OwnCall::new(OwnOperation::AuditProve).fact("part", "log");
         let work = async {
-            let ready = self.parts()?;
             let (keys, checkpoint) = self.log_now().await?;
-            let state = ready
-                .parts
-                .evidence
-                .as_ref()
-                .map(|evidence| evidence.state());
+            let state = self.health.evidence().map(|evidence| evidence.state());
             let shown = model::Evidence {
                 enabled: state.is_some(),
                 origin: state.as_ref().map(|state| state.origin.clone()),

@@ -12,16 +12,32 @@ use crate::app::health::Health;
 use crate::app::{StartError, VERSION};
 use crate::domain::access::AdminBook;
 use crate::domain::config::Config;
-use crate::edge::AdminServer;
 use crate::edge::admin::Beside;
 use crate::edge::admin::api::door::Door;
 use crate::edge::admin::desk::Desk;
+use crate::edge::{AdminServer, Inherited};
 
 /// How often the file of keys is looked at for changes.
 const KEYS_POLL: Duration = Duration::from_secs(1);
 
-/// The keys of the admin API, followed while the gateway runs.
-pub type Admins = Option<(KeptFile<AdminBook>, Arc<ArcSwap<AdminBook>>)>;
+/// The keys of the admin API, as they are at the moment; `None` without a listener.
+pub type Admins = Option<Arc<ArcSwap<AdminBook>>>;
+
+/// Their file, and where what it holds is put.
+pub type AdminsFile = Option<(KeptFile<AdminBook>, Arc<ArcSwap<AdminBook>>)>;
+
+/// Reads the file of keys, if there is to be a listener.
+///
+/// # Errors
+/// [`StartError::Kept`].
+pub fn open(config: &Config) -> Result<(Admins, AdminsFile), StartError> {
+    if config.admin.address.is_none() {
+        return Ok((None, None));
+    }
+    let file = KeptFile::<AdminBook>::open(&config.admin.keys_file)?;
+    let book = Arc::new(ArcSwap::new(Arc::clone(file.content())));
+    Ok((Some(Arc::clone(&book)), Some((file, book))))
+}
 
 /// Starts to listen, before everything else, so that it can be asked while a long journal is read.
 ///
@@ -31,28 +47,29 @@ pub fn start(
     config: &Config,
     health: &Arc<Health>,
     desk: &Arc<AdminDesk>,
-) -> Result<(Option<AdminServer>, Admins), StartError> {
+    admins: &Admins,
+    inherited: &mut Inherited,
+) -> Result<Option<AdminServer>, StartError> {
     let admin = &config.admin;
-    let Some(address) = &admin.address else {
-        return Ok((None, None));
+    let (Some(address), Some(book)) = (&admin.address, admins) else {
+        return Ok(None);
     };
-    let file = KeptFile::<AdminBook>::open(&admin.keys_file)?;
-    let book = Arc::new(ArcSwap::new(Arc::clone(file.content())));
     let provider = admin.oidc.as_ref().map(IdentityProvider::new).map(Arc::new);
     let watched = Arc::clone(health);
     let observe = Arc::new(move || watched.vitals());
     let beside = Beside {
         desk: Arc::clone(desk) as Arc<dyn Desk>,
-        door: Door::new(admin, Arc::clone(&book), provider),
+        door: Door::new(admin, Arc::clone(book), provider),
         version: VERSION,
     };
-    let server = AdminServer::start(admin, address, health.bounds(), observe, beside)?;
-    Ok((Some(server), Some((file, book))))
+    let bounds = health.bounds();
+    let server = AdminServer::start(admin, address, bounds, observe, beside, inherited)?;
+    Ok(Some(server))
 }
 
 /// Follows the file of keys, for as long as the gateway runs.
-pub async fn follow(admins: Admins) {
-    let Some((mut file, book)) = admins else {
+pub async fn follow(file: AdminsFile) {
+    let Some((mut file, book)) = file else {
         return;
     };
     loop {

@@ -26,7 +26,6 @@ use tokio::sync::Semaphore;
 
 use self::ledger::Readers;
 use self::record::{AccessLog, Watches};
-use super::evidence::Evidence;
 use super::health::Health;
 use crate::adapters::clock;
 use crate::adapters::journal::Journal;
@@ -57,8 +56,6 @@ pub struct Parts {
     pub keyring: Arc<Keyring>,
     /// The callers with keys.
     pub callers: Arc<ArcSwap<CallerBook>>,
-    /// The signed log.
-    pub evidence: Option<Arc<Evidence>>,
     /// Takes what must not be kept out of what people write.
     pub redactor: Arc<Redactor>,
 }

@@ -1,4 +1,4 @@
-//! The socket by which commands ask a running gateway: `control.sock` in the data directory.
+//! The socket by which a running gateway is asked to reload: `reload.sock` in the data directory.
 //!
 //! Whoever may write to it may ask; it has mode 0600, so that is the user who runs the gateway, who
 //! could as well send a signal. The kernel says who asks, and the record repeats it. A question and its
@@ -19,7 +19,7 @@ use super::{ReloadHandle, Trigger};
 use crate::adapters::machine;
 
 /// Its name in the data directory.
-pub const CONTROL_SOCKET: &str = "control.sock";
+pub const CONTROL_SOCKET: &str = "reload.sock";
 
 /// Longest question, in bytes.
 const MAX_QUESTION: usize = 1_024;
@@ -112,7 +112,7 @@ pub(super) async fn serve(control: &Control, handle: &ReloadHandle) {
 }
 
 async fn answer(mut stream: UnixStream, handle: &ReloadHandle) -> io::Result<()> {
-    let user = machine::user_of(stream.peer_cred()?.uid());
+    let user = machine::name_of(stream.peer_cred()?.uid());
     let question = tokio::time::timeout(QUESTION_TIME, read_line(&mut stream)).await??;
     let answer = match serde_json::from_slice::<Question>(&question) {
         Ok(Question::Reload) => {

@@ -1,11 +1,13 @@
 //! The thread that reloads: it hears signals, looks at files and answers on the control socket.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::control::{self, CONTROL_SOCKET, Control};
 use super::{Reloader, Report, Trigger};
@@ -39,9 +41,17 @@ impl ReloadHandle {
     }
 }
 
+/// Whether another process is about to do this.
+#[derive(Default)]
+struct Paused {
+    is_paused: AtomicBool,
+    over: Notify,
+}
+
 /// The thread.
 pub struct ReloadKeeper {
     handle: ReloadHandle,
+    paused: Arc<Paused>,
     stop: oneshot::Sender<()>,
     thread: JoinHandle<Duration>,
 }
@@ -60,6 +70,8 @@ impl ReloadKeeper {
             .build()?;
         let handle = ReloadHandle { requests };
         let asking = handle.clone();
+        let paused = Arc::<Paused>::default();
+        let pausing = Arc::clone(&paused);
         let socket = data_dir.join(CONTROL_SOCKET);
         // Registered before this returns: from then on a SIGHUP does not end the process.
         let hangup = {
@@ -70,16 +82,25 @@ impl ReloadKeeper {
             .name("egret-reload".to_owned())
             .spawn(move || {
                 runtime.block_on(async {
-                    let control = listen(&socket);
                     let answering = async {
-                        match &control {
-                            Some(control) => control::serve(control, &asking).await,
-                            None => std::future::pending().await,
+                        loop {
+                            let control = listen(&socket);
+                            let serving = async {
+                                match &control {
+                                    Some(control) => control::serve(control, &asking).await,
+                                    None => std::future::pending().await,
+                                }
+                            };
+                            // Another process has had the socket's place meanwhile.
+                            tokio::select! {
+                                () = serving => {}
+                                () = pausing.over.notified() => {}
+                            }
                         }
                     };
                     tokio::select! {
                         () = answering => {}
-                        () = keep(&mut reloader, received, hangup) => {}
+                        () = keep(&mut reloader, received, hangup, &pausing) => {}
                         _ = stopped => {}
                     }
                 });
@@ -87,9 +108,21 @@ impl ReloadKeeper {
             })?;
         Ok(Self {
             handle,
+            paused,
             stop,
             thread,
         })
+    }
+
+    /// Another process is to take the place of this one: nothing is reloaded here meanwhile.
+    pub fn pause(&self) {
+        self.paused.is_paused.store(true, Ordering::SeqCst);
+    }
+
+    /// It has not, or is gone: this one goes on.
+    pub fn go_on(&self) {
+        self.paused.is_paused.store(false, Ordering::SeqCst);
+        self.paused.over.notify_one();
     }
 
     /// Asks for reloads.
@@ -123,6 +156,7 @@ async fn keep(
     reloader: &mut Reloader,
     mut requests: mpsc::Receiver<Request>,
     mut hangup: tokio::signal::unix::Signal,
+    pausing: &Paused,
 ) {
     let mut looks = tokio::time::interval(LOOK);
     looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -135,11 +169,13 @@ async fn keep(
                 let _ = request.answer.send(report);
             }
             Some(()) = hangup.recv() => {
-                reloader.reload(&Trigger::Signal).await;
+                if !pausing.is_paused.load(Ordering::SeqCst) {
+                    reloader.reload(&Trigger::Signal).await;
+                }
             }
             _ = looks.tick() => {
                 reloader.free_retired();
-                if !reloader.follows_files() {
+                if !reloader.follows_files() || pausing.is_paused.load(Ordering::SeqCst) {
                     continue;
                 }
                 let now = reloader.seen().changed();

@@ -16,15 +16,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use parking_lot::Mutex;
 
 use super::admin::{AdminDesk, Configured};
-use super::alerts::{Alerts, Prepared, desk_rules};
+use super::alerts::{Prepared, desk_rules};
 use super::health::Health;
+use super::keepers::Around;
 use super::{Setup, StartError, VERSION, build_redactor, capture, changes, redactor_builder};
 use crate::adapters::capture::Captures;
 use crate::adapters::coalesce::Coalescer;
-use crate::adapters::notify::DeskRules;
 use crate::adapters::seen_files::SeenFiles;
 use crate::adapters::{clock, entropy, log};
 use crate::domain::config::reload::{go_on, takes_effect};
@@ -108,10 +107,10 @@ pub(super) struct Live {
     pub tls: Vec<ListenerTlsHandle>,
     /// Whose names are resolved.
     pub servers: Arc<ArcSwap<Vec<Arc<UpstreamServer>>>>,
-    /// Who tells people.
-    pub alerts: Arc<Mutex<Option<Alerts>>>,
-    /// What incidents are kept by.
-    pub desk_rules: Arc<ArcSwap<DeskRules>>,
+    /// Who tells people, and by which rules incidents are kept.
+    pub around: Around,
+    /// What is in force.
+    pub config: Arc<ArcSwap<Config>>,
     /// Who answers people about it.
     pub desk: Arc<AdminDesk>,
     /// Who looks at all of it.
@@ -380,7 +379,7 @@ impl Reloader {
         let mut secrets = config.alerts.channels.iter().flat_map(|of| &of.secret_file);
         let has_changed = |path: &PathBuf| files.contains(&path.display().to_string());
         (config.alerts != self.config.alerts || secrets.any(has_changed))
-            && (self.live.alerts.lock().is_some() || !config.alerts.channels.is_empty())
+            && (self.live.around.alerts.lock().is_some() || !config.alerts.channels.is_empty())
     }
 
     /// Who shares answers: the same as before, unless that is set otherwise.
@@ -418,8 +417,10 @@ impl Reloader {
             tls.take_over();
         }
         if let Some(prepared) = ready.alerts {
-            live.desk_rules.store(Arc::new(desk_rules(&ready.config)));
-            let mut alerts = live.alerts.lock();
+            live.around
+                .desk_rules
+                .store(Arc::new(desk_rules(&ready.config)));
+            let mut alerts = live.around.alerts.lock();
             match &*alerts {
                 Some(alerts) => alerts.retune(prepared),
                 None => match prepared.start() {
@@ -431,6 +432,7 @@ impl Reloader {
         if let Err(error) = log::change(&ready.config.log.filter, ready.redactor) {
             tracing::error!(%error, "the log goes on as it was");
         }
+        live.config.store(Arc::new(ready.config.clone()));
         self.config = ready.config;
     }
 

@@ -95,7 +95,7 @@ pub fn run(args: &DemoArgs, screen: Screen, out: &mut impl Write) -> Outcome {
     if !args.quiet {
         introduce(&place, out)?;
     }
-    let running = Running::start(setup).map_err(Failure::new)?;
+    let running = Running::start(setup, None).map_err(Failure::new)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -109,9 +109,9 @@ pub fn run(args: &DemoArgs, screen: Screen, out: &mut impl Write) -> Outcome {
             _ = tokio::signal::ctrl_c() => Ok(()),
         }
     });
-    let stopped = running.stop();
+    let stopped = running.stop(&std::sync::atomic::AtomicBool::new(false));
     told?;
-    stopped.ledger.map_err(Failure::new)?;
+    stopped.ledger.unwrap_or(Ok(())).map_err(Failure::new)?;
     progress.finish(&score, out)?;
     runtime.block_on(show(&place, &ledger, &own_calls, &score, screen, out))?;
     let surprises = score.surprises.borrow();

@@ -71,14 +71,14 @@ fn in_place(place: &Place, directory: &Path) -> Result<Vec<Finding>, Failure> {
     let text = place.config_text() + CAPTURE;
     let setup = Setup::parse_alone(&place.config(), &text).map_err(Failure::new)?;
     let config = setup.config.clone();
-    let running = Running::start(setup).map_err(Failure::new)?;
+    let running = Running::start(setup, None).map_err(Failure::new)?;
     let [bank, ..] = place.banks();
     let runtime = super::super::runtime()?;
     let calls = runtime.block_on(send(place, bank, &canaries));
-    let stopped = running.stop();
+    let stopped = running.stop(&std::sync::atomic::AtomicBool::new(false));
     drop(guard);
     let calls = calls?;
-    stopped.ledger.map_err(Failure::new)?;
+    stopped.ledger.unwrap_or(Ok(())).map_err(Failure::new)?;
 
     let mut sinks = vec![("log at trace level".to_owned(), buffer.take())];
     for file in ["ledger.db", "ledger.db-wal"] {

@@ -1,48 +1,23 @@
-//! What can be seen without sending anything.
+//! Files: who can reach them, whether keys can be used, how long certificates hold.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
-use std::net::ToSocketAddrs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::mpsc;
 use std::time::Duration;
 
 use x509_parser::pem::Pem;
 
-use super::Finding;
-use crate::adapters::ledger::postgres::schema::may_change;
-use crate::adapters::ledger::{LedgerError, LedgerPlace};
+use super::{Finding, machine};
+use crate::adapters::signing_key;
+use crate::app;
 use crate::domain::config::Config;
+use crate::domain::evidence::SignatureType;
 use crate::types::Micros;
-
-/// 2026-01-01, before which no version of egret existed, and 2100-01-01, in microseconds.
-const EARLIEST: i64 = 1_767_225_600_000_000;
-const LATEST: i64 = 4_102_444_800_000_000;
-
-/// Free space below which the ledger will soon not be written, and below which it is urgent.
-const SCARCE_KIB: u64 = 1024 * 1024;
-const URGENT_KIB: u64 = 64 * 1024;
 
 /// Time before the end of a certificate at which somebody should know.
 const CERTIFICATE_NOTICE: Duration = Duration::from_secs(14 * 24 * 3600);
-
-/// Longest wait for one name.
-const RESOLVE_TIME: Duration = Duration::from_secs(5);
-
-/// Whether the clock can be right: ids, expiries and the ledger depend on it.
-pub fn clock(now: Micros) -> Finding {
-    if (EARLIEST..LATEST).contains(&now.0) {
-        Finding::good(format!("clock: {now}"))
-    } else {
-        Finding::failed(
-            format!("clock: it says {now}"),
-            "set it, and keep it right with NTP: ids, expiries and the ledger depend on it",
-        )
-    }
-}
 
 /// Who can read and change the files of the gateway.
 pub fn permissions(config: &Config) -> Vec<Finding> {
@@ -80,6 +55,49 @@ pub fn permissions(config: &Config) -> Vec<Finding> {
     if let Some(file) = config.ledger.place.file() {
         found.push(mode(file, "ledger", 0o022, 0o044, "chmod 600"));
     }
+    for kept in machine::kept_files(config) {
+        found.push(mode(
+            &kept.path,
+            kept.what,
+            kept.wrong,
+            kept.doubtful,
+            kept.advice,
+        ));
+        found.extend(machine::owner(&kept.path, kept.what));
+    }
+    found
+}
+
+/// Whether the keys can be used that are there; a start makes those that are not.
+pub fn keys(config: &Config) -> Vec<Finding> {
+    let mut found = Vec::new();
+    if config.fingerprint_key_file.exists() {
+        found.push(match app::keyring(config, false) {
+            Ok(_) => Finding::good("fingerprint key: usable"),
+            Err(error) => Finding::failed(
+                format!("fingerprint key: {error}"),
+                "the gateway does not start with it: restore it from a copy; with another key, \
+                 fingerprints and pseudonyms do not fit those on record",
+            ),
+        });
+    }
+    let signing = &config.evidence;
+    if signing.enabled && signing.key_file.exists() {
+        // Its name is the log's, which the gateway's start checks.
+        let loaded = signing_key::load(
+            &signing.key_file,
+            None,
+            &signing.origin(&config.node),
+            SignatureType::Ed25519,
+        );
+        found.push(match loaded {
+            Ok(_) => Finding::good("signing key: usable"),
+            Err(error) => Finding::failed(
+                format!("signing key: {error}"),
+                "the gateway does not start with it: restore it from a copy",
+            ),
+        });
+    }
     found
 }
 
@@ -105,71 +123,6 @@ fn mode(path: &Path, what: &str, wrong: u32, doubtful: u32, advice: &str) -> Fin
     } else {
         Finding::good(found)
     }
-}
-
-/// Whether a database that others keep answers, and what it lets the gateway do.
-pub fn database(config: &Config) -> io::Result<Vec<Finding>> {
-    let LedgerPlace::Postgres(place) = &config.ledger.place else {
-        return Ok(Vec::new());
-    };
-    let shown = &config.ledger.place;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    Ok(vec![match runtime.block_on(may_change(place)) {
-        Ok(false) => Finding::good(format!(
-            "ledger: {shown} answers; its rows cannot be changed"
-        )),
-        Ok(true) => Finding::warning(
-            format!("ledger: {shown} answers, to a user who could change its rows"),
-            "use a login of its own for the gateway, with the role egret_writer and no other",
-        ),
-        Err(error @ LedgerError::Missing { .. }) => Finding::warning(
-            format!("ledger: {error}"),
-            "if the gateway may not make it, let the database's owner say `egret audit migrate`",
-        ),
-        Err(error) => Finding::failed(
-            format!("ledger: {error}"),
-            "calls go on while the journal has room; correct the address, the password or the server",
-        ),
-    }])
-}
-
-/// Room for the ledger.
-pub fn disk_space(config: &Config) -> Vec<Finding> {
-    let Some(ledger) = config.ledger.place.file() else {
-        return Vec::new();
-    };
-    let there = ledger.ancestors().skip(1).find(|path| path.is_dir());
-    let Some(directory) = there else {
-        return Vec::new();
-    };
-    let shown = directory.display();
-    // There is no portable call for it without unsafe code; `df -P` is POSIX.
-    let asked = Command::new("df")
-        .arg("-Pk")
-        .arg(directory)
-        .stderr(Stdio::null())
-        .output();
-    let free = asked
-        .ok()
-        .and_then(|said| available_kib(&String::from_utf8_lossy(&said.stdout)));
-    let advice = "without room for records calls are refused: make room or move the ledger";
-    vec![match free {
-        None => Finding::warning(format!("disk: cannot tell the free space of {shown}"), ""),
-        Some(kib) if kib < URGENT_KIB => {
-            Finding::failed(format!("disk: {} MiB free at {shown}", kib / 1024), advice)
-        }
-        Some(kib) if kib < SCARCE_KIB => {
-            Finding::warning(format!("disk: {} MiB free at {shown}", kib / 1024), advice)
-        }
-        Some(kib) => Finding::good(format!("disk: {} MiB free at {shown}", kib / 1024)),
-    }]
-}
-
-/// The fourth field of the second line.
-fn available_kib(said: &str) -> Option<u64> {
-    said.lines().nth(1)?.split_whitespace().nth(3)?.parse().ok()
 }
 
 /// How long the certificates hold that the configuration names.
@@ -226,47 +179,10 @@ fn certificate(file: &Path, now: Micros) -> Finding {
     }
 }
 
-/// Whether the names of the configured servers are known. A failure may be the network's.
-pub fn names(config: &Config) -> Vec<Finding> {
-    let upstreams = config
-        .providers
-        .values()
-        .flat_map(|provider| provider.base_urls.values());
-    let hosts: BTreeSet<(String, u16)> = upstreams
-        .map(|upstream| (upstream.host.to_string(), upstream.port))
-        .collect();
-    hosts
-        .into_iter()
-        .map(|(host, port)| resolve(host, port))
-        .collect()
-}
-
-fn resolve(host: String, port: u16) -> Finding {
-    let (answer, answered) = mpsc::channel();
-    let asked = format!("{host}:{port}");
-    // A resolver can take minutes to give up; the thread is left to it.
-    let thread = std::thread::Builder::new().spawn(move || {
-        let found = asked.to_socket_addrs().map(|addresses| addresses.count());
-        let _ = answer.send(found.unwrap_or(0));
-    });
-    let advice = "calls there are refused until it resolves: check the name and the network";
-    match thread.map(|_| answered.recv_timeout(RESOLVE_TIME)) {
-        Ok(Ok(count)) if count > 0 => Finding::good(format!("name: {host}, port {port}")),
-        Ok(Ok(_)) => Finding::warning(format!("name: {host} cannot be resolved"), advice),
-        _ => Finding::warning(format!("name: no answer about {host} in time"), advice),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::Grade;
     use super::*;
-
-    #[test]
-    fn a_clock_that_was_never_set_is_noticed() {
-        assert_eq!(clock(Micros(0)).grade, Grade::Failed);
-        assert_eq!(clock(Micros(1_795_305_338_000_000)).grade, Grade::Good);
-    }
 
     #[test]
     fn open_files_are_noticed_and_missing_ones_are_to_come() {
@@ -279,14 +195,6 @@ mod tests {
             fs::set_permissions(&key, fs::Permissions::from_mode(bits)).unwrap();
             assert_eq!(grade(&key), expected, "{bits:o}");
         }
-    }
-
-    #[test]
-    fn free_space_is_read_from_df() {
-        let said =
-            "Filesystem 1024-blocks Used Available Capacity Mounted on\n/dev/vda 100 60 40 60% /\n";
-        assert_eq!(available_kib(said), Some(40));
-        assert_eq!(available_kib("df: no\n"), None);
     }
 
     #[test]

@@ -2,10 +2,13 @@
 
 mod canary;
 mod checks;
+mod machine;
+mod services;
 
 use std::io::{self, Write};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
 
 use super::{ConfigArgs, Failure, Outcome};
 use crate::adapters::clock;
@@ -17,6 +20,10 @@ use crate::app::Setup;
 Examples:
   egret doctor --config /etc/egret/egret.toml
   egret doctor --offline --no-self-test
+  egret doctor --format json | jq '.findings[] | select(.grade != \"ok\")'
+
+Banks, witnesses and receivers of alerts are connected to, with TLS and a check of the certificate;
+nothing is asked of them. Run it as the user that runs the gateway.
 
 The self-test starts a gateway and a bank of its own on loopback, with a ledger, a log and captures
 in a temporary directory, sends calls full of made-up secrets through them, and searches everything
@@ -26,12 +33,23 @@ Ends with 1 if something failed; warnings alone end with 0.")]
 pub struct DoctorArgs {
     #[command(flatten)]
     config: ConfigArgs,
-    /// Do not resolve the names of the banks' servers, nor ask the ledger's database.
+    /// Connect to nothing: no bank, no database, no running gateway.
     #[arg(long)]
     offline: bool,
+    /// How to show what was found.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
     /// Do not run the self-test.
     #[arg(long)]
     no_self_test: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Lines for people, each when it is known.
+    Text,
+    /// One JSON object.
+    Json,
 }
 
 /// How a check went.
@@ -81,51 +99,95 @@ impl Finding {
 /// Something failed.
 pub fn run(args: &DoctorArgs, out: &mut impl Write) -> Outcome {
     let path = &args.config.config;
-    let mut report = Report::default();
-    report.add(out, vec![checks::clock(clock::now())])?;
+    let now = clock::now();
+    let mut report = Report {
+        format: args.format,
+        ..Report::default()
+    };
+    report.add(out, "clock", machine::clock(now))?;
     match Setup::read_for_callers(path) {
         Ok(setup) => {
             let config = &setup.config;
             let shown = path.display();
-            report.add(out, vec![Finding::good(format!("configuration {shown}"))])?;
-            report.add(out, checks::permissions(config))?;
-            report.add(out, checks::disk_space(config))?;
+            let good = vec![Finding::good(format!("configuration {shown}"))];
+            report.add(out, "configuration", good)?;
+            report.add(out, "process", machine::process(config))?;
+            report.add(out, "permissions", checks::permissions(config))?;
+            report.add(out, "keys", checks::keys(config))?;
+            report.add(out, "disk", machine::disks(config))?;
+            report.add(out, "journal", services::journal(config))?;
+            report.add(out, "certificates", checks::certificates(config, now))?;
+            report.add(out, "alerts", services::channels(config))?;
             if !args.offline {
-                report.add(out, checks::database(config)?)?;
-            }
-            report.add(out, checks::certificates(config, clock::now()))?;
-            if !args.offline {
-                report.add(out, checks::names(config))?;
+                report.add(out, "ledger", services::ledger(config, now)?)?;
+                report.add(out, "gateway", services::running(config))?;
+                report.add(out, "network", services::outside(config, now)?)?;
             }
         }
         Err(error) => {
             let advice = "correct it; `egret check` names every fault";
             let what = format!("configuration: {error}");
-            report.add(out, vec![Finding::failed(what, advice)])?;
+            report.add(out, "configuration", vec![Finding::failed(what, advice)])?;
         }
     }
     if !args.no_self_test {
-        report.add(out, canary::run())?;
+        report.add(out, "self_test", canary::run())?;
     }
     report.end(out)
 }
 
-#[derive(Default)]
+impl Grade {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Good => "ok",
+            Self::Warning => "warning",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 struct Report {
+    format: Format,
     warnings: usize,
     failures: usize,
+    found: Vec<Value>,
+}
+
+impl Default for Report {
+    fn default() -> Self {
+        Self {
+            format: Format::Text,
+            warnings: 0,
+            failures: 0,
+            found: Vec::new(),
+        }
+    }
 }
 
 impl Report {
-    fn add(&mut self, out: &mut impl Write, findings: Vec<Finding>) -> io::Result<()> {
+    fn add(
+        &mut self,
+        out: &mut impl Write,
+        check: &'static str,
+        findings: Vec<Finding>,
+    ) -> io::Result<()> {
         for finding in findings {
+            self.warnings += usize::from(finding.grade == Grade::Warning);
+            self.failures += usize::from(finding.grade == Grade::Failed);
+            if self.format == Format::Json {
+                self.found.push(json!({
+                    "check": check,
+                    "grade": finding.grade.as_str(),
+                    "what": finding.what,
+                    "advice": finding.advice,
+                }));
+                continue;
+            }
             let word = match finding.grade {
                 Grade::Good => "ok     ",
                 Grade::Warning => "warning",
                 Grade::Failed => "FAILED ",
             };
-            self.warnings += usize::from(finding.grade == Grade::Warning);
-            self.failures += usize::from(finding.grade == Grade::Failed);
             writeln!(out, "{word}  {}", finding.what)?;
             if !finding.advice.is_empty() {
                 writeln!(out, "         {}", finding.advice)?;
@@ -135,13 +197,23 @@ impl Report {
     }
 
     fn end(self, out: &mut impl Write) -> Outcome {
+        if self.format == Format::Json {
+            let report = json!({
+                "ok": self.failures == 0,
+                "warnings": self.warnings,
+                "failures": self.failures,
+                "findings": self.found,
+            });
+            writeln!(out, "{report:#}")?;
+        }
         if self.failures > 0 {
             return Err(Failure::new(format!("{} checks failed", self.failures)));
         }
-        match self.warnings {
-            0 => writeln!(out, "everything is well")?,
-            1 => writeln!(out, "usable, with 1 warning")?,
-            many => writeln!(out, "usable, with {many} warnings")?,
+        match (self.format, self.warnings) {
+            (Format::Json, _) => {}
+            (_, 0) => writeln!(out, "everything is well")?,
+            (_, 1) => writeln!(out, "usable, with 1 warning")?,
+            (_, many) => writeln!(out, "usable, with {many} warnings")?,
         }
         Ok(())
     }

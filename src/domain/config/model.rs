@@ -318,7 +318,9 @@ pub struct Timeouts {
     pub head: Duration,
     /// Idle connections, on both sides.
     pub idle: Duration,
-    /// How long calls may go on after a stop was asked for.
+    /// How long connections are still accepted after a stop was asked for.
+    pub drain_delay: Duration,
+    /// How long calls may go on after that.
     pub drain: Duration,
 }
 

@@ -80,6 +80,19 @@ pub const CHECKS: &[Check] = &[
         judge: listeners,
     },
     Check {
+        name: "workers",
+        advice: "restart the gateway: a thread that serves calls is blocked; report it with the log",
+        needs_restart: true,
+        judge: |vitals, _| silence(vitals, vitals.silence.workers, "a worker"),
+    },
+    Check {
+        name: "background",
+        advice: "restart the gateway: the thread that resolves names and follows callers and locks is \
+                 blocked; report it with the log",
+        needs_restart: true,
+        judge: |vitals, _| silence(vitals, vitals.silence.background, "the background thread"),
+    },
+    Check {
         name: "journal",
         advice: "make room on the disk of the journal, or mend it; the gateway tries again by itself",
         needs_restart: false,
@@ -139,6 +152,17 @@ fn listeners(vitals: &Vitals, _: &Bounds) -> Verdict {
         }
         _ => Verdict::Good,
     }
+}
+
+/// Threads say each second that they go on. On a machine that has too much to do they may be late;
+/// one that is silent for so long will not speak again.
+const MAX_SILENCE: Duration = Duration::from_secs(30);
+
+fn silence(vitals: &Vitals, silence: Duration, who: &str) -> Verdict {
+    let is_quiet = vitals.stage != Stage::Serving || silence <= MAX_SILENCE;
+    Verdict::good_if(is_quiet, || {
+        format!("{who} has not been heard of for {} s", silence.as_secs())
+    })
 }
 
 fn journal(vitals: &Vitals, _: &Bounds) -> Verdict {

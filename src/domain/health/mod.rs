@@ -44,5 +44,5 @@ pub use scrape::{Figure, MAX_TEXT, Scrape, ScrapeFault};
 pub use vitals::{
     BudgetVitals, CertificateUse, CertificateVitals, CoalescerVitals, DetectionVitals,
     EvidenceVitals, GroupVitals, JournalVitals, LedgerVitals, Listening, ReloadVitals,
-    SignalVitals, Stage, TelemetryVitals, Vitals,
+    SignalVitals, Silence, Stage, TelemetryVitals, Vitals,
 };

@@ -58,6 +58,8 @@ pub struct Vitals {
     pub telemetry: Option<TelemetryVitals>,
     /// How long the journal's commits took, in seconds; `None` until it is open.
     pub journal_commits: Option<Histogram>,
+    /// For how long threads have not been heard of.
+    pub silence: Silence,
     /// Calls in flight.
     pub calls_in_flight: u64,
     /// Open connections of callers.
@@ -275,6 +277,15 @@ pub struct Listening {
     pub wanted: u64,
     /// How many there are.
     pub accepting: u64,
+}
+
+/// For how long threads have not been heard of that say each second that they go on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Silence {
+    /// The most silent of those that serve calls.
+    pub workers: Duration,
+    /// The one that resolves names and follows callers, locks and limits.
+    pub background: Duration,
 }
 
 impl Vitals {

@@ -13,9 +13,11 @@ pub fn steps(case: &Case) -> Vec<String> {
     let done = done.filter(|step| step.kind == StepKind::Responded);
     let done = done.map(|step| {
         let note = &step.note;
-        format!(
-            "Egret {note}: `egret lockdown list` shows what holds, `egret lockdown lift` ends it."
-        )
+        if note.starts_with("locked ") {
+            format!("Egret {note}: `egret lockdown lift` ends it.")
+        } else {
+            format!("Egret {note}.")
+        }
     });
     let steps = common.iter().chain(of(case.category));
     let steps = steps.chain(&["When it is settled: `egret alert close {id} --reason '...'`."]);

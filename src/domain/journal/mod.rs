@@ -18,6 +18,7 @@ mod fields;
 mod form;
 mod frame;
 mod pruned;
+mod relay;
 mod scan;
 mod source;
 mod texts;
@@ -39,6 +40,10 @@ pub use frame::{
     push_opening, read_frame, read_opening, seal_frame,
 };
 pub use pruned::PruneMark;
+pub use relay::{
+    ANSWER, Answer, BATCH_HEAD, BatchFault, BatchHead, JOURNAL_FORMAT, MAX_BATCH, check_batch,
+    renumber, unnumbered,
+};
 pub use scan::{Corruption, Cut, Scan, scan_last};
 pub use source::{Batch, Cursor, Source};
 pub use trail::Trail;

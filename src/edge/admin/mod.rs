@@ -36,7 +36,8 @@ use tokio_rustls::TlsAcceptor;
 
 use self::api::door::{Door, Peer};
 use self::desk::Desk;
-use super::server::{ServeError, bind_unix};
+use super::server::ServeError;
+use super::sockets::{Bound, BoundListener, Inherited, SharedSockets, listen};
 use crate::domain::config::{Admin, ListenAddress};
 use crate::domain::health::{Bounds, Vitals};
 
@@ -75,15 +76,10 @@ pub struct Beside {
 
 /// The running admin listener; stops when dropped.
 pub struct AdminServer {
-    address: ListenAddress,
+    listener: BoundListener,
     stop: Vec<oneshot::Sender<()>>,
     threads: Vec<JoinHandle<()>>,
     socket_file: Option<PathBuf>,
-}
-
-enum Bound {
-    Tcp(std::net::TcpListener),
-    Unix(std::os::unix::net::UnixListener),
 }
 
 /// What every connection needs.
@@ -100,7 +96,7 @@ struct Shared {
 }
 
 impl AdminServer {
-    /// Binds the address and starts to answer.
+    /// Binds the address, unless its socket is inherited, and starts to answer.
     ///
     /// # Errors
     /// [`ServeError`].
@@ -110,24 +106,19 @@ impl AdminServer {
         bounds: Bounds,
         observe: Observe,
         beside: Beside,
+        inherited: &mut Inherited,
     ) -> Result<Self, ServeError> {
         let failed = |cause| ServeError::Admin {
             address: address.to_string(),
             cause,
         };
         let tls = admin.tls.as_ref().map(tls::acceptor).transpose()?;
-        let (bound, address, socket_file) = match address {
-            ListenAddress::Tcp(wanted) => {
-                let socket = std::net::TcpListener::bind(wanted).map_err(failed)?;
-                socket.set_nonblocking(true).map_err(failed)?;
-                let address = socket.local_addr().map_err(failed)?;
-                (Bound::Tcp(socket), ListenAddress::Tcp(address), None)
-            }
-            ListenAddress::Unix(path) => {
-                let socket = bind_unix(path).map_err(failed)?;
-                (Bound::Unix(socket), address.clone(), Some(path.clone()))
-            }
-        };
+        let listener = listen(address, 1, inherited).map_err(failed)?;
+        let socket_file = listener.file();
+        let bound = listener.sockets.first().map(Bound::try_clone);
+        let bound = bound
+            .unwrap_or_else(|| Err(io::ErrorKind::NotFound.into()))
+            .map_err(failed)?;
         let runtime = || {
             tokio::runtime::Builder::new_current_thread()
                 .enable_all()
@@ -168,7 +159,7 @@ impl AdminServer {
             back.shutdown_background();
         })?;
         Ok(Self {
-            address,
+            listener,
             stop: vec![stop_front, stop_back],
             threads: vec![front, back],
             socket_file,
@@ -177,7 +168,24 @@ impl AdminServer {
 
     /// Where it listens, with the port that the system chose for port 0.
     pub fn address(&self) -> &ListenAddress {
-        &self.address
+        &self.listener.address
+    }
+
+    /// Its socket, for the process that is to answer next.
+    ///
+    /// # Errors
+    /// There are no file descriptors left.
+    pub fn share_socket(&self) -> io::Result<SharedSockets> {
+        let sockets = self.listener.sockets.iter().map(Bound::share);
+        Ok(SharedSockets {
+            wanted: self.listener.wanted.to_string(),
+            sockets: sockets.collect::<io::Result<_>>()?,
+        })
+    }
+
+    /// Another process has the socket now: its file stays at the end.
+    pub fn leave_socket(&mut self) {
+        self.socket_file = None;
     }
 }
 

@@ -38,6 +38,8 @@ impl Gateway {
             .current_dir(home.path())
             .env_remove("EGRET_CONFIG")
             .env("EGRET_ADMIN_ADDRESS", "127.0.0.1:0")
+            // Where tests run in a container they are root.
+            .env("EGRET_ALLOW_ROOT", "true")
             // More is fired than a bank allows.
             .env("EGRET_LIMITS_SHADOW", "true")
             .env("RUST_BACKTRACE", "full")
@@ -151,6 +153,7 @@ pub fn run_in(directory: &Path, args: &[&str]) -> Vec<u8> {
         .args(args)
         .current_dir(directory)
         .env("EGRET_CONFIG", "egret.toml")
+        .env("EGRET_ALLOW_ROOT", "true")
         .env("RUST_BACKTRACE", "full")
         .env("RUST_LOG", "trace")
         .stdin(Stdio::null())

@@ -287,9 +287,18 @@ impl Gateway {
         self.config.directory()
     }
 
-    /// Process id.
+    /// Process id: of the last process that has taken over, if any has.
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        let successor = self.log("another process has taken over");
+        successor.map_or(self.child.id(), |line| {
+            let pid = line["pid"].as_str().expect("a process id");
+            pid.parse().expect("a number")
+        })
+    }
+
+    /// Whether the process that was started first has ended.
+    pub fn first_has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("a child").is_some()
     }
 
     /// One call over a connection of its own.
@@ -374,8 +383,13 @@ impl Gateway {
 
     /// Asks the gateway to stop, without waiting.
     pub fn terminate(&self) {
+        self.signal("TERM");
+    }
+
+    /// Sends a signal to the process that is the gateway now.
+    pub fn signal(&self, name: &str) {
         let sent = Command::new("kill")
-            .args(["-TERM", &self.pid().to_string()])
+            .args([&format!("-{name}"), &self.pid().to_string()])
             .status();
         assert!(sent.expect("kill").success());
     }
@@ -424,6 +438,13 @@ impl Drop for Gateway {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        for started in self.logs("a new process is to take over") {
+            let pid = started["pid"].as_str().expect("a process id");
+            let _ = Command::new("kill")
+                .args(["-KILL", pid])
+                .stderr(Stdio::null())
+                .status();
+        }
         if std::thread::panicking() {
             eprintln!(
                 "--- log of the gateway ---\n{}--- end of the log ---",
@@ -488,6 +509,8 @@ pub fn egret_command(directory: &Path, arguments: &[&str]) -> Command {
     command
         .args(arguments)
         .env("EGRET_CONFIG", directory.join("egret.toml"))
+        // Where tests run in a container they are root.
+        .env("EGRET_ALLOW_ROOT", "true")
         .stdin(Stdio::null())
         .current_dir(directory);
     command

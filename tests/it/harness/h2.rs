@@ -162,6 +162,34 @@ impl H2 {
             .expect("an answer in time")
     }
 
+    /// One call; `None` if the gateway has asked to open another connection, so that it was not sent.
+    #[track_caller]
+    pub fn try_call(&mut self, method: &str, target: &str) -> Option<H2Answer> {
+        let request = self.request(method, target);
+        let exchange = async {
+            if self.sender.ready().await.is_err() {
+                return None;
+            }
+            let answer = match self.sender.try_send_request(request).await {
+                Ok(answer) => answer,
+                Err(mut error) => {
+                    assert!(error.take_message().is_some(), "{:?}", error.error());
+                    return None;
+                }
+            };
+            let (head, body) = answer.into_parts();
+            let body = body.collect().await.expect("a whole body");
+            Some(H2Answer {
+                status: head.status.as_u16(),
+                headers: head.headers,
+                body: body.to_bytes().to_vec(),
+            })
+        };
+        runtime()
+            .block_on(async { tokio::time::timeout(PATIENCE, exchange).await })
+            .expect("an answer in time")
+    }
+
     fn request(&self, method: &str, target: &str) -> hyper::Request<Full<Bytes>> {
         hyper::Request::builder()
             .method(method)

@@ -14,8 +14,8 @@ use crate::types::{CallId, Decision, Effect, Environment, Micros, Outcome, Token
 pub const DAYS: u32 = 21;
 /// Visits of customers a day.
 const VISITS: u64 = 40;
-/// Life of a customer's token, as Cybrid's production gives it.
-const CUSTOMER_TOKEN: i64 = 1_800;
+/// Life of a customer's token, as the simulator gives it.
+const CUSTOMER_TOKEN: i64 = 28_800;
 /// Life of the bank token.
 const BANK_TOKEN: i64 = 28_800;
 /// Nothing lies nearer than this many seconds: no visit is still going on.

@@ -13,6 +13,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -92,7 +93,7 @@ pub fn run(args: &DemoArgs, out: &mut impl Write) -> Outcome {
         history::DAYS
     )?;
     out.flush()?;
-    let running = Running::start(setup).map_err(Failure::new)?;
+    let running = Running::start(setup, None).map_err(Failure::new)?;
     let told = runtime.block_on(async {
         let play = play(args, &place, &receiver, &customers, out);
         tokio::select! {
@@ -101,10 +102,10 @@ pub fn run(args: &DemoArgs, out: &mut impl Write) -> Outcome {
             _ = tokio::signal::ctrl_c() => Err(Failure::new("stopped")),
         }
     });
-    let stopped = running.stop();
+    let stopped = running.stop(&AtomicBool::new(false));
     drop(banks);
     let told = told?;
-    stopped.ledger.map_err(Failure::new)?;
+    stopped.ledger.unwrap_or(Ok(())).map_err(Failure::new)?;
     show(&place, &told, out)
 }
 
@@ -156,6 +157,7 @@ async fn play(
         "payments serves {VISITS} customers: {} calls through the gateway, and nobody is told of anything.",
         service.calls
     )?;
+    let others = customers.get(VISITS..).unwrap_or_default();
     let before = receiver.taken();
     if let Some(notice) = before.first() {
         return Err(Failure::new(format!(
@@ -165,11 +167,12 @@ async fn play(
     }
     writeln!(
         out,
-        "\nNow somebody else has its keys, and mints from {THIEF} a token for every customer."
+        "\nNow somebody else has its keys, and mints from {THIEF} a token for each of the other {} customers.",
+        others.len()
     )?;
     out.flush()?;
     let mut thief = Holder::new(place.gateway(), Some(THIEF), place.payments_key());
-    let began = thief.storm(customers).await?;
+    let began = thief.storm(others).await?;
     let over = Line {
         at: Instant::now(),
         text: format!(

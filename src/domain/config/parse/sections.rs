@@ -112,6 +112,15 @@ pub(super) fn read_timeouts(top: &Table<'_>) -> Timeouts {
         30,
         "How long calls may go on after the gateway was asked to stop.",
     );
+    let drain_delay = table
+        .value(
+            "drain_delay",
+            &DurationIn(Duration::ZERO..=MAX_TIMEOUT),
+            Duration::ZERO,
+            "How long connections are still accepted after the gateway was asked to stop, with \
+             readiness red, so that load balancers notice.",
+        )
+        .value;
     if tls < connect {
         let hint = "connecting is part of it: raise tls or lower connect";
         table.fault(
@@ -125,6 +134,7 @@ pub(super) fn read_timeouts(top: &Table<'_>) -> Timeouts {
         request,
         head,
         idle,
+        drain_delay,
         drain,
     }
 }

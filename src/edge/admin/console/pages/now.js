@@ -14,6 +14,8 @@ const MINUTE_S = 60;
 /** A budget is short of calls below this part of it, and all but spent below the other. */
 const LOW = 0.25;
 const EMPTY = 0.1;
+/** Breakers that are shown though nothing is the matter with them. */
+const CALM = 5;
 
 const sum = (values) => values.reduce((all, value) => all + (value ?? 0), 0);
 const last = (values) => {
@@ -122,7 +124,7 @@ function Budgets({ look, minutes }) {
       return html`<tr key=${budget.name}><th scope="row" class="nowrap">${budget.name}</th>
         <td class="number nowrap">${number(budget.remaining)} <span class="faint">/ ${number(budget.limit)}</span><${Meter} part=${part} tone=${tone} /></td>
         <td><${Spark} values=${history} max=${budget.limit} label=${`${budget.name}: ${number(budget.remaining)} of ${number(budget.limit)} left`} /></td>
-        <td class="nowrap">${left !== null && left < 600 ? html`<${Badge} tone=${left < 60 ? "bad" : "warn"}>${span(left)}</${Badge}>` : html`<span class="faint">not soon</span>`}</td>
+        <td class="nowrap">${budget.remaining === 0 ? html`<${Badge} tone="bad">spent</${Badge}>` : left !== null && left < 600 ? html`<${Badge} tone=${left < 60 ? "bad" : "warn"}>${span(left)}</${Badge}>` : html`<span class="faint">not soon</span>`}</td>
         <td class="number">${budget.waiting > 0 ? html`<${Badge} tone="warn">${number(budget.waiting)}</${Badge}>` : html`<span class="faint">0</span>`}</td>
         <td class="number">${budget.throttled + budget.refused > 0 ? number(budget.throttled + budget.refused) : html`<span class="faint">0</span>`}</td></tr>`;
     })}</${Table}>`;
@@ -144,15 +146,18 @@ function Breakers({ look }) {
   const mayAct = useMay("act");
   const beat = usePulse();
   const [resetting, reset] = useState(null);
+  const [all, setAll] = useState(false);
   const close = () => reset(null);
   if (look.breakers.length === 0) return html`<${Empty} title="No bank has been called yet." />`;
   const order = { open: 0, half_open: 1, closed: 2 };
   const sorted = [...look.breakers].sort((a, b) => order[a.state] - order[b.state] || a.name.localeCompare(b.name));
+  const shown = all ? sorted : sorted.filter((group, index) => index < CALM || group.state !== "closed");
   return html`<${Table} caption="Breakers, by part of a bank’s interface" className="dense" head=${["Part", "Breaker", { name: "In flight", number: true }, { name: "Opened", number: true }]}>
-    ${sorted.map((group) => html`<tr key=${group.name}><th scope="row"><${Dotted} name=${group.name} /></th>
+    ${shown.map((group) => html`<tr key=${group.name}><th scope="row"><${Dotted} name=${group.name} /></th>
       <td class="nowrap"><${Badge} tone=${(BREAKER[group.state] ?? [""])[0]}>${(BREAKER[group.state] ?? ["", group.state])[1]}</${Badge}>${mayAct && group.state !== "closed" && html` <button type="button" class="button tiny" aria-label=${`Close the breaker of ${group.name}`} onClick=${() => reset(group.name)}>Close…</button>`}</td>
       <td class="number nowrap">${number(group.in_flight)} <span class="faint">/ ${number(group.limit)}</span>${group.waiting > 0 && html` <${Badge} tone="warn">${group.waiting} waiting</${Badge}>`}</td>
       <td class="number">${group.opened > 0 ? number(group.opened) : html`<span class="faint">0</span>`}</td></tr>`)}</${Table}>
+  ${(all || shown.length < sorted.length) && html`<div class="card-foot"><button type="button" class="button quiet tiny" onClick=${() => setAll(!all)}>${all ? "Show fewer" : `Show ${sorted.length - shown.length} more, all closed`}</button></div>`}
   ${resetting && html`<${ResetDialog} name=${resetting} onClose=${close} done=${() => { close(); beat.refresh(); }} />`}`;
 }
 
