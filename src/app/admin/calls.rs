@@ -245,10 +245,10 @@ impl AdminDesk {
         let (events, received) = mpsc::channel(QUEUE);
         let readers = Arc::clone(&self.readers);
         tokio::spawn(async move {
-            let ends = tokio::time::Instant::now() + TAIL_TIME;
+            let ends = clock::now().plus(TAIL_TIME);
             let mut shown = 0_u64;
             let mut is_away = false;
-            while tokio::time::Instant::now() < ends && !events.is_closed() {
+            while clock::now() < ends && !events.is_closed() {
                 let filter = &filter;
                 let found = readers
                     .ask(|mut reader| async move {

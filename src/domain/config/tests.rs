@@ -283,7 +283,7 @@ fn listeners_do_not_share_an_address() {
 }
 
 #[test]
-fn the_admin_listener_is_for_this_machine_only() {
+fn the_admin_listener_must_be_able_to_tell_who_asks() {
     let admin = |text: &str| format!("{CYBRID}[admin]\n{text}\n");
     let config = read(CYBRID, &Machine::default()).unwrap();
     let default = ListenAddress::Tcp("127.0.0.1:9464".parse().unwrap());

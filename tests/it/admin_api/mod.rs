@@ -22,14 +22,27 @@ pub(super) struct Someone {
 impl Someone {
     /// Makes a key and waits until the gateway knows it.
     pub(super) fn new(gateway: &Gateway, name: &str, role: &str) -> Self {
-        let key = gateway
-            .egret(&["admin", "key", "add", name, "--role", role, "--key-only"])
-            .ok();
+        Self::with(gateway, name, &[role])
+    }
+
+    /// As [`Someone::new`], with several roles.
+    pub(super) fn with(gateway: &Gateway, name: &str, roles: &[&str]) -> Self {
+        let mut arguments = vec!["admin", "key", "add", name, "--key-only"];
+        arguments.extend(roles.iter().flat_map(|role| ["--role", *role]));
+        // Not tried until it is there: wrong keys are counted.
+        let read = || {
+            gateway
+                .logs("the admins file has changed and was read again")
+                .len()
+        };
+        let before = read();
+        let key = gateway.egret(&arguments).ok();
+        crate::harness::until("the key is known", || read() > before);
         let someone = Self {
             address: gateway.admin().to_owned(),
             key: key.trim().to_owned(),
         };
-        crate::harness::until("the key is known", || someone.get("/me").status == 200);
+        assert_eq!(someone.get("/me").status, 200);
         someone
     }
 

@@ -66,8 +66,12 @@ fn beyond_loopback_somebody_must_be_able_to_say_who_they_are() {
         ),
     ] {
         let config = Config::new().cybrid("http://127.0.0.1:1").admin(admin);
-        let error = config.egret(&["check"]).failed();
-        assert!(error.contains(said), "{admin}\n{error}");
+        let ran = config.egret(&["check"]);
+        let error = format!("{}{}", ran.stdout, ran.stderr);
+        assert!(
+            !ran.status.success() && error.contains(said),
+            "{admin}\n{error}"
+        );
     }
 }
 

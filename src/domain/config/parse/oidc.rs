@@ -18,7 +18,8 @@ const MAX_TEXT: usize = 512;
 /// Most words that mean roles.
 const MAX_ROLES: usize = 256;
 
-/// Longest difference of clocks that is put up with.
+/// Difference of clocks that is put up with unless it is written, and the longest.
+const SKEW: Duration = Duration::from_secs(60);
 const MAX_SKEW: Duration = Duration::from_secs(600);
 
 pub(super) fn read(table: &Table<'_>, files: &Files<'_>) -> Option<Oidc> {
@@ -65,10 +66,10 @@ pub(super) fn read(table: &Table<'_>, files: &Files<'_>) -> Option<Oidc> {
         "openid profile",
         "Scopes that browsers' logins ask for.",
     );
-    let skew = table.value(
+    let skew = table.optional(
         "clock_skew",
         &DurationIn(Duration::ZERO..=MAX_SKEW),
-        Duration::from_secs(60),
+        "`\"1m\"`",
         "How far the clocks of the identity provider and this machine may be apart.",
     );
     let secret = table.optional(
@@ -123,7 +124,7 @@ pub(super) fn read(table: &Table<'_>, files: &Files<'_>) -> Option<Oidc> {
             roles_claim,
             roles,
             name_claim,
-            skew: skew.value,
+            skew: skew.map_or(SKEW, |found| found.value),
         },
         client_secret_file: secret.map(|path| files.resolve(&path.value)),
         redirect,

@@ -112,8 +112,7 @@ fn what_is_wrong_names_its_parameter() {
 
 #[test]
 fn questions_are_read_as_they_are_meant() {
-    let query =
-        "provider=cybrid&status=4xx&pii=email&pii=name&failed=true&q=a+b%20c&limit=7&order=oldest";
+    let query = "provider=cybrid&status=4xx&pii=email&pii=bank_account&failed=true&q=a+b%20c&limit=7&order=oldest";
     let Ok(Ask::Calls(asked)) = ask("calls", &[], query, "") else {
         panic!("not understood");
     };
