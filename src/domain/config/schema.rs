@@ -138,6 +138,7 @@ fn shape(shape: &Shape) -> Value {
         Shape::Integer(least, most) => {
             json!({ "type": "integer", "minimum": least, "maximum": most })
         }
+        Shape::Ratio => json!({ "type": "number", "minimum": 0, "maximum": 1 }),
         Shape::Size(least, most) => json!({ "anyOf": [
             { "type": "integer", "minimum": least, "maximum": most },
             { "type": "string", "pattern": "^[0-9]+(B|KiB|MiB|GiB)?$" },

@@ -11,7 +11,7 @@ use super::Surroundings;
 use super::files::{Files, Pem};
 use crate::domain::catalog::BaseUrl;
 use crate::domain::config::reader::{
-    DurationIn, FilePath, Flag, Found, Kind, OneOf, Problem, Raw, Table, Text,
+    DurationIn, FilePath, Flag, Found, Kind, OneOf, Problem, Raw, Shape, Table, Text,
 };
 use crate::domain::config::telemetry::{OtlpProtocol, Telemetry};
 
@@ -59,6 +59,10 @@ impl Kind for Ratio {
 
     fn show(&self, value: &f64) -> String {
         value.to_string()
+    }
+
+    fn shape(&self) -> Shape {
+        Shape::Ratio
     }
 }
 

@@ -15,6 +15,8 @@ pub enum Shape {
     Flag,
     /// A whole number within bounds.
     Integer(u64, u64),
+    /// A number from 0 to 1.
+    Ratio,
     /// A size in bytes within bounds, as a number or with a unit.
     Size(u64, u64),
     /// A whole number and a unit of time.
