@@ -76,8 +76,8 @@ pub async fn follow(file: AdminsFile) {
         tokio::time::sleep(KEYS_POLL).await;
         match file.poll() {
             Poll::Changed(changed) => {
-                tracing::info!("the admins file has changed and was read again");
                 book.store(changed);
+                tracing::info!("the admins file has changed and was read again");
             }
             Poll::Unchanged => {}
             Poll::Broken(error) => tracing::error!(

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 
 use serde_json::Value;
 
-use super::{BANKS, Someone, call, gateway};
+use super::{BANKS, Someone, call, gateway, on_record};
 use crate::harness::{Client, PATIENCE, until};
 
 fn ids(page: &Value) -> Vec<String> {
@@ -131,7 +131,10 @@ fn words_are_understood_and_people_stay_unnamed() {
             .starts_with("text/html")
     );
     // Who looked is on record, and finds those who look for who looked.
-    let rows = gateway.query(&["--operation", "audit.query", "--customer", guid]);
+    let rows = on_record(
+        &gateway,
+        &["--operation", "audit.query", "--customer", guid],
+    );
     assert!(rows.len() >= 2, "{rows:#?}");
     assert!(!gateway.stderr().contains(guid));
 }

@@ -110,7 +110,7 @@ fn a_stranger_to_the_code_finds_no_fault() {
             "--seed",
             "1",
             "--workers",
-            "4",
+            "1",
             "--no-color",
         ])
         .current_dir(gateway.directory())

@@ -93,3 +93,13 @@ pub(super) fn call(gateway: &Gateway, count: usize) {
         assert_eq!(client.call("GET", BANKS, &[], b"").status, 401);
     }
 }
+
+/// What is on record of those who have used Egret itself, newest first.
+pub(super) fn on_record(gateway: &Gateway, filters: &[&str]) -> Vec<Value> {
+    let mut asked = vec!["audit", "query", "--provider", "egret", "--format", "json"];
+    asked.extend(filters);
+    let rows = gateway.egret(&asked).ok();
+    rows.lines()
+        .map(|row| serde_json::from_str(row).unwrap())
+        .collect()
+}

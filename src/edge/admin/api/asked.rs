@@ -97,6 +97,9 @@ impl Asked {
                 false => Err(bad(param.name, "it is empty; leave it out")),
             };
         }
+        if let Some(why) = param.refuses(&value) {
+            return Err(bad(param.name, why));
+        }
         self.values.push((param.name, value));
         Ok(())
     }

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use regex::Regex;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::Schema;
 use utoipa::{PartialSchema, ToSchema};
@@ -58,10 +59,17 @@ pub(super) struct Param {
     pub(super) is_required: bool,
     pub(super) is_many: bool,
     pub(super) about: &'static str,
+    /// The form of a value, where there is one.
+    form: Option<Regex>,
 }
 
 /// A parameter after the question mark.
 pub(super) fn query(name: &'static str, kind: Kind, about: &'static str) -> Param {
+    // A test compiles every form.
+    let form = match &kind {
+        Kind::Form(form) => Regex::new(form).ok(),
+        _ => None,
+    };
     Param {
         name,
         place: Place::Query,
@@ -69,6 +77,7 @@ pub(super) fn query(name: &'static str, kind: Kind, about: &'static str) -> Para
         is_required: false,
         is_many: false,
         about,
+        form,
     }
 }
 
@@ -82,6 +91,20 @@ pub(super) fn path(name: &'static str, kind: Kind, about: &'static str) -> Param
 }
 
 impl Param {
+    /// Why a value cannot be one of this parameter, as the document says it; what its words and
+    /// numbers are, routes say as they read them.
+    pub(super) fn refuses(&self, value: &str) -> Option<String> {
+        match &self.kind {
+            Kind::Text(max) if value.chars().count() > *max => {
+                Some(format!("use at most {max} characters"))
+            }
+            Kind::Form(form) if !self.form.as_ref().is_some_and(|form| form.is_match(value)) => {
+                Some(format!("it must have the form {form}"))
+            }
+            _ => None,
+        }
+    }
+
     pub(super) fn many(mut self) -> Self {
         self.is_many = true;
         self

@@ -151,6 +151,6 @@ pub(super) fn routes() -> Vec<Route> {
                 query("call", filter::CALL_ID, "A call whose proof is in it").many(),
             ],
         ))
-        .also(&[409]),
+        .also(&[404, 409]),
     ]
 }
