@@ -180,7 +180,6 @@ fn two_upgrades_under_load_fail_no_call_and_leave_a_ledger_that_verifies() {
         assert!(!ran.stderr.contains(bad), "{}", ran.stderr);
     }
     let verified = gateway.egret(&["audit", "verify"]).ok();
-    println!("{verified}");
 }
 
 struct EndOnDrop<'a>(&'a AtomicBool);

@@ -352,7 +352,6 @@ impl Reloader {
     }
 
     /// Who captures, and what it has to be told.
-    #[expect(clippy::type_complexity, reason = "a pair that one caller takes apart")]
     fn prepare_captures(
         &self,
         config: &Config,

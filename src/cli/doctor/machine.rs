@@ -113,8 +113,8 @@ fn room(what: &str, directory: &Path) -> Finding {
     let advice = "without room for records calls are refused: make room or move it";
     let said = format!("disk: {} MiB free at {shown} ({what})", free >> 20);
     match free {
-        ..URGENT => Finding::failed(said, advice),
-        ..SCARCE => Finding::warning(said, advice),
+        free if free < URGENT => Finding::failed(said, advice),
+        free if free < SCARCE => Finding::warning(said, advice),
         _ => Finding::good(said),
     }
 }

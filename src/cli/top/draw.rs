@@ -287,7 +287,7 @@ fn percent(part: Option<f64>, doubtful: f64, bad: f64) -> Span<'static> {
 fn figure(value: f64) -> String {
     match value {
         value if value >= 100.0 => format!("{value:.0}"),
-        value if value == 0.0 => "0".to_owned(),
+        0.0 => "0".to_owned(),
         value => format!("{value:.1}"),
     }
 }

@@ -115,7 +115,7 @@ pub(super) fn read(
     );
     if let Some(address) = &address {
         let names = tls.as_ref().is_some_and(|tls| tls.client_ca.is_some()) || oidc.is_some();
-        if !is_local && !(tls.is_some() && names) {
+        if !(is_local || tls.is_some() && names) {
             let problem = Problem::new(
                 "the admin listener can be reached from other machines and cannot tell who asks",
                 "add admin.tls with certificate, key and client_ca, or with admin.oidc; or listen \

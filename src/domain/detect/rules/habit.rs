@@ -130,8 +130,7 @@ impl PerCaller {
             alarming = (severity.is_page() || (handed && !peers)) && !scene.is_learning();
             // It was told, and nobody has said that it is right: no news.
             let news = self.is_news(scene, habit);
-            let severity = if known == Known::Quarantined && !(doors && news) && !(handed && !news)
-            {
+            let severity = if known == Known::Quarantined && !(doors && news) && (!handed || news) {
                 Severity::Info
             } else {
                 severity

@@ -94,7 +94,7 @@ pub fn router(
     let here = Arc::clone(&api);
     let start = move |request: Request| async move { here.to_provider(request).await };
     let here = Arc::clone(&api);
-    let back = move |request: Request| async move { here.from_provider(request).await };
+    let back = move |request: Request| async move { here.come_back(request).await };
     let here = Arc::clone(&api);
     let figures = move |request: Request| async move { here.figures(request).await };
     let here = Arc::clone(&api);
@@ -340,7 +340,7 @@ impl Api {
         self.close(&peer, done, id)
     }
 
-    async fn from_provider(&self, request: Request) -> Response<Body> {
+    async fn come_back(&self, request: Request) -> Response<Body> {
         let (id, peer) = (request_id(), peer_of(&request));
         let query = request.uri().query().unwrap_or_default().to_owned();
         let headers = request.headers().clone();
