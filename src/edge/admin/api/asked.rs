@@ -81,8 +81,9 @@ impl Asked {
             };
             return Err(bad(&shown, hint));
         };
-        if !param.is_many && self.text(param.name).is_some() {
-            return Err(bad(param.name, "it is there twice"));
+        if self.all(param.name).count() >= param.most {
+            let why = format!("it may be there {} times at most", param.most);
+            return Err(bad(param.name, why));
         }
         if self.values.len() >= MAX_PARAMS {
             return Err(bad(param.name, "too many parameters"));

@@ -66,9 +66,9 @@ fn schema_of(kind: &Kind) -> Value {
 }
 
 fn param(param: &Param) -> Value {
-    let schema = match param.is_many {
-        true => json!({ "type": "array", "items": schema_of(&param.kind), "maxItems": 16 }),
-        false => schema_of(&param.kind),
+    let schema = match param.most {
+        1 => schema_of(&param.kind),
+        most => json!({ "type": "array", "items": schema_of(&param.kind), "maxItems": most }),
     };
     let place = match param.place {
         Place::Path => "path",

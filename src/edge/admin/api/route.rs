@@ -57,7 +57,8 @@ pub(super) struct Param {
     pub(super) place: Place,
     pub(super) kind: Kind,
     pub(super) is_required: bool,
-    pub(super) is_many: bool,
+    /// How often it may be there.
+    pub(super) most: usize,
     pub(super) about: &'static str,
     /// The form of a value, where there is one.
     form: Option<Regex>,
@@ -75,7 +76,7 @@ pub(super) fn query(name: &'static str, kind: Kind, about: &'static str) -> Para
         place: Place::Query,
         kind,
         is_required: false,
-        is_many: false,
+        most: 1,
         about,
         form,
     }
@@ -105,8 +106,8 @@ impl Param {
         }
     }
 
-    pub(super) fn many(mut self) -> Self {
-        self.is_many = true;
+    pub(super) fn many(mut self, most: usize) -> Self {
+        self.most = most;
         self
     }
 

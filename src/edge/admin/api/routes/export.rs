@@ -15,7 +15,7 @@ use crate::types::CallId;
 const MAX_EXPORT: u64 = 1_000_000;
 
 /// Most calls whose proofs are in one pack.
-const MAX_PROOFS: usize = 200;
+const MAX_PROOFS: usize = 40;
 
 const FILES: [Form; 2] = [Form::JsonLines, Form::Csv];
 
@@ -130,9 +130,6 @@ pub(super) fn routes() -> Vec<Route> {
                         .map_err(|_| bad("call", "use a whole call id"))
                 });
                 let calls: Vec<_> = calls.collect::<Result<_, _>>()?;
-                if calls.len() > MAX_PROOFS {
-                    return Err(bad("call", format!("use at most {MAX_PROOFS}")));
-                }
                 Ok(Ask::Pack {
                     report: asked.word("report", &reports())?,
                     question: Box::new(filter::read(asked)?),
@@ -148,7 +145,7 @@ pub(super) fn routes() -> Vec<Route> {
                     report_words(),
                     "The report in it; it needs `from`",
                 ),
-                query("call", filter::CALL_ID, "A call whose proof is in it").many(),
+                query("call", filter::CALL_ID, "A call whose proof is in it").many(MAX_PROOFS),
             ],
         ))
         .also(&[404, 409]),

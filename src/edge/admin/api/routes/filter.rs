@@ -20,6 +20,9 @@ pub(super) const CALL_ID: Kind =
 /// A call id or its beginning.
 pub(super) const ID_PREFIX: Kind = Kind::Form("^[0-9a-f]{1,8}$|^[0-9a-f]{8}-[0-9a-f-]{0,27}$");
 
+/// How often a condition may be there that may be repeated.
+const MANY: usize = 16;
+
 /// Longest names and ids of the catalog and of callers.
 const NAME: Kind = Kind::Text(255);
 
@@ -129,7 +132,7 @@ pub(super) fn params() -> Vec<Param> {
             words(PiiClass::ALL, PiiClass::as_str),
             "Carried, or may have carried, personal data of this class; one is enough",
         )
-        .many(),
+        .many(MANY),
         query(
             "customer",
             Kind::Text(128),
@@ -140,13 +143,13 @@ pub(super) fn params() -> Vec<Param> {
             Kind::Form("^[a-z_]{1,32}:[^\\x00-\\x1f\\x7f]{1,200}$"),
             "Concerns this identifier, as kind:value",
         )
-        .many(),
+        .many(MANY),
         query(
             "pseudonym",
             HEX,
             "Concerns this identifier, by its pseudonym as shown",
         )
-        .many(),
+        .many(MANY),
         query("call_id", ID_PREFIX, "Call id, or how it begins"),
         query(
             "banks_only",
