@@ -48,7 +48,8 @@ fn files(directory: &Path, found: &mut Vec<PathBuf>) {
         let path = entry.path();
         if path.is_dir() {
             files(&path, found);
-        } else {
+        } else if path.is_file() {
+            // Sockets hold nothing.
             found.push(path);
         }
     }
