@@ -110,3 +110,61 @@ fn prometheus_scrapes_the_gateway_and_answers() {
         prometheus.has(query);
     }
 }
+
+/// Every question of the dashboards in `deploy/grafana`, as Grafana would put it.
+fn questions() -> Vec<(String, String)> {
+    let dashboards = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/grafana/dashboards");
+    let mut questions = Vec::new();
+    for file in std::fs::read_dir(dashboards).unwrap().flatten() {
+        let text = std::fs::read_to_string(file.path()).unwrap();
+        let dashboard: Value = serde_json::from_str(&text).unwrap();
+        for panel in dashboard["panels"].as_array().unwrap() {
+            for target in panel["targets"].as_array().into_iter().flatten() {
+                let name = format!("{}, {}", dashboard["title"], panel["title"]);
+                let question = target["expr"].as_str().unwrap();
+                let question = question
+                    .replace("$__rate_interval", "30s")
+                    .replace("$__range", "1h")
+                    .replace("$instance", ".*")
+                    .replace("$provider", ".*");
+                assert!(!question.contains('$'), "{name}: {question}");
+                questions.push((name, question));
+            }
+        }
+    }
+    questions
+}
+
+#[test]
+fn every_panel_of_the_dashboards_shows_something() {
+    let bank = Bank::answering(reply(200, "{}"));
+    let gateway = Config::new().cybrid(&bank.url()).start();
+    let Some(prometheus) = Prometheus::start(gateway.directory(), gateway.admin()) else {
+        return;
+    };
+    prometheus.has("up == 1");
+    let questions = questions();
+    assert!(questions.len() > 40, "{}", questions.len());
+    let mut client = Client::tcp(gateway.address());
+    let body =
+        b"{\"grant_type\":\"client_credentials\",\"client_id\":\"a\",\"client_secret\":\"b\"}";
+    let json = [("Content-Type", "application/json")];
+    let mut open: Vec<_> = questions.iter().collect();
+    // Rates need two looks with traffic between them.
+    eventually("every panel shows something", || {
+        client.call("GET", BANKS, &[], b"");
+        client.call("POST", "/cybrid/identity/oauth/token", &json, body);
+        gateway.get("/nobody", &[]);
+        open.retain(|(_, question)| {
+            let found = prometheus.query(question).unwrap_or_default();
+            !found.iter().any(has_number)
+        });
+        open.is_empty().then_some(())
+    });
+}
+
+/// Whether a value is there, and not the outcome of a division by nothing.
+fn has_number(value: &Value) -> bool {
+    let text = value["value"][1].as_str().unwrap_or("NaN");
+    text.parse().is_ok_and(|number: f64| !number.is_nan())
+}
