@@ -52,6 +52,16 @@ seccompProfile:
   type: RuntimeDefault
 {{- end -}}
 
+{{- /* From outside where the listener can be reached, else in the container. */ -}}
+{{- define "egret.probe" -}}
+{{- if .of.Values.admin.tls.secretName -}}
+httpGet: { path: {{ .path }}, port: admin, scheme: HTTPS }
+{{- else -}}
+exec:
+  command: [/usr/bin/egret, health, --probe, {{ .name }}]
+{{- end -}}
+{{- end -}}
+
 {{- /* The pod of either workload. */ -}}
 {{- define "egret.pod" -}}
 metadata:
@@ -113,8 +123,21 @@ spec:
           value: /etc/egret/egret.toml
         - name: EGRET_DATA_DIR
           value: /var/lib/egret
+        {{- if .Values.admin.tls.secretName }}
         - name: EGRET_ADMIN_ADDRESS
           value: "0.0.0.0:{{ .Values.admin.port }}"
+        - name: EGRET_ADMIN_TLS_CERTIFICATE
+          value: /etc/egret/admin/tls.crt
+        - name: EGRET_ADMIN_TLS_KEY
+          value: /etc/egret/admin/tls.key
+        - name: EGRET_ADMIN_TLS_CLIENT_CA
+          value: /etc/egret/admin/ca.crt
+        - name: EGRET_ADMIN_OPEN_METRICS
+          value: {{ .Values.admin.openMetrics | quote }}
+        {{- else }}
+        - name: EGRET_ADMIN_ADDRESS
+          value: "127.0.0.1:{{ .Values.admin.port }}"
+        {{- end }}
         {{- range $name, $value := .Values.env }}
         - name: {{ $name }}
           value: {{ $value | quote }}
@@ -128,16 +151,16 @@ spec:
         - name: admin
           containerPort: {{ .Values.admin.port }}
       startupProbe:
-        httpGet: { path: /startupz, port: admin }
+        {{- include "egret.probe" (dict "of" . "path" "/startupz" "name" "startup") | nindent 8 }}
         periodSeconds: 2
         # Reading a long journal after a crash takes its time.
         failureThreshold: 150
       readinessProbe:
-        httpGet: { path: /readyz, port: admin }
+        {{- include "egret.probe" (dict "of" . "path" "/readyz" "name" "ready") | nindent 8 }}
         periodSeconds: 5
-        timeoutSeconds: 3
+        timeoutSeconds: 4
       livenessProbe:
-        httpGet: { path: /livez, port: admin }
+        {{- include "egret.probe" (dict "of" . "path" "/livez" "name" "live") | nindent 8 }}
         periodSeconds: 10
         timeoutSeconds: 5
         failureThreshold: 3
@@ -153,6 +176,11 @@ spec:
           mountPath: /etc/egret/secrets/{{ $name }}
           readOnly: true
         {{- end }}
+        {{- if .Values.admin.tls.secretName }}
+        - name: admin
+          mountPath: /etc/egret/admin
+          readOnly: true
+        {{- end }}
         - name: state
           mountPath: /var/lib/egret
         - name: tmp
@@ -166,6 +194,12 @@ spec:
       secret:
         secretName: {{ $secret.secretName }}
         # The gateway's group may read, nobody else.
+        defaultMode: 0440
+    {{- end }}
+    {{- with .Values.admin.tls.secretName }}
+    - name: admin
+      secret:
+        secretName: {{ . }}
         defaultMode: 0440
     {{- end }}
     - name: tmp
