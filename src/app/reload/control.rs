@@ -19,7 +19,7 @@ use super::{ReloadHandle, Trigger};
 use crate::adapters::machine;
 
 /// Its name in the data directory.
-pub const CONTROL_SOCKET: &str = "reload.sock";
+pub const RELOAD_SOCKET: &str = "reload.sock";
 
 /// Longest question, in bytes.
 const MAX_QUESTION: usize = 1_024;
@@ -100,11 +100,11 @@ pub(super) async fn serve(control: &Control, handle: &ReloadHandle) {
         match control.listener.accept().await {
             Ok((stream, _)) => {
                 if let Err(error) = answer(stream, handle).await {
-                    tracing::debug!(reason = %error.kind(), "a question on the control socket");
+                    tracing::debug!(reason = %error.kind(), "a question on the reload socket");
                 }
             }
             Err(error) => {
-                tracing::warn!(%error, "the control socket cannot be used");
+                tracing::warn!(%error, "the reload socket cannot be used");
                 tokio::time::sleep(QUESTION_TIME).await;
             }
         }
@@ -153,7 +153,7 @@ async fn read_line(stream: &mut UnixStream) -> io::Result<Vec<u8>> {
 /// # Errors
 /// [`ControlError`].
 pub fn ask_to_reload(data_dir: &Path) -> Result<Answer, ControlError> {
-    let path = data_dir.join(CONTROL_SOCKET);
+    let path = data_dir.join(RELOAD_SOCKET);
     let away = |cause| ControlError::Away {
         path: path.display().to_string(),
         cause,

@@ -1,4 +1,4 @@
-//! The thread that reloads: it hears signals, looks at files and answers on the control socket.
+//! The thread that reloads: it hears signals, looks at files and answers on the reload socket.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, mpsc, oneshot};
 
-use super::control::{self, CONTROL_SOCKET, Control};
+use super::control::{self, Control, RELOAD_SOCKET};
 use super::{Reloader, Report, Trigger};
 use crate::adapters::seen_files::Look;
 
@@ -58,7 +58,7 @@ pub struct ReloadKeeper {
 
 impl ReloadKeeper {
     /// Starts it. Whatever it cannot listen to is said, and the rest is done: a gateway without its
-    /// control socket is still a gateway.
+    /// reload socket is still a gateway.
     ///
     /// # Errors
     /// The operating system could not start a thread or a runtime for it.
@@ -72,7 +72,7 @@ impl ReloadKeeper {
         let asking = handle.clone();
         let paused = Arc::<Paused>::default();
         let pausing = Arc::clone(&paused);
-        let socket = data_dir.join(CONTROL_SOCKET);
+        let socket = data_dir.join(RELOAD_SOCKET);
         // Registered before this returns: from then on a SIGHUP does not end the process.
         let hangup = {
             let _inside = runtime.enter();
@@ -145,7 +145,7 @@ fn listen(socket: &Path) -> Option<Control> {
             tracing::warn!(
                 path = %socket.display(),
                 %error,
-                "there is no control socket: `egret config reload` cannot ask; SIGHUP still reloads"
+                "there is no reload socket: `egret config reload` cannot ask; SIGHUP still reloads"
             );
             None
         }
