@@ -8,9 +8,9 @@ use super::book::{AdminBook, AdminKey, MAX_ADMIN_KEYS};
 use super::{Role, Roles};
 use crate::domain::config::Faults;
 use crate::domain::config::reader::{
-    Document, IntegerIn, Kind, Names, Problem, Raw, Table, Timestamp, no_variables,
+    Document, IntegerIn, Kind, Names, Problem, Raw, Table, no_variables,
 };
-use crate::domain::identity::{KeyEntry, KeyHashField, KeyIdField, is_keyed_name};
+use crate::domain::identity::{is_keyed_name, read_key, write_key};
 
 /// The format that this program writes and reads.
 const VERSION: usize = 1;
@@ -71,36 +71,23 @@ fn read(top: &Table<'_>) -> AdminBook {
     }
     let mut ids = HashSet::new();
     let keys = tables.iter().take(MAX_ADMIN_KEYS);
-    AdminBook::new(keys.filter_map(|table| read_key(table, &mut ids)).collect())
+    AdminBook::new(
+        keys.filter_map(|table| read_admin(table, &mut ids))
+            .collect(),
+    )
 }
 
-fn read_key(table: &Table<'_>, ids: &mut HashSet<Arc<str>>) -> Option<AdminKey> {
+fn read_admin(table: &Table<'_>, ids: &mut HashSet<Arc<str>>) -> Option<AdminKey> {
     let name = table.required("name", &Name, "");
     let roles = table.required("roles", &ROLES, "");
-    let id = table.required("id", &KeyIdField, "");
-    let hash = table.required("sha256", &KeyHashField, "");
-    let created_at = table.required("created_at", &Timestamp, "");
-    let expires_at = table.optional("expires_at", &Timestamp, "", "");
-    let revoked_at = table.optional("revoked_at", &Timestamp, "", "");
-    let id = id?;
-    if !ids.insert(id.value.clone()) {
-        let hint = "every key has an id of its own: remove one of them";
-        table.fault(&id.place, Problem::new("another key has this id", hint));
-    }
-    let roles = roles?;
-    if roles.value.is_empty() {
+    let key = read_key(table, ids);
+    if let Some(roles) = roles.as_ref().filter(|roles| roles.value.is_empty()) {
         table.fault(&roles.place, Problem::new("no role", ROLES.what));
     }
     Some(AdminKey {
         name: name?.value,
-        roles: roles_of(&roles.value),
-        key: KeyEntry {
-            id: id.value,
-            hash: hash?.value,
-            created_at: created_at?.value,
-            expires_at: expires_at.map(|found| found.value),
-            revoked_at: revoked_at.map(|found| found.value),
-        },
+        roles: roles_of(&roles?.value),
+        key: key?,
     })
 }
 
@@ -113,20 +100,9 @@ pub fn write_admins(book: &AdminBook) -> String {
             .iter()
             .map(|r| format!("\"{}\"", r.as_str()))
             .collect();
-        let _ = write!(
-            text,
-            "\n[[key]]\nname = \"{name}\"\nroles = [{}]\nid = \"{}\"\nsha256 = \"{}\"\ncreated_at = {}\n",
-            roles.join(", "),
-            key.id,
-            key.hash.to_hex(),
-            key.created_at
-        );
-        if let Some(at) = key.expires_at {
-            let _ = writeln!(text, "expires_at = {at}");
-        }
-        if let Some(at) = key.revoked_at {
-            let _ = writeln!(text, "revoked_at = {at}");
-        }
+        let roles = roles.join(", ");
+        let _ = write!(text, "\n[[key]]\nname = \"{name}\"\nroles = [{roles}]\n");
+        write_key(&mut text, key);
     }
     text
 }

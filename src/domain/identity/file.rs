@@ -41,7 +41,7 @@ impl Kind for Name {
 }
 
 /// The id of a key.
-pub struct KeyIdField;
+struct KeyIdField;
 
 impl Kind for KeyIdField {
     type Value = Arc<str>;
@@ -63,7 +63,7 @@ impl Kind for KeyIdField {
 }
 
 /// The hash of a key.
-pub struct KeyHashField;
+struct KeyHashField;
 
 impl Kind for KeyHashField {
     type Value = KeyHash;
@@ -137,7 +137,11 @@ fn read(top: &Table<'_>) -> CallerBook {
     CallerBook::new(callers)
 }
 
-fn read_key(table: &Table<'_>, ids: &mut HashSet<Arc<str>>) -> Option<KeyEntry> {
+/// Reads a key from its table; `ids` are those before it in the file.
+pub(in crate::domain) fn read_key(
+    table: &Table<'_>,
+    ids: &mut HashSet<Arc<str>>,
+) -> Option<KeyEntry> {
     let id = table.required("id", &KeyIdField, "");
     let hash = table.required("sha256", &KeyHashField, "");
     let created_at = table.required("created_at", &Timestamp, "");
@@ -164,22 +168,28 @@ pub fn write_callers(book: &CallerBook) -> String {
     for caller in book.callers() {
         let _ = write!(text, "\n[[caller]]\nname = \"{}\"\n", caller.name);
         for key in &caller.keys {
-            let _ = write!(
-                text,
-                "\n[[caller.key]]\nid = \"{}\"\nsha256 = \"{}\"\ncreated_at = {}\n",
-                key.id,
-                key.hash.to_hex(),
-                key.created_at
-            );
-            if let Some(at) = key.expires_at {
-                let _ = writeln!(text, "expires_at = {at}");
-            }
-            if let Some(at) = key.revoked_at {
-                let _ = writeln!(text, "revoked_at = {at}");
-            }
+            text.push_str("\n[[caller.key]]\n");
+            write_key(&mut text, key);
         }
     }
     text
+}
+
+/// Writes a key below the header of its table.
+pub(in crate::domain) fn write_key(text: &mut String, key: &KeyEntry) {
+    let _ = write!(
+        text,
+        "id = \"{}\"\nsha256 = \"{}\"\ncreated_at = {}\n",
+        key.id,
+        key.hash.to_hex(),
+        key.created_at
+    );
+    if let Some(at) = key.expires_at {
+        let _ = writeln!(text, "expires_at = {at}");
+    }
+    if let Some(at) = key.revoked_at {
+        let _ = writeln!(text, "revoked_at = {at}");
+    }
 }
 
 #[cfg(test)]

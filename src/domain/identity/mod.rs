@@ -14,7 +14,8 @@ pub use book::{
     MAX_LIFETIME, NewKey, Revoked, is_keyed_name,
 };
 pub use certificate::{CertificateFault, CertificateIdentity, CertifiedCaller};
-pub use file::{KeyHashField, KeyIdField, parse_callers, write_callers};
+pub use file::{parse_callers, write_callers};
+pub(in crate::domain) use file::{read_key, write_key};
 pub use key::{
     ADMIN_KEY_PREFIX, KEY_LENGTH, KEY_PREFIX, KeyHash, KeyMaterial, RANDOM_BYTES, key_id_of,
 };
