@@ -235,9 +235,8 @@ impl Running {
         let in_force = Arc::clone(&live.config);
         let reload = match file {
             Some(file) => {
-                let data_dir = config.data_dir.clone();
                 let reloader = Reloader::new(file, config, settings, seen, live);
-                Some(ReloadKeeper::start(reloader, &data_dir).map_err(StartError::Thread)?)
+                Some(ReloadKeeper::start(reloader).map_err(StartError::Thread)?)
             }
             None => None,
         };

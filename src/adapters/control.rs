@@ -3,7 +3,7 @@
 //! and root.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixStream as Blocking;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -16,8 +16,11 @@ use tokio::time::timeout;
 /// Name of the socket in the data directory.
 pub const SOCKET: &str = "control.sock";
 
-/// Longest request and answer, in bytes: a path, or what a new process has said.
+/// Longest request, in bytes: a path.
 const MAX_LINE: usize = 64 << 10;
+
+/// Longest answer, in bytes: faults of a configuration are bounded, and so are differences.
+const MAX_ANSWER: u64 = 16 << 20;
 
 /// How long a client may take to say what it wants.
 const REQUEST_TIME: Duration = Duration::from_secs(5);
@@ -31,6 +34,8 @@ pub enum Request {
         /// The program; none for the one that the gateway was started from.
         binary: Option<PathBuf>,
     },
+    /// Reload the configuration.
+    Reload,
 }
 
 /// What it answers.
@@ -46,6 +51,11 @@ pub enum Reply {
     Failed {
         /// Why, for people.
         why: String,
+    },
+    /// What a reload came to.
+    Report {
+        /// Everything in it may be shown.
+        report: serde_json::Value,
     },
 }
 
@@ -72,6 +82,8 @@ impl Client {
 pub struct Control {
     listener: UnixListener,
     path: PathBuf,
+    /// By which it is told from one that another process has put in its place.
+    inode: u64,
 }
 
 impl Control {
@@ -86,8 +98,13 @@ impl Control {
         let _ = std::fs::remove_file(&draft);
         let listener = UnixListener::bind(&draft)?;
         std::fs::set_permissions(&draft, std::fs::Permissions::from_mode(0o600))?;
+        let inode = std::fs::metadata(&draft)?.ino();
         std::fs::rename(&draft, &path)?;
-        Ok(Self { listener, path })
+        Ok(Self {
+            listener,
+            path,
+            inode,
+        })
     }
 
     /// The next request. What is none is answered and passed over.
@@ -115,7 +132,9 @@ impl Control {
 
     /// Takes the socket away, unless another process has put its own there.
     pub fn remove(self) {
-        let _ = std::fs::remove_file(&self.path);
+        if std::fs::metadata(&self.path).is_ok_and(|of| of.ino() == self.inode) {
+            let _ = std::fs::remove_file(&self.path);
+        }
     }
 }
 
@@ -146,11 +165,22 @@ pub fn ask(directory: &Path, request: &Request, patience: Duration) -> io::Resul
     line.push(b'\n');
     stream.write_all(&line)?;
     let mut answer = String::new();
-    BufReader::new(stream.take(MAX_LINE as u64)).read_line(&mut answer)?;
+    BufReader::new(stream.take(MAX_ANSWER)).read_line(&mut answer)?;
     if answer.is_empty() {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
     Ok(serde_json::from_str(&answer)?)
+}
+
+/// An answer that does not fit the request.
+pub const ODD_REPLY: &str = "the gateway's answer is not understood: is it of another version?";
+
+/// Why [`ask`] has failed, for people.
+pub fn not_asked(directory: &Path, error: &io::Error) -> String {
+    format!(
+        "cannot ask the gateway by {}: {error}; is it running, and is this its user?",
+        directory.join(SOCKET).display()
+    )
 }
 
 #[cfg(test)]

@@ -12,23 +12,23 @@ fn tell(states: &[NotifyState<'_>]) {
     }
 }
 
-/// Calls are taken.
-pub fn ready(status: &str) {
-    tell(&[NotifyState::Ready, NotifyState::Status(status)]);
+/// Calls are taken, or a reload is over.
+pub fn ready() {
+    tell(&[NotifyState::Ready]);
+}
+
+/// The configuration is being read again; [`ready`] must follow.
+pub fn reloading() {
+    // Since systemd 253 the time has to go with it (`Type=notify-reload`).
+    match NotifyState::monotonic_usec_now() {
+        Ok(now) => tell(&[NotifyState::Reloading, now]),
+        Err(_) => tell(&[NotifyState::Reloading]),
+    }
 }
 
 /// How it is, in a line for `systemctl status`.
 pub fn status(status: &str) {
     tell(&[NotifyState::Status(status)]);
-}
-
-/// The configuration is being read again; [`ready`] must follow.
-pub fn reloading() {
-    // Since systemd 253 the time has to go with it.
-    match NotifyState::monotonic_usec_now() {
-        Ok(now) => tell(&[NotifyState::Reloading, now]),
-        Err(_) => tell(&[NotifyState::Reloading]),
-    }
 }
 
 /// The stop has begun.

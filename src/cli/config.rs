@@ -2,14 +2,19 @@
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::{ConfigArgs, Failure, Outcome};
+use crate::adapters::control::{self, Reply, Request};
 use crate::app::Setup;
-use crate::app::reload::control::ask_to_reload;
+use crate::app::reload::Answer;
 use crate::domain::config::settings::differences;
 use crate::domain::config::{keys, reload, schema, show};
+
+/// How long a reload may take: names are resolved and the record reaches the disk within it.
+const RELOAD_PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a reload ends with that took effect but for keys that need a start.
 const NEEDS_START: u8 = 3;
@@ -164,7 +169,16 @@ fn run_diff(config: &ConfigArgs, args: &DiffArgs, out: &mut impl Write) -> Outco
 fn run_reload(config: &ConfigArgs, args: &ReloadArgs, out: &mut impl Write) -> Outcome {
     // Also finds the gateway; what it would refuse is said without asking it.
     let setup = Setup::read(&config.config).map_err(Failure::new)?;
-    let answer = ask_to_reload(&setup.config.data_dir).map_err(Failure::new)?;
+    let directory = &setup.config.data_dir;
+    let reply = control::ask(directory, &Request::Reload, RELOAD_PATIENCE)
+        .map_err(|error| Failure::new(control::not_asked(directory, &error)))?;
+    let answer: Answer = match reply {
+        Reply::Report { report } => {
+            serde_json::from_value(report).map_err(|_| Failure::new(control::ODD_REPLY))?
+        }
+        Reply::Failed { why } => return Err(Failure::new(why)),
+        Reply::Done { .. } => return Err(Failure::new(control::ODD_REPLY)),
+    };
     if args.format == Format::Json {
         let answer = serde_json::to_value(&answer).map_err(std::io::Error::other)?;
         write_json(&answer, out)?;

@@ -52,9 +52,7 @@ pub fn run(args: &UpgradeArgs, out: &mut impl Write) -> Outcome {
         Ok(Reply::Failed { why }) => Err(Failure::new(format!(
             "no upgrade, the gateway goes on as it was: {why}"
         ))),
-        Err(error) => Err(Failure::new(format!(
-            "cannot ask the gateway by {}: {error}; is it running, and is this its user?",
-            directory.join(control::SOCKET).display()
-        ))),
+        Ok(Reply::Report { .. }) => Err(Failure::new(control::ODD_REPLY)),
+        Err(error) => Err(Failure::new(control::not_asked(directory, &error))),
     }
 }

@@ -64,6 +64,9 @@ fn a_service_manager_hears_that_it_is_ready_alive_another_process_and_over() {
         .start();
     manager.hears("READY=1");
     manager.hears("WATCHDOG=1");
+    gateway.egret(&["config", "reload"]).ok();
+    manager.hears("RELOADING=1");
+    manager.hears("READY=1");
     gateway.egret(&["upgrade"]).ok();
     let pid = manager.hears("MAINPID=");
     assert_eq!(pid, gateway.pid().to_string());

@@ -1,17 +1,16 @@
-//! The thread that reloads: it hears signals, looks at files and answers on the reload socket.
+//! The thread that reloads: it hears signals, looks at files and does what it is asked.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 
-use super::control::{self, Control, RELOAD_SOCKET};
 use super::{Reloader, Report, Trigger};
 use crate::adapters::seen_files::Look;
+use crate::adapters::service_manager;
 
 /// How often the files are looked at: one `stat` for each. A change is taken when two looks in a row see
 /// the same, so that a file that is being written is not read.
@@ -41,38 +40,29 @@ impl ReloadHandle {
     }
 }
 
-/// Whether another process is about to do this.
-#[derive(Default)]
-struct Paused {
-    is_paused: AtomicBool,
-    over: Notify,
-}
-
 /// The thread.
 pub struct ReloadKeeper {
     handle: ReloadHandle,
-    paused: Arc<Paused>,
+    /// Another process is about to do this.
+    paused: Arc<AtomicBool>,
     stop: oneshot::Sender<()>,
-    thread: JoinHandle<Duration>,
+    thread: JoinHandle<()>,
 }
 
 impl ReloadKeeper {
-    /// Starts it. Whatever it cannot listen to is said, and the rest is done: a gateway without its
-    /// reload socket is still a gateway.
+    /// Starts it.
     ///
     /// # Errors
     /// The operating system could not start a thread or a runtime for it.
-    pub(crate) fn start(mut reloader: Reloader, data_dir: &Path) -> std::io::Result<Self> {
+    pub(crate) fn start(mut reloader: Reloader) -> std::io::Result<Self> {
         let (requests, received) = mpsc::channel(WAITING);
         let (stop, stopped) = oneshot::channel();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
         let handle = ReloadHandle { requests };
-        let asking = handle.clone();
-        let paused = Arc::<Paused>::default();
+        let paused = Arc::<AtomicBool>::default();
         let pausing = Arc::clone(&paused);
-        let socket = data_dir.join(RELOAD_SOCKET);
         // Registered before this returns: from then on a SIGHUP does not end the process.
         let hangup = {
             let _inside = runtime.enter();
@@ -82,29 +72,11 @@ impl ReloadKeeper {
             .name("egret-reload".to_owned())
             .spawn(move || {
                 runtime.block_on(async {
-                    let answering = async {
-                        loop {
-                            let control = listen(&socket);
-                            let serving = async {
-                                match &control {
-                                    Some(control) => control::serve(control, &asking).await,
-                                    None => std::future::pending().await,
-                                }
-                            };
-                            // Another process has had the socket's place meanwhile.
-                            tokio::select! {
-                                () = serving => {}
-                                () = pausing.over.notified() => {}
-                            }
-                        }
-                    };
                     tokio::select! {
-                        () = answering => {}
                         () = keep(&mut reloader, received, hangup, &pausing) => {}
                         _ = stopped => {}
                     }
                 });
-                reloader.drain()
             })?;
         Ok(Self {
             handle,
@@ -116,13 +88,12 @@ impl ReloadKeeper {
 
     /// Another process is to take the place of this one: nothing is reloaded here meanwhile.
     pub fn pause(&self) {
-        self.paused.is_paused.store(true, Ordering::SeqCst);
+        self.paused.store(true, Ordering::SeqCst);
     }
 
     /// It has not, or is gone: this one goes on.
     pub fn go_on(&self) {
-        self.paused.is_paused.store(false, Ordering::SeqCst);
-        self.paused.over.notify_one();
+        self.paused.store(false, Ordering::SeqCst);
     }
 
     /// Asks for reloads.
@@ -130,25 +101,11 @@ impl ReloadKeeper {
         self.handle.clone()
     }
 
-    /// Ends it; a reload under way takes effect first, or not at all. Gives how long calls in flight
-    /// may take to end.
-    pub fn stop(self) -> Option<Duration> {
+    /// Ends it; a reload under way takes effect first, or not at all.
+    pub fn stop(self) {
         let _ = self.stop.send(());
-        self.thread.join().ok()
-    }
-}
-
-fn listen(socket: &Path) -> Option<Control> {
-    match control::listen(socket) {
-        Ok(control) => Some(control),
-        Err(error) => {
-            tracing::warn!(
-                path = %socket.display(),
-                %error,
-                "there is no reload socket: `egret config reload` cannot ask; SIGHUP still reloads"
-            );
-            None
-        }
+        // A panic of the thread has been logged.
+        let _ = self.thread.join();
     }
 }
 
@@ -156,7 +113,7 @@ async fn keep(
     reloader: &mut Reloader,
     mut requests: mpsc::Receiver<Request>,
     mut hangup: tokio::signal::unix::Signal,
-    pausing: &Paused,
+    pausing: &AtomicBool,
 ) {
     let mut looks = tokio::time::interval(LOOK);
     looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -164,23 +121,23 @@ async fn keep(
     loop {
         tokio::select! {
             Some(request) = requests.recv() => {
-                let report = reloader.reload(&request.trigger).await;
+                let report = reload(reloader, &request.trigger).await;
                 // Who has gone meanwhile finds it in the log.
                 let _ = request.answer.send(report);
             }
             Some(()) = hangup.recv() => {
-                if !pausing.is_paused.load(Ordering::SeqCst) {
-                    reloader.reload(&Trigger::Signal).await;
+                if !pausing.load(Ordering::SeqCst) {
+                    reload(reloader, &Trigger::Signal).await;
                 }
             }
             _ = looks.tick() => {
                 reloader.free_retired();
-                if !reloader.follows_files() || pausing.is_paused.load(Ordering::SeqCst) {
+                if !reloader.follows_files() || pausing.load(Ordering::SeqCst) {
                     continue;
                 }
                 let now = reloader.seen().changed();
                 if now.is_some() && now == last {
-                    reloader.reload(&Trigger::Files).await;
+                    reload(reloader, &Trigger::Files).await;
                     last = None;
                 } else {
                     last = now;
@@ -188,4 +145,12 @@ async fn keep(
             }
         }
     }
+}
+
+/// Reloads; a service manager hears when that begins and when it is over, whatever came of it.
+async fn reload(reloader: &mut Reloader, trigger: &Trigger) -> Report {
+    service_manager::reloading();
+    let report = reloader.reload(trigger).await;
+    service_manager::ready();
+    report
 }

@@ -6,7 +6,6 @@
 //! changes either. Then it takes effect: one pointer is replaced, and every call that begins from then
 //! on is made under the new configuration. A call that is under way ends under its own.
 
-pub mod control;
 mod keeper;
 mod report;
 
@@ -38,7 +37,7 @@ use crate::edge::{ListenerTlsHandle, PreparedTls, UpstreamServer, resolve_new};
 use crate::types::{CallId, Outcome};
 
 pub use keeper::{ReloadHandle, ReloadKeeper};
-pub use report::{Report, Taken};
+pub use report::{Answer, Report, Taken};
 
 /// How long names of new servers may take to be resolved before calls are sent there.
 const RESOLVE_TIME: Duration = Duration::from_secs(5);
@@ -187,11 +186,6 @@ impl Reloader {
             counts,
             retired: Vec::new(),
         }
-    }
-
-    /// How long calls in flight may take to end at a stop.
-    pub(super) fn drain(&self) -> Duration {
-        self.config.timeouts.drain
     }
 
     /// Frees what no call is under way with any more.

@@ -57,7 +57,7 @@ impl Taken {
     }
 }
 
-/// A report as it goes over the reload socket: everything in it may be shown.
+/// A report as it goes over the control socket: everything in it may be shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answer {
     /// `reloaded`, `unchanged` or `refused`.

@@ -9,8 +9,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
 use crate::adapters::control::{Client, Control, Reply, Request};
+use crate::adapters::machine;
 use crate::adapters::service_manager;
 use crate::app::handover::{Afterwards, AskedBy, Program, Successor};
+use crate::app::reload::{Answer, ReloadHandle, Trigger};
 use crate::app::{Running, Stopped, VERSION, lockdown};
 use crate::cli::Failure;
 
@@ -31,39 +33,56 @@ struct Events {
     emergency: Signal,
     upgrade: Signal,
     control: Option<Control>,
+    reloads: Option<ReloadHandle>,
     program: Program,
 }
 
 impl Events {
-    fn new(program: Program, data_dir: &Path) -> std::io::Result<Self> {
+    fn new(program: Program, running: &Running) -> std::io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             emergency: signal(SignalKind::user_defined1())?,
             upgrade: signal(SignalKind::user_defined2())?,
-            control: bind(data_dir),
+            control: bind(&running.config().data_dir),
+            reloads: running.reloads(),
             program,
         })
     }
 
     async fn next(&mut self) -> Event {
+        loop {
+            if let Some(event) = self.next_or_reload().await {
+                return event;
+            }
+        }
+    }
+
+    /// The next event; `None` if it was a request to reload, which is answered beside all of this.
+    async fn next_or_reload(&mut self) -> Option<Event> {
         let asked = async {
             match &self.control {
                 Some(control) => control.next().await,
                 None => std::future::pending().await,
             }
         };
-        tokio::select! {
+        Some(tokio::select! {
             _ = self.terminate.recv() => Event::Stop,
             _ = self.interrupt.recv() => Event::Stop,
             _ = self.emergency.recv() => Event::LockDown,
             _ = self.upgrade.recv() => Event::Upgrade(None, self.program.clone()),
-            (Request::Upgrade { binary }, client) = asked => {
-                let mut program = self.program.clone();
-                program.binary = binary.unwrap_or(program.binary);
-                Event::Upgrade(Some(client), program)
-            }
-        }
+            (request, client) = asked => match request {
+                Request::Upgrade { binary } => {
+                    let mut program = self.program.clone();
+                    program.binary = binary.unwrap_or(program.binary);
+                    Event::Upgrade(Some(client), program)
+                }
+                Request::Reload => {
+                    tokio::spawn(reload(self.reloads.clone(), client));
+                    return None;
+                }
+            },
+        })
     }
 
     /// Waits for work in a thread; `stop` becomes true when the gateway shall stop meanwhile.
@@ -97,12 +116,32 @@ fn bind(data_dir: &Path) -> Option<Control> {
             tracing::warn!(
                 directory = %data_dir.display(),
                 %error,
-                "there is no control socket: commands cannot ask this gateway for an upgrade, a \
-                 signal can"
+                "there is no control socket: commands cannot ask this gateway for a reload or an \
+                 upgrade, signals can"
             );
             None
         }
     }
+}
+
+/// Has the configuration reloaded for somebody, and tells what came of it.
+async fn reload(reloads: Option<ReloadHandle>, client: Client) {
+    let trigger = Trigger::Person {
+        name: machine::name_of(client.user),
+        via: "command",
+    };
+    let report = match &reloads {
+        Some(reloads) => reloads.reload(trigger).await,
+        None => None,
+    };
+    let report = report.map(|report| serde_json::to_value(Answer::from(report)));
+    let reply = match report {
+        Some(Ok(report)) => Reply::Report { report },
+        _ => Reply::Failed {
+            why: "the gateway is stopping".to_owned(),
+        },
+    };
+    client.answer(&reply).await;
 }
 
 async fn answer(client: Option<Client>, reply: Reply) {
@@ -116,7 +155,8 @@ pub fn live(running: Running, program: Program) -> Result<Stopped, Failure> {
     crate::cli::runtime()?.block_on(async {
         let data_dir = running.config().data_dir.clone();
         let sentinel = running.config().lockdown.sentinel.clone();
-        let mut events = Events::new(program, &data_dir)?;
+        let mut events = Events::new(program, &running)?;
+        super::announce(&running);
         let mut running = running;
         let stop = Arc::new(AtomicBool::new(false));
         while !stop.load(Ordering::SeqCst) {

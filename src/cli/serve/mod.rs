@@ -71,7 +71,6 @@ fn serve(args: &ServeArgs, takes_over: &mut Option<TakeOver>) -> Outcome {
     survive_file_size_limits()?;
     let running = Running::start(setup, takes_over.as_mut()).map_err(Failure::new)?;
     let is_successor = takes_over.take().is_some();
-    announce(&running);
     let _watchdog = watchdog::start(running.health(), is_successor)?;
     let stopped = life::live(running, program)?;
     tell(&stopped)
@@ -92,7 +91,8 @@ fn announce(running: &Running) {
         ledger = %config.ledger.place,
         "the gateway is ready"
     );
-    service_manager::ready(&format!("egret {VERSION} takes calls"));
+    service_manager::status(&format!("egret {VERSION} takes calls"));
+    service_manager::ready();
 }
 
 fn tell(stopped: &Stopped) -> Outcome {
