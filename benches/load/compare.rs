@@ -34,7 +34,7 @@ pub(crate) struct Arguments {
         long,
         value_enum,
         value_delimiter = ',',
-        default_value = "direct,bare,nginx,egret,egret-strict,egret-process-safe,egret-shed"
+        default_value = "direct,bare,nginx,egret,egret-telemetry,egret-strict,egret-process-safe,egret-shed"
     )]
     only: Vec<Kind>,
     /// The gateway's program; the one built beside this one if left out
@@ -79,6 +79,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let programs = programs.parent().ok_or("this program has no directory")?;
     let stage = Stage::new(programs)?;
     let origin = stage.origin(arguments.body)?;
+    let collector = match arguments.only.contains(&Kind::EgretTelemetry) {
+        true => Some(stage.collector()?),
+        false => None,
+    };
     let mut subjects = Vec::new();
     for kind in Kind::value_variants().iter().copied() {
         if !arguments.only.contains(&kind) {
@@ -93,11 +97,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
                 Some(stage.bare(&program, origin.address)?)
             }
             Kind::Nginx => stage.nginx(origin.address)?,
-            Kind::Egret | Kind::EgretStrict | Kind::EgretProcessSafe | Kind::EgretShed => {
+            Kind::Egret
+            | Kind::EgretTelemetry
+            | Kind::EgretStrict
+            | Kind::EgretProcessSafe
+            | Kind::EgretShed => {
                 let beside = programs.join("../egret");
                 let program = built(arguments.egret.as_deref(), &beside)?;
-                let policy = kind.loss_policy().flatten();
-                let (place, path) = stage.egret(&program, origin.address, policy)?;
+                let told = collector.filter(|_| kind == Kind::EgretTelemetry);
+                let (place, path) = stage.egret(kind, &program, origin.address, told)?;
                 ledger = Some(path);
                 Some(place)
             }
@@ -124,6 +132,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         if let Some(path) = &subject.ledger {
             faults.extend(check_ledger(&stage, subject, path)?);
         }
+    }
+    if let Some(collector) = collector {
+        let told = subjects.iter().find(|one| one.kind == Kind::EgretTelemetry);
+        let calls: u64 = told.map_or(0, |one| one.measurements().map(|each| each.answered).sum());
+        let spans = stage.end_collector(collector)?;
+        // A call and its one attempt; and a collector that is too slow is not waited for.
+        tell(&format!(
+            "the collector was told {spans} spans of {calls} calls"
+        ));
     }
     if faults.is_empty() {
         return Ok(());

@@ -9,6 +9,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod client;
+mod collector;
 mod compare;
 mod histogram;
 mod ledger;
@@ -56,6 +57,12 @@ enum Command {
         #[arg(long, default_value_t = samples::BODY_BYTES)]
         body: usize,
     },
+    /// Take what a gateway tells a collector of OpenTelemetry; at the end print how many spans came
+    Collector {
+        /// Port to listen on, on 127.0.0.1
+        #[arg(long)]
+        port: u16,
+    },
     /// Drive one proxy and print what it did as JSON
     Run(Run),
     /// Start direct, bare Pingora, nginx and Egret and measure them in turns
@@ -87,6 +94,7 @@ struct Run {
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Origin { port, body } => origin::serve(port, body),
+        Command::Collector { port } => collect(port),
         Command::Run(arguments) => run(&arguments),
         Command::Compare(arguments) => compare::run(&arguments),
     };
@@ -97,6 +105,12 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn collect(port: u16) -> Result<(), Failure> {
+    let spans = collector::serve(port)?;
+    writeln!(std::io::stdout(), "{spans}")?;
+    Ok(())
 }
 
 fn run(arguments: &Run) -> Result<(), Failure> {

@@ -36,6 +36,8 @@ pub(crate) enum Kind {
     Nginx,
     /// Egret with everything on and the default loss policies
     Egret,
+    /// Egret that tells a collector of OpenTelemetry every call, figures and log lines
+    EgretTelemetry,
     /// Egret with intent and outcome on disk for every call
     EgretStrict,
     /// Egret with intent and outcome handed to the operating system for every call
@@ -51,6 +53,7 @@ impl Kind {
             Self::Bare => "bare Pingora",
             Self::Nginx => "nginx, JSON log",
             Self::Egret => "Egret",
+            Self::EgretTelemetry => "Egret, telemetry",
             Self::EgretStrict => "Egret, strict",
             Self::EgretProcessSafe => "Egret, process_safe",
             Self::EgretShed => "Egret, shed",
@@ -61,13 +64,16 @@ impl Kind {
     pub(crate) fn loss_policy(self) -> Option<Option<&'static str>> {
         match self {
             Self::Direct | Self::Bare | Self::Nginx => None,
-            Self::Egret => Some(None),
+            Self::Egret | Self::EgretTelemetry => Some(None),
             Self::EgretStrict => Some(Some("strict")),
             Self::EgretProcessSafe => Some(Some("process_safe")),
             Self::EgretShed => Some(Some("shed")),
         }
     }
 }
+
+/// Name of the collector among what was started.
+const COLLECTOR: &str = "collector";
 
 /// Classes of `[journal.policy]`.
 const CLASSES: [&str; 7] = [
@@ -233,34 +239,57 @@ impl Stage {
         self.start("nginx", &mut command, address, true).map(Some)
     }
 
+    /// Starts a collector of OpenTelemetry.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub(crate) fn collector(&self) -> Result<Place, Failure> {
+        let address = free_address()?;
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(["collector", "--port", &address.port().to_string()]);
+        self.start(COLLECTOR, &mut command, address, true)
+    }
+
+    /// Ends the collector; gives how many spans it was told.
+    ///
+    /// # Errors
+    /// It did not end in order, or does not say how many.
+    pub(crate) fn end_collector(&self, place: Place) -> Result<u64, Failure> {
+        self.end(place.pid)?;
+        let said = fs::read_to_string(self.log(COLLECTOR))?;
+        Ok(said.trim().parse()?)
+    }
+
     /// Starts Egret with a journal and a ledger of its own; gives the path of the ledger as well.
-    /// Every class of operation has `policy`, or its default one.
+    /// Every class of operation has the kind's loss policy.
     ///
     /// # Errors
     /// It does not start.
     pub(crate) fn egret(
         &self,
+        kind: Kind,
         program: &Path,
         origin: SocketAddr,
-        policy: Option<&str>,
+        collector: Option<Place>,
     ) -> Result<(Place, PathBuf), Failure> {
         let address = free_address()?;
-        let name = match policy {
-            None => "egret",
-            Some("strict") => "egret-strict",
-            Some("process_safe") => "egret-process-safe",
-            Some(_) => "egret-shed",
-        };
+        let name = kind.name();
         let directory = self.directory.join(name);
         fs::create_dir(&directory)?;
         let config = directory.join("egret.toml");
-        fs::write(&config, egret_config(address, origin, policy))?;
+        let policy = kind.loss_policy().flatten();
+        let collector = collector.map(|place| place.address);
+        fs::write(&config, egret_config(address, origin, policy, collector))?;
         let mut command = Command::new(program);
         command.arg("serve").arg("--config").arg(&config);
         // Benches run as whoever owns the machine.
         command.arg("--allow-root");
         let place = self.start(name, &mut command, address, true)?;
         Ok((place, directory.join("data/ledger.db")))
+    }
+
+    fn log(&self, name: &str) -> PathBuf {
+        self.directory.join(format!("{name}.log"))
     }
 
     fn start(
@@ -270,7 +299,7 @@ impl Stage {
         address: SocketAddr,
         gently: bool,
     ) -> Result<Place, Failure> {
-        let log = self.directory.join(name).with_extension("log");
+        let log = self.log(name);
         let output = File::create(&log)?;
         command.stdin(Stdio::null());
         command.stdout(output.try_clone()?).stderr(output);
@@ -420,7 +449,15 @@ http {{
 }
 
 /// Every service is overridden, so that nothing beyond this machine is ever looked up.
-fn egret_config(address: SocketAddr, origin: SocketAddr, policy: Option<&str>) -> String {
+fn egret_config(
+    address: SocketAddr,
+    origin: SocketAddr,
+    policy: Option<&str>,
+    collector: Option<SocketAddr>,
+) -> String {
+    let telemetry: String = collector
+        .map(|address| format!("[telemetry]\nendpoint = \"http://{address}\"\n"))
+        .unwrap_or_default();
     let policies: String = policy
         .into_iter()
         .flat_map(|policy| CLASSES.map(|class| format!("{class} = \"{policy}\"\n")))
@@ -461,6 +498,7 @@ production = "http://{origin}/production"
 filter = "info"
 format = "json"
 
+{telemetry}
 [journal.policy]
 {policies}"#
     )
