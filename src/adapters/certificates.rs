@@ -25,7 +25,8 @@ impl Certificates {
     /// Every file of certificates that the configuration names, each once for each use.
     pub fn new(config: &Config) -> Self {
         let mut files = Vec::new();
-        for tls in config.listeners.iter().filter_map(|one| one.tls.as_ref()) {
+        let listeners = config.listeners.iter().filter_map(|one| one.tls.as_ref());
+        for tls in listeners.chain(&config.admin.tls) {
             files.push((CertificateUse::Listener, tls.certificate.clone()));
             let authorities = tls.client_ca.iter().cloned();
             files.extend(authorities.map(|path| (CertificateUse::ClientCa, path)));

@@ -26,10 +26,12 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::{Registry, reload};
 
 use crate::adapters::clock;
+use crate::adapters::redactions;
 use crate::adapters::telemetry::Inbox;
 use crate::domain::config::LogFormat;
+use crate::domain::health::KeptFrom;
 use crate::domain::problem;
-use crate::domain::redact::Redactor;
+use crate::domain::redact::{self, Redactor, Surface};
 use crate::types::{CallId, Micros};
 
 /// Lines that may wait for the writing thread.
@@ -368,7 +370,12 @@ impl Fields {
 /// Redacts a text. A redactor that panics must not take a thread of the gateway with it, nor let
 /// the text pass.
 fn redact(redactor: &Redactor, text: &str) -> String {
-    let work = std::panic::AssertUnwindSafe(|| redactor.text(text).into_inner());
+    let work = std::panic::AssertUnwindSafe(|| {
+        let context = redact::Context::default();
+        let redaction = redactor.redact(Surface::Text, text.as_bytes(), context);
+        redactions::note(KeptFrom::Log, &redaction.counts);
+        redaction.bytes.into_text().into_inner()
+    });
     std::panic::catch_unwind(work).unwrap_or_else(|_| "[redacted]".to_owned())
 }
 

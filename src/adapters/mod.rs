@@ -26,6 +26,7 @@ pub mod priority;
 pub mod private_file;
 pub mod pulse;
 pub mod reach;
+pub mod redactions;
 pub mod seen_files;
 pub mod service_manager;
 pub mod signing_key;

@@ -30,6 +30,11 @@ pub enum Proof<'a> {
         /// Further authorities, PEM.
         authorities: Option<&'a Path>,
     },
+    /// A certificate that the authorities in a file vouch for; the system's do not count.
+    SignedBy {
+        /// The authorities, PEM.
+        authorities: &'a Path,
+    },
 }
 
 /// A server that was reached.
@@ -80,13 +85,18 @@ pub async fn reach(host: &str, port: u16, proof: Proof<'_>) -> Result<Reached, U
         let connected = timeout(STEP, TcpStream::connect(address)).await;
         match connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
             Ok(stream) => {
-                let Proof::Certificate { authorities } = proof else {
-                    return Ok(Reached {
-                        address,
-                        certificate_ends: None,
-                    });
+                let (trusts_system, authorities) = match proof {
+                    Proof::None => {
+                        return Ok(Reached {
+                            address,
+                            certificate_ends: None,
+                        });
+                    }
+                    Proof::Certificate { authorities } => (true, authorities),
+                    Proof::SignedBy { authorities } => (false, Some(authorities)),
                 };
-                let shaken = timeout(STEP, shake_hands(host, stream, authorities)).await;
+                let hands = shake_hands(host, stream, trusts_system, authorities);
+                let shaken = timeout(STEP, hands).await;
                 let shaken = shaken.unwrap_or_else(|_| Err("no answer in time".to_owned()));
                 return shaken
                     .map(|certificate_ends| Reached {
@@ -104,11 +114,14 @@ pub async fn reach(host: &str, port: u16, proof: Proof<'_>) -> Result<Reached, U
 async fn shake_hands(
     host: &str,
     stream: TcpStream,
+    trusts_system: bool,
     authorities: Option<&Path>,
 ) -> Result<Option<Micros>, String> {
     let mut roots = RootCertStore::empty();
-    for certificate in rustls_native_certs::load_native_certs().unwrap_or_default() {
-        let _ = roots.add(certificate);
+    if trusts_system {
+        for certificate in rustls_native_certs::load_native_certs().unwrap_or_default() {
+            let _ = roots.add(certificate);
+        }
     }
     if let Some(path) = authorities {
         let read = CertificateDer::pem_file_iter(path).map_err(|error| error.to_string())?;

@@ -19,6 +19,7 @@ use crate::adapters::journal::Journal;
 use crate::adapters::ledger::LedgerFeed;
 use crate::adapters::limits::Limits;
 use crate::adapters::pulse::Pulse;
+use crate::adapters::redactions;
 use crate::adapters::telemetry::Telemetry;
 use crate::domain::config::Config;
 use crate::domain::health::{
@@ -253,6 +254,7 @@ impl Health {
                 .get()
                 .map(|calls| calls.vitals())
                 .unwrap_or_default(),
+            redactions: redactions::vitals(),
             certificates: self.certificates.look(now),
             telemetry: self.telemetry.get().map(|telemetry| telemetry.vitals()),
             journal_commits: self.journal.get().map(|journal| journal.commits()),

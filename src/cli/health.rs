@@ -5,19 +5,21 @@ use std::io::Write;
 
 use clap::{Args, ValueEnum};
 
-use super::ask::ask;
+use super::ask::{AskArgs, Listener};
 use super::{ConfigArgs, Failure, Outcome};
-use crate::app::Setup;
 
 /// Options of `egret health`.
 #[derive(Debug, Args)]
 #[command(
     after_help = "It ends with 0 if the answer is yes, else with 1.\n\nExamples:\n  egret health\n  \
-egret health --probe live"
+egret health --probe live\n  \
+egret health --url https://gateway.internal:9443 --ca internal.pem"
 )]
 pub struct HealthArgs {
     #[command(flatten)]
     config: ConfigArgs,
+    #[command(flatten)]
+    which: AskArgs,
     /// What to ask.
     #[arg(long, value_enum, default_value_t = Probe::Ready)]
     probe: Probe,
@@ -35,19 +37,15 @@ enum Probe {
 
 /// Asks and prints the answer.
 pub fn run(args: &HealthArgs, out: &mut impl Write) -> Outcome {
-    let setup = Setup::read(&args.config.config).map_err(Failure::new)?;
-    let Some(address) = setup.config.admin.address else {
-        return Err(Failure::new(
-            "the admin listener is off: set [admin] address in the configuration",
-        ));
-    };
+    let listener = Listener::find(&args.which, &args.config)?;
     let path = match args.probe {
         Probe::Ready => "/readyz",
         Probe::Live => "/livez",
         Probe::Startup => "/startupz",
     };
-    let (status, body) = ask(&address, path)
-        .map_err(|error| Failure::new(format!("no answer from {address}: {error}")))?;
+    let (status, body) = listener
+        .ask(path)
+        .map_err(|error| Failure::new(format!("no answer from {listener}: {error}")))?;
     out.write_all(&body)?;
     out.flush()?;
     match status {

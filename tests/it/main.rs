@@ -9,6 +9,7 @@
 mod admin;
 mod admin_api;
 mod alerts;
+mod asking;
 mod auditors;
 mod bad_input;
 mod callers;

@@ -5,7 +5,9 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 
-use crate::harness::{Bank, Client, Config, PATIENCE, egret_command, reply, until};
+use crate::harness::{
+    Authority, Bank, Client, Config, PATIENCE, Relay, egret_command, reply, server_tls, until,
+};
 
 const BANKS: &str = "/cybrid/bank/api/banks";
 
@@ -179,4 +181,72 @@ fn the_doctor_tells_programs_what_to_do() {
     );
     ran.failed();
     away.egret(&["doctor", "--no-self-test", "--offline"]).ok();
+}
+
+/// What the doctor says of the collector.
+fn of_telemetry(config: &Config, arguments: &[&str]) -> (String, String) {
+    let all = [&["doctor", "--no-self-test", "--format", "json"], arguments].concat();
+    let ran = config.egret(&all);
+    let report: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    let mut findings = report["findings"].as_array().unwrap().iter();
+    let found = findings
+        .find(|found| found["check"] == "telemetry")
+        .unwrap_or_else(|| panic!("{report:#}"));
+    let what = found["what"].as_str().unwrap();
+    let advice = found["advice"].as_str().unwrap();
+    let grade = found["grade"].as_str().unwrap();
+    (grade.to_owned(), format!("{what}\n{advice}"))
+}
+
+#[test]
+fn the_doctor_tries_the_collector() {
+    let bank = Bank::answering(reply(200, "{}"));
+    let collector = Bank::answering(reply(200, ""));
+    let with = |section: &str| {
+        let config = Config::new().cybrid(&bank.url()).section(section);
+        config.write();
+        config
+    };
+    let there = with(&format!("[telemetry]\nendpoint = \"{}\"\n", collector.url()));
+    let (grade, said) = of_telemetry(&there, &[]);
+    assert_eq!(grade, "ok", "{said}");
+    assert!(said.contains("reached"), "{said}");
+    let (grade, said) = of_telemetry(&there, &["--offline"]);
+    assert_eq!(grade, "ok", "{said}");
+    assert!(said.contains("not checked"), "{said}");
+
+    let away = with("[telemetry]\nendpoint = \"http://127.0.0.1:1\"\n");
+    let (grade, said) = of_telemetry(&away, &[]);
+    // Calls do not need it.
+    assert_eq!(grade, "warning", "{said}");
+    assert!(said.contains("no connection to 127.0.0.1:1"), "{said}");
+    assert!(said.contains("4317"), "{said}");
+
+    let none = with("");
+    let (grade, said) = of_telemetry(&none, &[]);
+    assert_eq!(grade, "ok", "{said}");
+    assert!(said.contains("no collector is named"), "{said}");
+
+    // Inside TLS, signed by its own authority and by another one.
+    let authority = Authority::new("collector");
+    let identity = authority.issue("collector", &["localhost"]);
+    let target = collector.url();
+    let target = target.strip_prefix("http://").unwrap();
+    let relay = Relay::start(target, server_tls(&identity, &["h2"]));
+    let section = format!(
+        "[telemetry]\nendpoint = \"https://localhost:{}\"\nca = \"ca.pem\"\n",
+        relay.port
+    );
+    let config = Config::new().cybrid(&bank.url()).section(&section);
+    config.file("ca.pem", &authority.pem());
+    config.write();
+    let (grade, said) = of_telemetry(&config, &[]);
+    assert!(
+        said.contains("its certificate is trusted until") || said.contains("its certificate ends at"),
+        "{grade}: {said}"
+    );
+    config.file("ca.pem", &Authority::new("other").pem());
+    let (grade, said) = of_telemetry(&config, &[]);
+    assert_eq!(grade, "warning", "{said}");
+    assert!(said.contains("TLS with"), "{said}");
 }

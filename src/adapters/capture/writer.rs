@@ -8,9 +8,10 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use super::{Call, Counters, Job, Settings, Shelf};
-use crate::adapters::{clock, entropy};
+use crate::adapters::{clock, entropy, redactions};
 use crate::domain::capture::Document;
 use crate::domain::capture::envelope::NONCE;
+use crate::domain::health::KeptFrom;
 use crate::types::{CallId, Micros};
 
 /// How often is looked for captures whose time is over: a capture outlives it by at most this.
@@ -96,6 +97,7 @@ impl Writer {
         };
         let about = &call.about;
         let document = Document::make(&self.settings.redactor, &call.rule, about, &call.raw);
+        redactions::note(KeptFrom::Capture, document.masked());
         let expires_at = about.captured_at.plus(call.rule.retention);
         let nonce = entropy::key_bytes::<NONCE>().map_err(io::Error::other)?;
         let file = key

@@ -10,9 +10,10 @@ pub enum Tag {
     Credentials,
     Mints,
     Resends,
+    Redactions,
 }
 
-const TAGS: [Tag; 7] = [
+const TAGS: [Tag; 8] = [
     Tag::Server,
     Tag::Client,
     Tag::Calls,
@@ -20,6 +21,7 @@ const TAGS: [Tag; 7] = [
     Tag::Credentials,
     Tag::Mints,
     Tag::Resends,
+    Tag::Redactions,
 ];
 
 /// Places that can be told apart, the one that is no place included.

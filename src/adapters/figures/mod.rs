@@ -21,7 +21,7 @@ use parking_lot::Mutex;
 pub use histogram::{AtomicHistogram, AtomicLatency};
 pub use names::Names;
 
-use crate::domain::health::{CallVitals, Exemplar, HTTP_BOUNDS, bucket_of};
+use crate::domain::health::{CallVitals, Exemplar, HTTP_BOUNDS, RecordValue, bucket_of};
 use crate::domain::record::{Attempt, AttemptEnd, CallRecord};
 use crate::domain::telemetry::FinishedCall;
 use crate::types::{Decision, Outcome};
@@ -218,6 +218,19 @@ impl Shard {
                 c: 0,
             });
         }
+        for value in RecordValue::ALL {
+            let key = Key {
+                tag: Tag::Redactions,
+                place,
+                a: *value as u16,
+                b: 0,
+                c: 0,
+            };
+            match value.count(record) {
+                0 => {}
+                count => self.count_all(key, count),
+            }
+        }
         let mut before: Option<&Attempt> = None;
         for attempt in attempts {
             self.time(names.client_key(place, record, attempt), attempt.took);
@@ -264,8 +277,12 @@ impl Shard {
     }
 
     fn count(&self, key: Key) {
+        self.count_all(key, 1);
+    }
+
+    fn count_all(&self, key: Key, count: u64) {
         let counter = self.counts.at(key.pack()).unwrap_or(&self.unlisted);
-        counter.fetch_add(1, Ordering::Relaxed);
+        counter.fetch_add(count, Ordering::Relaxed);
     }
 
     fn time(&self, key: Key, took: Duration) {

@@ -8,7 +8,7 @@ use super::key::{Key, Tag};
 use super::{Exemplars, HTTPS, Names, Shard};
 use crate::domain::health::{
     CallSeries, CallVitals, ClientSeries, CredentialSeries, DenialSeries, HTTP_BOUNDS, Histogram,
-    MintSeries, PlaceVitals, ResendSeries, ServerSeries,
+    KeptFrom, MintSeries, PlaceVitals, RecordValue, RedactionSeries, ResendSeries, ServerSeries,
 };
 use crate::types::{Decision, Outcome, TokenType};
 
@@ -144,6 +144,16 @@ fn add_count(vitals: &mut CallVitals, names: &Names, key: Key, count: u64) {
                 cause,
                 count,
             })),
+        Tag::Redactions => {
+            vitals
+                .redactions
+                .extend(of(RecordValue::ALL, key.a).map(|value| RedactionSeries {
+                    place,
+                    kept_from: KeptFrom::Record,
+                    kind: value.as_str(),
+                    count,
+                }));
+        }
         Tag::Server | Tag::Client => {}
     }
 }

@@ -6,9 +6,11 @@ pub mod report;
 pub mod text;
 
 use crate::adapters::ledger::CallRow;
+use crate::adapters::redactions;
+use crate::domain::health::KeptFrom;
 use crate::domain::own::{MAX_REASON, OwnCall};
 use crate::domain::record::Pseudonym;
-use crate::domain::redact::Redactor;
+use crate::domain::redact::{Context, Redactor, Surface};
 
 /// Identifiers that nearly every token has, and that name no person.
 const TENANTS: [&str; 2] = ["bank", "organization"];
@@ -34,5 +36,7 @@ pub fn concerning(call: OwnCall, row: &CallRow) -> OwnCall {
 pub fn without_secrets(redactor: &Redactor, reason: &str) -> String {
     // A mask can be longer than what it stands for.
     let room = MAX_REASON - '…'.len_utf8();
-    redactor.text(reason).truncate(room).into_inner()
+    let redaction = redactor.redact(Surface::Text, reason.as_bytes(), Context::default());
+    redactions::note(KeptFrom::Reason, &redaction.counts);
+    redaction.bytes.into_text().truncate(room).into_inner()
 }

@@ -22,7 +22,7 @@ Examples:
   egret doctor --offline --no-self-test
   egret doctor --format json | jq '.findings[] | select(.grade != \"ok\")'
 
-Banks, witnesses and receivers of alerts are connected to, with TLS and a check of the certificate;
+Banks, witnesses, receivers of alerts and the collector are connected to, with TLS and a check of the certificate;
 nothing is asked of them. Run it as the user that runs the gateway.
 
 The self-test starts a gateway and a bank of its own on loopback, with a ledger, a log and captures
@@ -118,6 +118,8 @@ pub fn run(args: &DoctorArgs, out: &mut impl Write) -> Outcome {
             report.add(out, "journal", services::journal(config))?;
             report.add(out, "certificates", checks::certificates(config, now))?;
             report.add(out, "alerts", services::channels(config))?;
+            let telemetry = services::telemetry(config, args.offline, now)?;
+            report.add(out, "telemetry", telemetry)?;
             if !args.offline {
                 report.add(out, "ledger", services::ledger(config, now)?)?;
                 report.add(out, "gateway", services::running(config))?;

@@ -11,9 +11,9 @@ use crate::adapters::ledger::postgres::schema::may_change;
 use crate::adapters::ledger::{Filter, LedgerError, LedgerPlace, Order, Page, Reader};
 use crate::adapters::reach::{Proof, Reached, Unreachable, reach};
 use crate::app::alerts;
-use crate::cli::ask::ask;
+use crate::cli::ask::{AskArgs, Listener};
 use crate::domain::catalog::BaseUrl;
-use crate::domain::config::{ChannelKind, Config, MailTls};
+use crate::domain::config::{ChannelKind, Config, MailTls, OtlpProtocol};
 use crate::types::{CallId, Micros};
 
 /// Time before the end of a bank's certificate at which somebody should know: they renew late.
@@ -100,13 +100,30 @@ pub fn journal(config: &Config) -> Vec<Finding> {
 
 /// What the running gateway says of itself, if one runs.
 pub fn running(config: &Config) -> Vec<Finding> {
-    let Some(address) = &config.admin.address else {
-        return Vec::new();
+    let listener = match Listener::of_config(&config.admin, &AskArgs::default()) {
+        Ok(Some(listener)) => listener,
+        Ok(None) => return Vec::new(),
+        Err(error) => {
+            return vec![Finding::warning(
+                format!("gateway: the admin listener cannot be asked: {error}"),
+                "run this as the user that runs the gateway",
+            )];
+        }
     };
-    let Ok((status, body)) = ask(address, "/readyz") else {
-        return vec![Finding::good(format!(
-            "gateway: none answers at {address}; it need not run for this"
-        ))];
+    let address = listener.to_string();
+    let (status, body) = match listener.ask("/readyz") {
+        Ok(answer) => answer,
+        Err(error) if error.is_away => {
+            return vec![Finding::good(format!(
+                "gateway: none answers at {address}; it need not run for this"
+            ))];
+        }
+        Err(error) => {
+            return vec![Finding::warning(
+                format!("gateway: no answer from {address}: {error}"),
+                "ask it with what it wants: `egret health --help`",
+            )];
+        }
     };
     if status == 200 {
         return vec![Finding::good(format!("gateway: ready, at {address}"))];
@@ -138,6 +155,43 @@ pub fn outside(config: &Config, now: Micros) -> io::Result<Vec<Finding>> {
         }
     });
     Ok(found)
+}
+
+/// Whether the collector of telemetry can be reached; with `offline` that this was not tried.
+pub fn telemetry(config: &Config, offline: bool, now: Micros) -> io::Result<Vec<Finding>> {
+    let telemetry = &config.telemetry;
+    let Some(endpoint) = &telemetry.endpoint else {
+        return Ok(vec![Finding::good(
+            "telemetry: no collector is named, so nothing is sent; figures are at /metrics",
+        )]);
+    };
+    let advice = match telemetry.protocol {
+        OtlpProtocol::Grpc => {
+            "traces, figures and log lines are dropped until it can be reached, and calls go on: start \
+             it, or correct [telemetry] endpoint and ca (collectors take gRPC at port 4317)"
+        }
+        OtlpProtocol::Http => {
+            "traces, figures and log lines are dropped until it can be reached, and calls go on: start \
+             it, or correct [telemetry] endpoint and ca (collectors take HTTP at port 4318)"
+        }
+    };
+    let place = Place {
+        authorities: telemetry.ca.clone(),
+        ..by_url("telemetry", endpoint, advice)
+    };
+    if offline {
+        return Ok(vec![Finding::good(format!(
+            "telemetry: {}, port {}: not checked, since --offline connects to nothing",
+            place.host, place.port
+        ))]);
+    }
+    // The exporter trusts what `ca` names and not the system beside it.
+    let proof = match (&telemetry.ca, place.tls) {
+        (Some(authorities), true) => Proof::SignedBy { authorities },
+        _ => place.proof(),
+    };
+    let reached = runtime()?.block_on(reach(&place.host, place.port, proof));
+    Ok(vec![judge(&place, reached, now)])
 }
 
 /// Whether everybody can be told who should: channels with their secrets.
@@ -286,7 +340,10 @@ fn judge(place: &Place, reached: Result<Reached, Unreachable>, now: Micros) -> F
         Ok(reached) => match reached.certificate_ends {
             Some(end) if end <= now.plus(NOTICE) => Finding::warning(
                 format!("{who}: reached, and its certificate ends at {end}"),
-                "calls fail from then on: ask those who run it",
+                match place.is_needed {
+                    true => "calls fail from then on: ask those who run it",
+                    false => "it is not reached from then on: ask those who run it",
+                },
             ),
             Some(end) => Finding::good(format!(
                 "{who}: reached, its certificate is trusted until {end}"

@@ -11,10 +11,9 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
 
-use super::ask::ask;
+use super::ask::{AskArgs, Listener};
 use super::{ConfigArgs, Failure, Outcome};
-use crate::app::Setup;
-use crate::domain::config::{ListenAddress, parse_duration};
+use crate::domain::config::parse_duration;
 use crate::domain::health::{Glance, Scrape};
 
 /// How many looks the course of the traffic shows: more than a wide terminal has columns.
@@ -27,11 +26,14 @@ const PRINTED: (u16, u16) = (100, 40);
 #[command(
     after_help = "It reads the figures of [admin] address, as /metrics tells them: nothing of a call is \
 in them. Keys: q ends, p holds, + and - look more or less often.\n\nExamples:\n  egret top\n  egret top --interval 5s\n  \
-egret top --once          # looks twice, prints, ends: for a terminal that cannot be drawn on, or a log"
+egret top --once          # looks twice, prints, ends: for a terminal that cannot be drawn on, or a log\n  \
+egret top --url https://gateway.internal:9443 --ca internal.pem --cert me.pem --key me.key"
 )]
 pub struct TopArgs {
     #[command(flatten)]
     config: ConfigArgs,
+    #[command(flatten)]
+    which: AskArgs,
     /// How often to look: 200ms to 60s.
     #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = parse_interval)]
     interval: Duration,
@@ -54,7 +56,7 @@ fn parse_interval(text: &str) -> Result<Duration, String> {
 
 /// What is looked at, and what was seen.
 struct Watch {
-    address: ListenAddress,
+    listener: Listener,
     last: Option<(Instant, Scrape)>,
     seen: View,
 }
@@ -74,21 +76,21 @@ struct View {
 }
 
 impl Watch {
-    fn new(address: ListenAddress, interval: Duration) -> Self {
+    fn new(listener: Listener, interval: Duration) -> Self {
         let seen = View {
-            address: address.to_string(),
+            address: listener.to_string(),
             interval,
             ..View::default()
         };
         Self {
-            address,
+            listener,
             last: None,
             seen,
         }
     }
 
     fn look(&mut self) {
-        match scrape(&self.address) {
+        match scrape(&self.listener) {
             Ok(scrape) => {
                 let now = Instant::now();
                 if let Some((at, before)) = &self.last {
@@ -107,16 +109,18 @@ impl Watch {
     }
 }
 
-fn scrape(address: &ListenAddress) -> Result<Scrape, String> {
-    match ask(address, "/metrics") {
+fn scrape(listener: &Listener) -> Result<Scrape, String> {
+    match listener.ask("/metrics") {
         Ok((200, body)) => Scrape::read(&String::from_utf8_lossy(&body))
-            .map_err(|error| format!("{address} does not tell figures as a gateway does: {error}")),
+            .map_err(|error| format!("{listener} does not tell figures as a gateway does: {error}")),
         Ok((status, _)) => Err(format!(
-            "{address} answers {status}; does [admin] let everybody read the metrics?"
+            "{listener} answers {status}; does [admin] let everybody read the metrics, or the certificate \
+             of --cert?"
         )),
-        Err(error) => Err(format!(
-            "no answer from {address}: {error}; is the gateway running?"
+        Err(error) if error.is_away => Err(format!(
+            "no answer from {listener}: {error}; is the gateway running?"
         )),
+        Err(error) => Err(format!("no answer from {listener}: {error}")),
     }
 }
 
@@ -126,13 +130,8 @@ fn scrape(address: &ListenAddress) -> Result<Scrape, String> {
 /// The configuration has no admin listener, the terminal cannot be used, or, with `--once`, the
 /// gateway does not answer.
 pub fn run(args: &TopArgs, out: &mut impl Write) -> Outcome {
-    let setup = Setup::read(&args.config.config).map_err(Failure::new)?;
-    let Some(address) = setup.config.admin.address else {
-        return Err(Failure::new(
-            "the admin listener is off: set [admin] address in the configuration",
-        ));
-    };
-    let mut watch = Watch::new(address, args.interval);
+    let listener = Listener::find(&args.which, &args.config)?;
+    let mut watch = Watch::new(listener, args.interval);
     if args.once {
         return print(&mut watch, args.interval, out);
     }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::raw::{MAX_RAW, RawBody, RawExchange, RawHead};
 use crate::domain::config::{CaptureBodies, CaptureRule};
-use crate::domain::redact::{Context, Redacted, Redactor, Surface};
+use crate::domain::redact::{Context, Counts, Redacted, Redactor, Surface};
 use crate::types::{CallId, Micros};
 
 /// Most bytes of a redacted head. The gateway takes heads of 64 KiB at most by default.
@@ -38,6 +38,8 @@ pub struct Document {
     captured_at: String,
     request: Option<Side>,
     response: Option<Side>,
+    #[serde(skip)]
+    masked: Counts,
 }
 
 /// Request or answer.
@@ -64,19 +66,28 @@ pub struct Body {
 impl Document {
     /// Redacts what was gathered of a call.
     pub fn make(redactor: &Redactor, rule: &CaptureRule, about: &About, raw: &RawExchange) -> Self {
-        let maker = Maker {
+        let mut maker = Maker {
             redactor,
             about,
             rule,
+            masked: Counts::default(),
         };
+        let request = maker.side(raw.request_head.as_ref(), &raw.request);
+        let response = maker.side(raw.response_head.as_ref(), &raw.response);
         Self {
             call_id: about.call_id.to_string(),
             provider: Arc::clone(&about.provider),
             operation: about.operation.clone(),
             captured_at: about.captured_at.to_string(),
-            request: maker.side(raw.request_head.as_ref(), &raw.request),
-            response: maker.side(raw.response_head.as_ref(), &raw.response),
+            request,
+            response,
+            masked: maker.masked,
         }
+    }
+
+    /// What was masked in it, also in what was cut off afterwards.
+    pub const fn masked(&self) -> &Counts {
+        &self.masked
     }
 
     /// As JSON.
@@ -90,10 +101,11 @@ struct Maker<'m> {
     redactor: &'m Redactor,
     about: &'m About,
     rule: &'m CaptureRule,
+    masked: Counts,
 }
 
-impl Maker<'_> {
-    fn context(&self) -> Context<'_> {
+impl<'m> Maker<'m> {
+    fn context(&self) -> Context<'m> {
         Context {
             api: Some(&self.about.provider),
             operation: self.about.operation.as_deref(),
@@ -101,11 +113,12 @@ impl Maker<'_> {
         }
     }
 
-    fn side(&self, head: Option<&RawHead>, body: &RawBody) -> Option<Side> {
+    fn side(&mut self, head: Option<&RawHead>, body: &RawBody) -> Option<Side> {
         let head = head?;
         let redacted = self
             .redactor
             .redact(Surface::Header, head.bytes(), self.context());
+        self.masked.merge(&redacted.counts);
         let wants_body = self.rule.bodies == CaptureBodies::Excerpt && body.seen() > 0;
         Some(Side {
             head: redacted.bytes.into_text().truncate(MAX_HEAD),
@@ -113,7 +126,7 @@ impl Maker<'_> {
         })
     }
 
-    fn body(&self, head: &RawHead, raw: &RawBody) -> Body {
+    fn body(&mut self, head: &RawHead, raw: &RawBody) -> Body {
         let shown = |text, state| Body {
             text,
             state,
@@ -148,18 +161,28 @@ impl Maker<'_> {
 
     /// Redacts as a stream until enough came out. Of bytes that are not whole, the end that the
     /// redactor has not decided on is left out: half a secret is not recognised as one.
-    fn excerpt(&self, surface: Surface, bytes: &[u8], is_whole: bool) -> (Redacted<String>, bool) {
+    fn excerpt(
+        &mut self,
+        surface: Surface,
+        bytes: &[u8],
+        is_whole: bool,
+    ) -> (Redacted<String>, bool) {
         let max = self.rule.max_bytes;
         let mut stream = self.redactor.stream(surface, self.context());
         let mut out = Redacted::<Vec<u8>>::default();
         for piece in bytes.chunks(UNFOLD_PIECE) {
             out.append(stream.push(piece));
             if out.get().len() > max {
+                self.masked.merge(stream.counts());
                 return (out.into_text().truncate(max), true);
             }
         }
         if is_whole {
-            out.append(stream.finish().bytes);
+            let rest = stream.finish();
+            out.append(rest.bytes);
+            self.masked.merge(&rest.counts);
+        } else {
+            self.masked.merge(stream.counts());
         }
         let is_cut = out.get().len() > max;
         (out.into_text().truncate(max), is_cut)

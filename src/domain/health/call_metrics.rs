@@ -211,7 +211,7 @@ fn counted<const N: usize>(place: &MaybePlace, labels: [Label; N], count: u64) -
     }
 }
 
-fn of_place(place: &MaybePlace) -> Vec<Label> {
+pub(super) fn of_place(place: &MaybePlace) -> Vec<Label> {
     let Some(place) = place else {
         return Vec::new();
     };

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use super::histogram::{Histogram, Latency};
+use super::redactions::RedactionSeries;
 use crate::types::{Decision, Environment, Outcome, TokenType};
 
 /// Where calls go: a service of a provider in one environment.
@@ -47,6 +48,8 @@ pub struct CallVitals {
     pub mints: Vec<MintSeries>,
     /// Attempts that repeated others.
     pub resends: Vec<ResendSeries>,
+    /// Values that did not get into the records.
+    pub redactions: Vec<RedactionSeries>,
     /// Calls that are in none of the series above, since there were too many of those: only
     /// [`Self::places`] has them.
     pub unlisted: u64,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::call_metrics::CALL_METRICS;
 use super::checks::{Bounds, CHECKS, Check, Verdict, failing};
 use super::histogram::Histogram;
+use super::redactions::REDACTION_METRICS;
 use super::vitals::{
     BudgetVitals, DetectionVitals, EvidenceVitals, GroupVitals, JournalVitals, LedgerVitals,
     Listening, Stage, Vitals,
@@ -175,7 +176,7 @@ use MetricKind::{Counter, Gauge};
 
 /// Every figure, in the order in which they are told.
 pub fn metrics() -> impl Iterator<Item = &'static Metric> {
-    METRICS.iter().chain(CALL_METRICS)
+    METRICS.iter().chain(CALL_METRICS).chain(REDACTION_METRICS)
 }
 
 /// The figures of the gateway's parts.

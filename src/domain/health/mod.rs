@@ -19,6 +19,7 @@ mod histogram;
 mod history;
 mod metrics;
 pub mod prometheus;
+mod redactions;
 mod report;
 mod scrape;
 mod vitals;
@@ -39,6 +40,7 @@ pub use histogram::{
 };
 pub use history::{History, Span, Traffic};
 pub use metrics::{Label, Metric, MetricKind, Sample, Value, metrics};
+pub use redactions::{KeptFrom, RecordValue, RedactionSeries};
 pub use report::{Probe, Report};
 pub use scrape::{Figure, MAX_TEXT, Scrape, ScrapeFault};
 pub use vitals::{

@@ -3,7 +3,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::prometheus::render;
+use super::prometheus::{Format, render};
 use super::*;
 use crate::domain::resilience::BreakerState;
 use crate::types::{Decision, Environment, Micros, Outcome, TokenType};
@@ -70,6 +70,12 @@ fn well() -> Vitals {
         budgets_shared: Some(true),
         coalescer: Some(CoalescerVitals::default()),
         calls: calls(),
+        redactions: vec![RedactionSeries {
+            place: None,
+            kept_from: KeptFrom::Capture,
+            kind: "iban",
+            count: 7,
+        }],
         certificates: vec![CertificateVitals {
             purpose: CertificateUse::UpstreamCa,
             file: "/etc/egret/bank.pem".into(),
@@ -154,9 +160,15 @@ fn calls() -> CallVitals {
             count: 2,
         }],
         resends: vec![ResendSeries {
-            place,
+            place: place.clone(),
             cause: "server_error",
             count: 1,
+        }],
+        redactions: vec![RedactionSeries {
+            place,
+            kept_from: KeptFrom::Record,
+            kind: RecordValue::Subject.as_str(),
+            count: 3,
         }],
         unlisted: 0,
     }
@@ -266,7 +278,7 @@ fn before_the_journal_is_open_there_is_nothing_to_tell_of_it() {
         ..well()
     };
     assert_eq!(red(&vitals), ["startup"]);
-    let text = render(&vitals, &BOUNDS);
+    let text = render(Format::Text, &vitals, &BOUNDS);
     assert!(!text.contains("egret_journal_"), "{text}");
     assert!(text.contains("\negret_ledger_lag 0\n"), "{text}");
     assert!(text.contains("\negret_ready 0\n"), "{text}");
@@ -284,7 +296,7 @@ fn the_lag_is_the_age_of_the_oldest_event_that_the_ledger_lacks() {
 /// Reads what Prometheus reads, by its description of the format.
 #[test]
 fn the_text_is_what_prometheus_reads() {
-    let text = render(&well(), &BOUNDS);
+    let text = render(Format::Text, &well(), &BOUNDS);
     assert!(text.ends_with('\n'));
     let mut lines = text.lines().peekable();
     let mut names = Vec::new();
@@ -342,7 +354,32 @@ fn the_text_is_what_prometheus_reads() {
         "egret_journal_commit_duration_seconds_bucket{le=\"0.0005\"} 3",
         "egret_journal_commit_duration_seconds_count 4",
         "egret_certificate_expiry_days{use=\"upstream_ca\",file=\"/etc/egret/bank.pem\"} -1.5",
+        "egret_redactions_total{provider=\"cybrid\",environment=\"sandbox\",service=\"bank\",\
+         kept_from=\"record\",kind=\"subject\"} 3",
+        "egret_redactions_total{kept_from=\"capture\",kind=\"iban\"} 7",
         "egret_telemetry_dropped_total{signal=\"traces\"} 4",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+    }
+}
+
+#[test]
+fn openmetrics_tells_the_same_and_says_where_it_ends() {
+    let text = render(Format::OpenMetrics, &well(), &BOUNDS);
+    assert!(text.ends_with("\n# EOF\n") && text.matches("# EOF").count() == 1);
+    let samples = |text: &str| {
+        let lines = text.lines().filter(|line| !line.starts_with('#'));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(samples(&text), samples(&render(Format::Text, &well(), &BOUNDS)));
+    for line in [
+        "# TYPE egret_calls counter",
+        "# TYPE egret_build info",
+        "# TYPE http_server_request_duration_seconds histogram",
+        "# UNIT http_server_request_duration_seconds seconds",
+        "# UNIT egret_budget_waited_seconds seconds",
+        "# UNIT egret_journal_waiting_bytes bytes",
+        "# UNIT egret_certificate_expiry_days days",
     ] {
         assert!(text.lines().any(|found| found == line), "{line}\n{text}");
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::calls::CallVitals;
 use super::histogram::Histogram;
+use super::redactions::RedactionSeries;
 use crate::domain::resilience::BreakerState;
 use crate::types::Micros;
 
@@ -52,6 +53,8 @@ pub struct Vitals {
     pub budgets_shared: Option<bool>,
     /// The calls that are over.
     pub calls: CallVitals,
+    /// Values that the redactor has masked in logs, captures and reasons.
+    pub redactions: Vec<RedactionSeries>,
     /// The certificates that the configuration names.
     pub certificates: Vec<CertificateVitals>,
     /// What became of what was to be told to a collector; `None` if nothing is told.

@@ -18,7 +18,7 @@ pub use head::{
     BodyFraming, HeadLimits, HeadScanner, HeadSummary, HttpVersion, Progress, is_token_byte,
 };
 pub use headers::{FieldRole, nominated, role as field_role};
-pub use query::{ParameterRule, parameters, redact_query};
+pub use query::{ParameterRule, count_masked, parameters, redact_query};
 pub use refusal::Refusal;
 pub use retry_after::retry_after;
 pub use target::{EncodedSlash, Target};

@@ -155,6 +155,13 @@ pub fn redact_query<F: Fn(&str) -> bool>(
     text
 }
 
+/// How many values a text of [`redact_query`] does not show; what is behind `[more]` counts as one.
+pub fn count_masked(redacted: &str) -> u64 {
+    // What is shown is percent-encoded: it has neither brackets nor separators.
+    let hidden = |part: &&str| part.ends_with(REDACTED) || [UNLISTED, MORE].contains(part);
+    redacted.split('&').filter(hidden).count() as u64
+}
+
 fn push_separator(text: &mut String) {
     if !text.is_empty() {
         text.push('&');

@@ -4,7 +4,7 @@
 use super::fields::Node;
 use super::kind::Kind;
 use super::names::Class;
-use super::sink::{Hit, Sink, Why};
+use super::sink::{Counts, Hit, Sink, Why};
 use super::surface::header::{self, HeaderState};
 use super::surface::json::Json;
 use super::surface::lines::Lines;
@@ -280,6 +280,11 @@ impl<'r> Stream<'r> {
             .as_mut()
             .map(std::mem::take)
             .unwrap_or_default()
+    }
+
+    /// The tally of what was handed out so far.
+    pub const fn counts(&self) -> &Counts {
+        &self.sink.counts
     }
 
     /// Ends the input; answers the rest of the output and the tally of the whole.

@@ -39,7 +39,7 @@ use self::desk::Desk;
 use super::server::ServeError;
 use super::sockets::{Bound, BoundListener, Inherited, SharedSockets, listen};
 use crate::domain::config::{Admin, ListenAddress};
-use crate::domain::health::{Bounds, Vitals};
+use crate::domain::health::{Bounds, Vitals, prometheus};
 
 /// Connections at the same time: some agents, probes and pages; more is a mistake or worse.
 const MAX_CONNECTIONS: usize = 64;
@@ -129,7 +129,7 @@ impl AdminServer {
         let door = Arc::new(beside.door);
         let metrics = {
             let observe = Arc::clone(&observe);
-            Arc::new(move || crate::domain::health::prometheus::render(&observe(), &bounds))
+            Arc::new(move |format| prometheus::render(format, &observe(), &bounds))
         };
         let shared = Arc::new(Shared {
             bounds,
@@ -306,6 +306,7 @@ impl Shared {
             &probes::Asker {
                 sees_checks: is_here,
                 sees_metrics: self.open_metrics,
+                format: probes::format_of(request.headers()),
             },
             self.bounds,
             &*self.observe,

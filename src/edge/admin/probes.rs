@@ -1,7 +1,7 @@
 //! Probes and figures.
 
 use axum::body::Body;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use http::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::{Method, Response, StatusCode};
 use serde_json::json;
 
@@ -27,9 +27,17 @@ pub(super) struct Asker {
     pub(super) sees_checks: bool,
     /// The figures.
     pub(super) sees_metrics: bool,
+    /// The format in which they are told.
+    pub(super) format: prometheus::Format,
 }
 
-/// Answers a request, if it is one of these. Its query and its headers do not matter.
+/// The format of figures that a request asks for.
+pub(super) fn format_of(headers: &HeaderMap) -> prometheus::Format {
+    let fields = headers.get_all(ACCEPT).iter();
+    prometheus::Format::of(fields.filter_map(|field| field.to_str().ok()))
+}
+
+/// Answers a request, if it is one of these. Its query does not matter.
 pub(super) fn answer(
     method: &Method,
     path: &str,
@@ -61,8 +69,8 @@ pub(super) fn answer(
             response(status, JSON, format!("{body:#}\n"))
         }
         Page::Metrics => {
-            let text = prometheus::render(&vitals, &bounds);
-            response(StatusCode::OK, prometheus::CONTENT_TYPE, text)
+            let text = prometheus::render(asker.format, &vitals, &bounds);
+            response(StatusCode::OK, asker.format.content_type(), text)
         }
     })
 }

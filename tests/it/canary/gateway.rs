@@ -95,6 +95,19 @@ impl Gateway {
         self.addresses[0]
     }
 
+    /// The admin listener.
+    pub fn admin(&self) -> SocketAddr {
+        let log = fs::read_to_string(self.home.path().join("stderr")).unwrap();
+        let mut lines = log.lines();
+        let line = lines.find(|line| line.contains("answering probes and metrics"));
+        let line = line.unwrap_or_else(|| panic!("no admin listener:\n{log}"));
+        let (_, rest) = line.split_once("127.0.0.1:").unwrap();
+        let end = rest.find(|c: char| !c.is_ascii_digit());
+        format!("127.0.0.1:{}", &rest[..end.unwrap_or(rest.len())])
+            .parse()
+            .unwrap()
+    }
+
     /// Stops it as an operator would, and waits for its end.
     pub fn stop(&mut self) {
         let Some(mut child) = self.child.take() else {

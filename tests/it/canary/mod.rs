@@ -1,6 +1,6 @@
 //! Plants secrets and personal values in every place that requests and answers have, lets them
 //! through the gateway, and looks for them in everything that it wrote: the ledger's files, the
-//! log at trace level, what the commands print, and the gateway's own answers.
+//! log at trace level, what the commands print, what the admin API shows, and the gateway's own answers.
 //!
 //! What the catalog records on purpose is no secret here. The whole list of it:
 //!
@@ -13,6 +13,7 @@
 //!   a name: the SPIFFE id, else the DNS name, else the common name. Other names in the same
 //!   certificate and the server name asked for are secrets.
 
+mod admin;
 mod answers;
 mod bank;
 mod credentials;
@@ -98,6 +99,7 @@ fn check(gateway: &mut Gateway, garden: &Garden, least_rows: usize, heard: &[Vec
             found.extend(scanner.scan(&command.join(" "), &gateway.run(&command)));
         }
     }
+    found.extend(admin::sweep(gateway, garden, &scanner));
     gateway.stop();
     let written = gateway.written();
     for name in ["stderr", "stdout", "ledger.db", "egret.toml"] {

@@ -3,6 +3,7 @@
 mod log;
 mod outage;
 mod prometheus;
+mod redactions;
 mod signals;
 mod traces;
 

@@ -10,8 +10,8 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use super::BANKS;
-use crate::harness::{Bank, Client, Config, PATIENCE, eventually, reply};
+use super::{BANKS, TRACE, traceparent};
+use crate::harness::{Bank, Client, Collector, Config, PATIENCE, eventually, reply};
 
 /// A running Prometheus; killed when dropped.
 struct Prometheus {
@@ -47,6 +47,7 @@ impl Prometheus {
                 directory.join("tsdb").display()
             ))
             .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+            .arg("--enable-feature=exemplar-storage")
             .current_dir(directory)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -58,10 +59,15 @@ impl Prometheus {
 
     /// The values that a query gives; `None` while it does not answer, as at its start.
     fn query(&self, query: &str) -> Option<Vec<Value>> {
-        let query: String = query.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let answer = self.ask(&format!("query?query={}", encoded(query)))?;
+        Some(answer["data"]["result"].as_array()?.clone())
+    }
+
+    /// What it answers to a question of its API; `None` while it does not answer.
+    fn ask(&self, question: &str) -> Option<Value> {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
         // Of HTTP/1.0, so that the answer is not chunked and ends with the connection.
-        write!(stream, "GET /api/v1/query?query={query} HTTP/1.0\r\n\r\n").ok()?;
+        write!(stream, "GET /api/v1/{question} HTTP/1.0\r\n\r\n").ok()?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer).ok()?;
         let (head, body) = answer.split_once("\r\n\r\n")?;
@@ -69,8 +75,7 @@ impl Prometheus {
             return None;
         }
         assert!(head.contains(" 200 "), "{answer}");
-        let answer: Value = serde_json::from_str(body).unwrap();
-        Some(answer["data"]["result"].as_array()?.clone())
+        Some(serde_json::from_str(body).unwrap())
     }
 
     fn has(&self, query: &str) -> Vec<Value> {
@@ -84,6 +89,68 @@ impl Drop for Prometheus {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
+    }
+}
+
+fn encoded(text: &str) -> String {
+    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+}
+
+#[test]
+fn a_bucket_leads_to_a_call_in_it() {
+    let collector = Collector::start();
+    let bank = Bank::answering(reply(200, "{}"));
+    let gateway = Config::new()
+        .cybrid(&bank.url())
+        .section(&collector.section(""))
+        .start();
+    let answer = gateway.get(BANKS, &[("traceparent", &traceparent("01"))]);
+    assert_eq!(answer.status, 200);
+    // The thread that tells of calls makes examples of them.
+    collector.wait_for_spans(2);
+    let open_metrics = [("Accept", "application/openmetrics-text;version=1.0.0")];
+    let ask = |headers: &[(&str, &str)]| {
+        Client::tcp(gateway.admin()).call("GET", "/metrics", headers, b"")
+    };
+    let text = eventually("the exemplar is told", || {
+        let answer = ask(&open_metrics);
+        assert_eq!(
+            answer.header("Content-Type"),
+            Some("application/openmetrics-text; version=1.0.0; charset=utf-8")
+        );
+        let text = answer.text();
+        text.contains(&format!("# {{trace_id=\"{TRACE}\"")).then_some(text)
+    });
+    assert!(text.ends_with("\n# EOF\n"), "{text}");
+    // Who does not ask for it gets what was there always.
+    let plain = ask(&[]);
+    assert_eq!(
+        plain.header("Content-Type"),
+        Some("text/plain; version=0.0.4; charset=utf-8")
+    );
+    assert!(!plain.text().contains("trace_id") && !plain.text().contains("# EOF"));
+    let Some(prometheus) = Prometheus::start(gateway.directory(), gateway.admin()) else {
+        return;
+    };
+    // It asks for OpenMetrics, and would take none of it if a line were wrong.
+    prometheus.has("up == 1");
+    prometheus.has("egret_build_info");
+    prometheus.has("egret_calls_total{provider=\"cybrid\"} == 1");
+    for side in ["server", "client"] {
+        let bucket = format!("http_{side}_request_duration_seconds_bucket");
+        let question = format!(
+            "query_exemplars?query={}&start=2020-01-01T00:00:00Z&end=2099-01-01T00:00:00Z",
+            encoded(&bucket)
+        );
+        let found = eventually(&bucket, || {
+            let answer = prometheus.ask(&question)?;
+            let found = answer["data"].as_array()?.first()?.clone();
+            Some(found)
+        });
+        let exemplar = &found["exemplars"][0];
+        assert_eq!(exemplar["labels"]["trace_id"], TRACE, "{found:#}");
+        assert_eq!(exemplar["labels"]["span_id"].as_str().unwrap().len(), 16);
+        assert_eq!(found["seriesLabels"]["provider"], "cybrid");
     }
 }
 

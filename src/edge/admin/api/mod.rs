@@ -32,8 +32,10 @@ use self::route::{By, Itself, Method, Route};
 use super::console;
 use super::desk::{Desk, Entry, Fault};
 use super::model;
+use super::probes::format_of;
 use crate::adapters::{clock, entropy};
 use crate::domain::access::{Permission, Person};
+use crate::domain::health::prometheus::Format;
 use crate::types::CallId;
 
 /// Where the API begins.
@@ -45,12 +47,15 @@ const MAX_BODY: usize = 64 << 10;
 /// How long a body may take.
 const BODY_TIME: Duration = Duration::from_secs(10);
 
+/// Tells the figures in a format.
+pub type Figures = Arc<dyn Fn(Format) -> String + Send + Sync>;
+
 /// What every request needs.
 pub struct Api {
     desk: Arc<dyn Desk>,
     door: Arc<Door>,
     document: Bytes,
-    metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    metrics: Figures,
 }
 
 /// A new id for a request.
@@ -64,7 +69,7 @@ pub fn router(
     desk: Arc<dyn Desk>,
     door: Arc<Door>,
     version: &str,
-    metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    metrics: Figures,
 ) -> Router {
     let all = routes::all();
     let document = openapi::document(&all, version).to_string();
@@ -326,8 +331,9 @@ impl Api {
             Ok(who) => self.desk.enter(Entry::Figures, Some(&who), id).await,
             Err(fault) => Err(fault),
         };
-        let media = crate::domain::health::prometheus::CONTENT_TYPE;
-        let done = done.map(|()| answer::plain(200, media, (self.metrics)()));
+        let format = format_of(headers);
+        let text = || (self.metrics)(format);
+        let done = done.map(|()| answer::plain(200, format.content_type(), text()));
         self.close(&peer, done, id)
     }
 
