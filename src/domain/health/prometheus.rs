@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 
 use super::checks::Bounds;
 use super::histogram::Histogram;
-use super::metrics::{Label, Value, metrics};
+use super::metric::{Label, Value};
+use super::metrics::metrics;
 use super::vitals::Vitals;
 
 /// Media type of the format.
