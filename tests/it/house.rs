@@ -171,6 +171,24 @@ fn what_belongs_to_one_place_stays_there() {
     assert!(broken.is_empty(), "{}", broken.join("\n"));
 }
 
+/// The map is of use to a newcomer only while it is whole.
+#[test]
+fn the_map_shows_every_part_of_the_domain() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let map = fs::read_to_string(root.join("ARCHITECTURE.md")).unwrap();
+    let words: Vec<_> = map
+        .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+        .collect();
+    for entry in fs::read_dir(root.join("src/domain")).unwrap() {
+        let path = entry.unwrap().path();
+        let part = path.file_stem().unwrap().to_str().unwrap();
+        assert!(
+            part == "mod" || words.contains(&part),
+            "domain/{part} is missing in ARCHITECTURE.md"
+        );
+    }
+}
+
 #[test]
 fn nothing_committed_names_a_machine() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

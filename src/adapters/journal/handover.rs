@@ -9,10 +9,11 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::append::MAX_WAITING;
 use super::files::Directory;
 use super::log::{self, Log};
 use super::relay::{Order, TakeBackError};
-use super::{Journal, JournalError, JournalSettings, MAX_WAITING};
+use super::{Journal, JournalError, JournalSettings};
 use crate::domain::journal::{Answer, BATCH_HEAD, BatchHead, Trail, check_batch, renumber};
 use crate::domain::record::{NotRecorded, Ticket, Wait};
 

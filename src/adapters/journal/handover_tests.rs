@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::tests::{LONG, append, open, record, settings, wait_until};
 use super::*;
 use crate::domain::journal::{BATCH_HEAD, BatchHead, Source, unnumbered};
+use crate::domain::record::Wait;
 
 /// Everything in the journal, by number.
 fn leaves(directory: &Path) -> BTreeMap<u64, Vec<u8>> {

@@ -2,8 +2,8 @@
 
 use super::memory::Memory;
 use super::tests::{LONG, append, open, open_memory, record, wait_until};
-use super::*;
 use crate::domain::journal::{Cursor, Source};
+use crate::domain::record::Wait;
 
 #[test]
 fn the_age_of_what_the_ledger_lacks_is_told() {

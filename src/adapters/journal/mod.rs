@@ -1,14 +1,15 @@
 //! The journal on disk: the record of truth, and the only thing that a call waits for.
 //!
-//! [`Journal::append`] encodes an event, gives it its number and adds it to a buffer; one thread
-//! writes what has gathered there and syncs it once for all (`writer`). [`Journal::settled`] waits
-//! until an event has come as far as its policy demands (`wait`). No lock is held across I/O.
-//! `log` decides what is written where and what is known to be on disk; `files` is the file
-//! system; `reader` reads the journal back for ledgers.
+//! [`Journal::append`] encodes an event, gives it its number and adds it to a buffer (`append`); one
+//! thread writes what has gathered there and syncs it once for all (`writer`); `shared` is what both
+//! see. [`Journal::settled`] waits until an event has come as far as its policy demands (`wait`). No
+//! lock is held across I/O. `log` decides what is written where and what is known to be on disk;
+//! `files` is the file system; `reader` reads the journal back for ledgers.
 //!
 //! Nothing here changes or removes an event that is on disk, but that `erase` overwrites the
 //! openings of subjects, which lie beside the events.
 
+mod append;
 mod command;
 mod erase;
 mod files;
@@ -17,6 +18,7 @@ mod log;
 mod prune;
 mod reader;
 mod relay;
+mod shared;
 mod wait;
 mod walk;
 mod writer;
@@ -30,25 +32,19 @@ mod memory;
 #[cfg(test)]
 mod tests;
 
-use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 use std::thread::{self, Thread};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use crate::adapters::figures::AtomicHistogram;
 use crate::adapters::{clock, entropy};
-use crate::domain::evidence::Salt;
 use crate::domain::health::{COMMIT_BOUNDS, Histogram};
-use crate::domain::journal::{
-    Encoded, FRAME_HEADER, Gap, JournalId, Kind, MAX_OPENINGS, MAX_PAYLOAD, OPENING,
-    PAYLOAD_PREFIX, Start, Trail, encode_call, encode_rotation, encode_start, push_frame,
-};
-use crate::domain::record::{CallRecord, Gateway, NotRecorded, Recorder, Step, Ticket, Wait};
+use crate::domain::journal::{JournalId, Kind, Start, Trail, encode_start, push_frame};
+use crate::domain::record::{Gateway, NotRecorded, Ticket};
 use crate::types::Micros;
 
 pub use command::{CommandJournal, LastWrite, Presence, last_write};
@@ -62,19 +58,9 @@ pub use prune::{Absence, GivingUp, Pruned, absence, leaves_path, mark_path};
 pub use reader::{ReadError, Reader};
 use relay::Order;
 pub use relay::TakeBackError;
-use wait::{Lanes, Marks, Settled};
+use shared::Shared;
+use wait::Settled;
 pub use walk::{Met, Place, Walk};
-
-/// Most bytes of events that wait in memory to be written. At 400 bytes each that is 80,000: some
-/// seconds of traffic while the disk does not answer.
-const MAX_WAITING: usize = 32 << 20;
-
-/// How long one write or sync may take before new calls are refused: a disk that does not answer
-/// is as good as none, and callers' own timeouts are longer.
-const STALL: Duration = Duration::from_secs(5);
-
-/// Longest stated interval between syncs, and the default.
-pub const SYNC_INTERVAL: Duration = Duration::from_millis(100);
 
 /// How the journal works.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -163,110 +149,6 @@ impl JournalState {
     /// Whether calls can be recorded.
     pub const fn is_healthy(&self) -> bool {
         self.failing_since.is_none()
-    }
-}
-
-/// Events that wait to be written.
-#[derive(Default)]
-struct Queue {
-    bytes: Vec<u8>,
-    count: u64,
-    /// How many of them somebody waits for.
-    awaited: u32,
-    next_seq: u64,
-    /// How far somebody waits for them to come.
-    wait: Option<Wait>,
-    /// What could not be taken.
-    gap: Option<Gap>,
-}
-
-/// What the callers and the writer share.
-struct Shared {
-    settings: JournalSettings,
-    queue: Mutex<Queue>,
-    marks: Marks,
-    lanes: Lanes,
-    /// Bytes that the writer has taken and keeps until they are durable.
-    kept: AtomicU64,
-    undrained: AtomicU64,
-    /// The first event that the ledger has not taken.
-    drained: AtomicU64,
-    /// When events came that the ledger has not taken.
-    trail: Mutex<Trail>,
-    /// When writing began to fail, in microseconds since 1970; 0 while all is well.
-    failing_since: AtomicU64,
-    /// The bound of undrained bytes was reached and said so.
-    full: AtomicBool,
-    refused: AtomicU64,
-    shed: AtomicU64,
-    /// How long commits took.
-    commits: AtomicHistogram,
-    /// When the I/O that is going on began, in microseconds since `started`, plus one; 0 for none.
-    busy_since: AtomicU64,
-    started: Instant,
-    /// The writer sleeps until it is woken, whatever is in the queue.
-    asleep: AtomicBool,
-    stop: AtomicBool,
-    closed: AtomicBool,
-    /// The process that has taken the journal over does not answer.
-    relay_lost: AtomicBool,
-}
-
-impl Shared {
-    /// Why a call's first step cannot be taken, if so.
-    fn refuses(&self) -> bool {
-        if self.closed.load(Ordering::Acquire) || self.failing_since.load(Ordering::Acquire) != 0 {
-            return true;
-        }
-        if self.is_stalled() {
-            return true;
-        }
-        let full = self.undrained.load(Ordering::Acquire) >= self.settings.max_bytes;
-        if full != self.full.load(Ordering::Relaxed)
-            && full != self.full.swap(full, Ordering::AcqRel)
-        {
-            if full {
-                tracing::error!(
-                    max_bytes = self.settings.max_bytes,
-                    "the journal holds as much as it may that is not in the ledger; calls are \
-                     refused until the ledger has caught up"
-                );
-            } else {
-                tracing::info!("the ledger has caught up with the journal; calls are taken again");
-            }
-        }
-        full
-    }
-
-    /// Whether one write or sync has taken too long already.
-    fn is_stalled(&self) -> bool {
-        let busy = self.busy_since.load(Ordering::Acquire);
-        if busy == 0 {
-            return false;
-        }
-        let now = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
-        now.saturating_sub(busy) > STALL.as_micros() as u64
-    }
-
-    fn note_lost(&self, queue: &mut Queue, first: bool, wait: Wait) {
-        let now = clock::now();
-        let gap = queue.gap.get_or_insert_with(|| Gap {
-            from: now,
-            ..Gap::default()
-        });
-        // A clock that went backwards must not make the gap end before it began.
-        gap.to = gap.to.max(gap.from).max(now);
-        match (first, wait) {
-            (false, _) => gap.dropped += 1,
-            (true, Wait::Nothing) => {
-                gap.shed += 1;
-                self.shed.fetch_add(1, Ordering::Relaxed);
-            }
-            (true, _) => {
-                gap.refused += 1;
-                self.refused.fetch_add(1, Ordering::Relaxed);
-            }
-        }
     }
 }
 
@@ -367,30 +249,7 @@ impl Journal {
         trail: Trail,
         latest_before: Option<Micros>,
     ) -> Result<Self, JournalError> {
-        let shared = Arc::new(Shared {
-            settings,
-            queue: Mutex::new(Queue {
-                next_seq,
-                ..Queue::default()
-            }),
-            marks: Marks::start(next_seq),
-            lanes: Lanes::default(),
-            kept: AtomicU64::new(0),
-            undrained: AtomicU64::new(0),
-            drained: AtomicU64::new(next_seq.saturating_sub(1)),
-            trail: Mutex::new(trail),
-            failing_since: AtomicU64::new(0),
-            full: AtomicBool::new(false),
-            refused: AtomicU64::new(0),
-            shed: AtomicU64::new(0),
-            commits: AtomicHistogram::default(),
-            busy_since: AtomicU64::new(0),
-            started: Instant::now(),
-            asleep: AtomicBool::new(false),
-            stop: AtomicBool::new(false),
-            closed: AtomicBool::new(false),
-            relay_lost: AtomicBool::new(false),
-        });
+        let shared = Arc::new(Shared::new(settings, next_seq, trail));
         let (end, ended) = mpsc::channel();
         let (orders, received) = mpsc::channel();
         let writer = writer::Writer::new(Arc::clone(&shared), log, received);
@@ -506,104 +365,5 @@ impl Drop for Journal {
         self.shared.closed.store(true, Ordering::SeqCst);
         self.shared.stop.store(true, Ordering::SeqCst);
         self.writer.unpark();
-    }
-}
-
-thread_local! {
-    static ENCODED: RefCell<Encoded> = const {
-        RefCell::new(Encoded { fields: Vec::new(), openings: Vec::new() })
-    };
-}
-
-impl Recorder for Journal {
-    fn append(
-        &self,
-        step: Step,
-        known: Option<usize>,
-        record: &CallRecord,
-        wait: Wait,
-    ) -> Result<Ticket, NotRecorded> {
-        let encode = |encoded: &mut Encoded| {
-            encoded.clear();
-            let salts = || entropy::id_bytes().map(Salt::from_bytes);
-            if encode_call(encoded, known, record, salts).is_err() {
-                // Without a salt there is no commitment, and without that no record.
-                let mut queue = self.shared.queue.lock();
-                self.shared.note_lost(&mut queue, known.is_none(), wait);
-                return Err(NotRecorded);
-            }
-            self.push(Kind::Call(step), known.is_none(), encoded, wait)
-        };
-        // While a thread ends its own buffer may be gone already.
-        ENCODED
-            .try_with(|encoded| encode(&mut encoded.borrow_mut()))
-            .unwrap_or_else(|_| encode(&mut Encoded::default()))
-    }
-}
-
-impl Journal {
-    /// Records that the signing key changes. `sign` gets the number of the event, which is part of
-    /// what is signed; calls wait meanwhile, for two signatures.
-    ///
-    /// # Errors
-    /// [`NotRecorded`] if nothing can be recorded or signed now.
-    pub fn announce_key(
-        &self,
-        sign: impl FnOnce(u64) -> Option<Vec<u8>>,
-    ) -> Result<Ticket, NotRecorded> {
-        if self.shared.refuses() {
-            return Err(NotRecorded);
-        }
-        let mut queue = self.shared.queue.lock();
-        let seq = queue.next_seq;
-        let note = sign(seq).ok_or(NotRecorded)?;
-        let mut fields = Vec::new();
-        encode_rotation(&mut fields, &note);
-        queue.next_seq += 1;
-        queue.count += 1;
-        push_frame(&mut queue.bytes, Kind::Rotation, seq, &fields, &[]);
-        queue.wait = queue.wait.max(Some(Wait::Durable));
-        drop(queue);
-        self.writer.unpark();
-        Ok(Ticket {
-            seq,
-            wait: Wait::Durable,
-        })
-    }
-
-    fn push(
-        &self,
-        kind: Kind,
-        first: bool,
-        encoded: &Encoded,
-        wait: Wait,
-    ) -> Result<Ticket, NotRecorded> {
-        let shared = &*self.shared;
-        let Encoded { fields, openings } = encoded;
-        let too_large = FRAME_HEADER + PAYLOAD_PREFIX + fields.len() > MAX_PAYLOAD
-            || openings.len() > MAX_OPENINGS * OPENING;
-        let refused = first && shared.refuses();
-        let kept = usize::try_from(shared.kept.load(Ordering::Relaxed)).unwrap_or(usize::MAX);
-        let mut queue = shared.queue.lock();
-        let no_room = queue.bytes.len().saturating_add(kept) >= MAX_WAITING;
-        if refused || no_room || too_large {
-            shared.note_lost(&mut queue, first, wait);
-            return Err(NotRecorded);
-        }
-        let seq = queue.next_seq;
-        queue.next_seq += 1;
-        queue.count += 1;
-        push_frame(&mut queue.bytes, kind, seq, fields, openings);
-        queue.awaited += u32::from(wait != Wait::Nothing);
-        queue.wait = queue.wait.max(Some(wait));
-        drop(queue);
-        if wait != Wait::Nothing || shared.asleep.load(Ordering::SeqCst) {
-            self.writer.unpark();
-        }
-        if wait != Wait::Nothing && shared.failing_since.load(Ordering::SeqCst) != 0 {
-            // Kept and written once that is over, but nobody waits for it.
-            return Err(NotRecorded);
-        }
-        Ok(Ticket { seq, wait })
     }
 }

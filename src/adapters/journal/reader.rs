@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::Shared;
 use super::files::{list, segment_path};
+use super::shared::Shared;
 use crate::domain::journal::{
     Assembler, Batch, Cursor, DecodeError, Decoder, FrameError, FrameRef, JournalId,
     SEGMENT_HEADER, SegmentHeader, Source, frame_length, read_frame,

@@ -17,9 +17,9 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use super::Shared;
 use super::files::Files;
 use super::log::{Group, RecoverError, recover};
+use super::shared::Shared;
 use super::writer::Writer;
 use crate::adapters::clock;
 use crate::domain::journal::{

@@ -1,17 +1,18 @@
 use std::collections::BTreeMap;
 use std::sync::Barrier;
+use std::time::Instant;
 
 use proptest::prelude::*;
 
 use super::memory::{Fate, Memory};
 use super::*;
 use crate::adapters::ledger::samples;
-use crate::domain::evidence::Opening;
+use crate::domain::evidence::{Opening, Salt};
 use crate::domain::journal::{
     Cursor, Decoder, Event, FrameError, SEGMENT_HEADER, SegmentHeader, Source, push_opening,
     read_frame,
 };
-use crate::domain::record::Pseudonym;
+use crate::domain::record::{NotRecorded, Pseudonym, Recorder as _, Step, Wait};
 use crate::types::Outcome;
 
 pub(super) const LONG: Duration = Duration::from_secs(30);

@@ -1,178 +1,27 @@
 //! The figures, in one table.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 use super::call_metrics::CALL_METRICS;
-use super::checks::{Bounds, CHECKS, Check, Verdict, failing};
-use super::histogram::Histogram;
+use super::checks::{CHECKS, Check, Verdict, failing};
+use super::metric::{Metric, MetricKind, Sample, Value, each, of, one};
 use super::redactions::REDACTION_METRICS;
-use super::vitals::{
-    BudgetVitals, DetectionVitals, EvidenceVitals, GroupVitals, JournalVitals, LedgerVitals,
-    Listening, Stage, Vitals,
-};
+use super::vitals::{BudgetVitals, GroupVitals, Stage, Vitals};
 use crate::domain::resilience::BreakerState;
-use crate::types::Micros;
 
-/// What a figure does over time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MetricKind {
-    /// Only grows, from 0 at the start of the process.
-    Counter,
-    /// Goes up and down.
-    Gauge,
-    /// Counts values by bucket, and only grows.
-    Histogram,
-}
-
-impl MetricKind {
-    /// As in Prometheus' `# TYPE`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Counter => "counter",
-            Self::Gauge => "gauge",
-            Self::Histogram => "histogram",
-        }
-    }
-}
-
-/// The value of a figure.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Value {
-    /// A count, exact.
-    Count(u64),
-    /// Anything else.
-    Real(f64),
-    /// Values by bucket.
-    Histogram(Histogram),
-}
-
-impl From<u64> for Value {
-    fn from(count: u64) -> Self {
-        Self::Count(count)
-    }
-}
-
-impl From<bool> for Value {
-    fn from(yes: bool) -> Self {
-        Self::Count(u64::from(yes))
-    }
-}
-
-impl From<Duration> for Value {
-    /// In seconds.
-    fn from(span: Duration) -> Self {
-        Self::Real(span.as_secs_f64())
-    }
-}
-
-impl From<Micros> for Value {
-    /// In seconds since 1970.
-    fn from(at: Micros) -> Self {
-        Self::Real(at.0 as f64 / 1e6)
-    }
-}
-
-/// Name and value of a label. Names are those of OpenTelemetry's attributes, with dots; values come
-/// from this program, from the catalog and from the names of the configuration, never from a call.
-pub type Label = (&'static str, Cow<'static, str>);
-
-/// One value of a figure, with its labels.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Sample {
-    /// Its labels, each name once.
-    pub labels: Vec<Label>,
-    /// The value.
-    pub value: Value,
-}
-
-/// A figure.
-#[derive(Clone, Copy, Debug)]
-pub struct Metric {
-    /// Its name; ends in its unit, and in `_total` for counters.
-    pub name: &'static str,
-    /// What it does over time.
-    pub kind: MetricKind,
-    /// What it means, in a sentence.
-    pub help: &'static str,
-    pub(super) read: fn(&Vitals, &Bounds) -> Vec<Sample>,
-}
-
-impl Metric {
-    /// Reads it; empty while there is nothing to tell.
-    pub fn read(&self, vitals: &Vitals, bounds: &Bounds) -> Vec<Sample> {
-        (self.read)(vitals, bounds)
-    }
-}
-
-impl Sample {
-    fn labelled(name: &'static str, label: impl Into<Cow<'static, str>>, value: Value) -> Self {
-        Self {
-            labels: vec![(name, label.into())],
-            value,
-        }
-    }
-}
-
-pub(super) fn one(value: impl Into<Value>) -> Vec<Sample> {
-    vec![Sample {
-        labels: Vec::new(),
-        value: value.into(),
-    }]
-}
-
-fn of_journal<T: Into<Value>>(vitals: &Vitals, read: fn(&JournalVitals) -> T) -> Vec<Sample> {
-    vitals
-        .journal
-        .as_ref()
-        .map_or_else(Vec::new, |journal| one(read(journal)))
-}
-
-fn of_ledger<T: Into<Value>>(vitals: &Vitals, read: fn(&LedgerVitals) -> T) -> Vec<Sample> {
-    vitals
-        .ledger
-        .as_ref()
-        .map_or_else(Vec::new, |ledger| one(read(ledger)))
-}
-
-fn of_evidence<T: Into<Value>>(vitals: &Vitals, read: fn(&EvidenceVitals) -> T) -> Vec<Sample> {
-    vitals
-        .evidence
-        .as_ref()
-        .map_or_else(Vec::new, |evidence| one(read(evidence)))
-}
-
-fn of_detection<T: Into<Value>>(vitals: &Vitals, read: fn(&DetectionVitals) -> T) -> Vec<Sample> {
-    vitals
-        .detection
-        .as_ref()
-        .map_or_else(Vec::new, |detection| one(read(detection)))
-}
+use MetricKind::{Counter, Gauge};
 
 fn of_budgets(vitals: &Vitals, read: fn(&BudgetVitals) -> Value) -> Vec<Sample> {
-    let samples = vitals
-        .budgets
-        .iter()
-        .map(|budget| Sample::labelled("budget", budget.name.to_string(), read(budget)));
-    samples.collect()
-}
-
-fn of_listening(vitals: &Vitals, read: fn(&Listening) -> u64) -> Vec<Sample> {
-    vitals
-        .listening
-        .as_ref()
-        .map_or_else(Vec::new, |all| one(read(all)))
+    each(&vitals.budgets, |budget| {
+        Sample::labelled("budget", budget.name.to_string(), read(budget))
+    })
 }
 
 fn of_groups<T: Into<Value>>(vitals: &Vitals, read: fn(&GroupVitals) -> T) -> Vec<Sample> {
-    let groups = vitals
-        .groups
-        .iter()
-        .map(|group| Sample::labelled("group", group.name.to_string(), read(group).into()));
-    groups.collect()
+    each(&vitals.groups, |group| {
+        Sample::labelled("group", group.name.to_string(), read(group).into())
+    })
 }
-
-use MetricKind::{Counter, Gauge};
 
 /// Every figure, in the order in which they are told.
 pub fn metrics() -> impl Iterator<Item = &'static Metric> {
@@ -205,10 +54,9 @@ const METRICS: &[Metric] = &[
         help: "1 for each check of /readyz that is green, 0 if it is red.",
         read: |vitals, bounds| {
             let is_good = |check: &Check| check.judge(vitals, bounds) == Verdict::Good;
-            let checks = CHECKS
-                .iter()
-                .map(|check| Sample::labelled("check", check.name, is_good(check).into()));
-            checks.collect()
+            each(CHECKS, |check| {
+                Sample::labelled("check", check.name, is_good(check).into())
+            })
         },
     },
     Metric {
@@ -245,20 +93,20 @@ const METRICS: &[Metric] = &[
         name: "egret_listener_sockets",
         kind: Gauge,
         help: "Sockets that accept connections: one for each worker and listener.",
-        read: |vitals, _| of_listening(vitals, |all| all.accepting),
+        read: |vitals, _| of(vitals.listening.as_ref(), |all| all.accepting),
     },
     Metric {
         name: "egret_listener_sockets_wanted",
         kind: Gauge,
         help: "Sockets that should accept connections.",
-        read: |vitals, _| of_listening(vitals, |all| all.wanted),
+        read: |vitals, _| of(vitals.listening.as_ref(), |all| all.wanted),
     },
     Metric {
         name: "egret_journal_failing",
         kind: Gauge,
         help: "1 while the journal cannot be written, also while the disk does not answer.",
         read: |vitals, _| {
-            of_journal(vitals, |journal| {
+            of(vitals.journal.as_ref(), |journal| {
                 journal.failing_since.is_some() || journal.stalled || journal.ended
             })
         },
@@ -267,49 +115,49 @@ const METRICS: &[Metric] = &[
         name: "egret_journal_next_seq",
         kind: Gauge,
         help: "Number of the next event of the journal; goes on over restarts.",
-        read: |vitals, _| of_journal(vitals, |journal| journal.next_seq),
+        read: |vitals, _| of(vitals.journal.as_ref(), |journal| journal.next_seq),
     },
     Metric {
         name: "egret_journal_durable_seq",
         kind: Gauge,
         help: "The first event of the journal that is not known to be on disk.",
-        read: |vitals, _| of_journal(vitals, |journal| journal.durable_seq),
+        read: |vitals, _| of(vitals.journal.as_ref(), |journal| journal.durable_seq),
     },
     Metric {
         name: "egret_journal_waiting_bytes",
         kind: Gauge,
         help: "Bytes of events that wait in memory to be on disk.",
-        read: |vitals, _| of_journal(vitals, |journal| journal.waiting_bytes),
+        read: |vitals, _| of(vitals.journal.as_ref(), |journal| journal.waiting_bytes),
     },
     Metric {
         name: "egret_journal_undrained_bytes",
         kind: Gauge,
         help: "Bytes of the journal that the ledger has not taken.",
-        read: |vitals, _| of_journal(vitals, |journal| journal.undrained_bytes),
+        read: |vitals, _| of(vitals.journal.as_ref(), |journal| journal.undrained_bytes),
     },
     Metric {
         name: "egret_journal_max_bytes",
         kind: Gauge,
         help: "The most that egret_journal_undrained_bytes may be before calls are refused.",
-        read: |vitals, _| of_journal(vitals, |journal| journal.max_bytes),
+        read: |vitals, _| of(vitals.journal.as_ref(), |journal| journal.max_bytes),
     },
     Metric {
         name: "egret_journal_refused_total",
         kind: Counter,
         help: "Calls refused because they could not be recorded.",
-        read: |vitals, _| of_journal(vitals, |journal| journal.refused),
+        read: |vitals, _| of(vitals.journal.as_ref(), |journal| journal.refused),
     },
     Metric {
         name: "egret_journal_shed_total",
         kind: Counter,
         help: "Calls that went on unrecorded, as the policy shed allows.",
-        read: |vitals, _| of_journal(vitals, |journal| journal.shed),
+        read: |vitals, _| of(vitals.journal.as_ref(), |journal| journal.shed),
     },
     Metric {
         name: "egret_ledger_drained_seq",
         kind: Gauge,
         help: "The first event of the journal that the ledger has not taken.",
-        read: |vitals, _| of_ledger(vitals, |ledger| ledger.drained_seq),
+        read: |vitals, _| of(vitals.ledger.as_ref(), |ledger| ledger.drained_seq),
     },
     Metric {
         name: "egret_ledger_lag",
@@ -339,59 +187,49 @@ const METRICS: &[Metric] = &[
         name: "egret_ledger_rows_written_total",
         kind: Counter,
         help: "Rows written to the ledger.",
-        read: |vitals, _| of_ledger(vitals, |ledger| ledger.written),
+        read: |vitals, _| of(vitals.ledger.as_ref(), |ledger| ledger.written),
     },
     Metric {
         name: "egret_ledger_failures_total",
         kind: Counter,
         help: "Attempts to write to the ledger that failed.",
-        read: |vitals, _| of_ledger(vitals, |ledger| ledger.failures),
+        read: |vitals, _| of(vitals.ledger.as_ref(), |ledger| ledger.failures),
     },
     Metric {
         name: "egret_ledger_failing",
         kind: Gauge,
         help: "1 if the last attempt to write to the ledger failed.",
-        read: |vitals, _| of_ledger(vitals, |ledger| ledger.failing),
+        read: |vitals, _| of(vitals.ledger.as_ref(), |ledger| ledger.failing),
     },
     Metric {
         name: "egret_coalesced_waiting",
         kind: Gauge,
         help: "Calls that wait for the answer to an identical one.",
-        read: |vitals, _| {
-            let coalescer = vitals.coalescer;
-            coalescer.map_or_else(Vec::new, |all| one(all.waiting))
-        },
+        read: |vitals, _| of(vitals.coalescer.as_ref(), |all| all.waiting),
     },
     Metric {
         name: "egret_coalesced_total",
         kind: Counter,
         help: "Calls answered with what an identical one got, without asking the bank.",
-        read: |vitals, _| {
-            let coalescer = vitals.coalescer;
-            coalescer.map_or_else(Vec::new, |all| one(all.shared))
-        },
+        read: |vitals, _| of(vitals.coalescer.as_ref(), |all| all.shared),
     },
     Metric {
         name: "egret_config_reloads_total",
         kind: Counter,
         help: "Reloads of the configuration that took effect.",
-        read: |vitals, _| vitals.reloads.map_or_else(Vec::new, |all| one(all.taken)),
+        read: |vitals, _| of(vitals.reloads.as_ref(), |all| all.taken),
     },
     Metric {
         name: "egret_config_reloads_refused_total",
         kind: Counter,
         help: "Reloads of the configuration that were refused because of a fault.",
-        read: |vitals, _| vitals.reloads.map_or_else(Vec::new, |all| one(all.refused)),
+        read: |vitals, _| of(vitals.reloads.as_ref(), |all| all.refused),
     },
     Metric {
         name: "egret_config_stale",
         kind: Gauge,
         help: "1 if the last reload was refused: the files say something else than what runs.",
-        read: |vitals, _| {
-            vitals
-                .reloads
-                .map_or_else(Vec::new, |all| one(all.is_stale))
-        },
+        read: |vitals, _| of(vitals.reloads.as_ref(), |all| all.is_stale),
     },
     Metric {
         name: "egret_limits_shared",
@@ -461,31 +299,31 @@ const METRICS: &[Metric] = &[
         name: "egret_evidence_sealed_seq",
         kind: Gauge,
         help: "The first event of the journal that is under no signed checkpoint.",
-        read: |vitals, _| of_evidence(vitals, |evidence| evidence.sealed_seq),
+        read: |vitals, _| of(vitals.evidence.as_ref(), |evidence| evidence.sealed_seq),
     },
     Metric {
         name: "egret_evidence_checkpoints_total",
         kind: Counter,
         help: "Checkpoints signed.",
-        read: |vitals, _| of_evidence(vitals, |evidence| evidence.checkpoints),
+        read: |vitals, _| of(vitals.evidence.as_ref(), |evidence| evidence.checkpoints),
     },
     Metric {
         name: "egret_evidence_failing",
         kind: Gauge,
         help: "1 while no checkpoint is signed: the log says why, also when records were changed. Calls go on.",
-        read: |vitals, _| of_evidence(vitals, |evidence| evidence.failing),
+        read: |vitals, _| of(vitals.evidence.as_ref(), |evidence| evidence.failing),
     },
     Metric {
         name: "egret_detection_leading",
         kind: Gauge,
         help: "1 on the node that watches the ledger; in a fleet there is one, and none for longer than seconds is a fault.",
-        read: |vitals, _| of_detection(vitals, |detection| detection.leading),
+        read: |vitals, _| of(vitals.detection.as_ref(), |detection| detection.leading),
     },
     Metric {
         name: "egret_detection_failing",
         kind: Gauge,
         help: "1 while the ledger cannot be watched: the log says why. Calls go on, and are judged later.",
-        read: |vitals, _| of_detection(vitals, |detection| detection.failing),
+        read: |vitals, _| of(vitals.detection.as_ref(), |detection| detection.failing),
     },
     Metric {
         name: "egret_detection_lag_seconds",
@@ -497,7 +335,7 @@ const METRICS: &[Metric] = &[
         name: "egret_detection_events",
         kind: Gauge,
         help: "Events that were judged since detection began to learn, before this start too.",
-        read: |vitals, _| of_detection(vitals, |detection| detection.events),
+        read: |vitals, _| of(vitals.detection.as_ref(), |detection| detection.events),
     },
     Metric {
         name: "egret_detection_alerts_total",
@@ -514,19 +352,23 @@ const METRICS: &[Metric] = &[
         name: "egret_detection_responses_total",
         kind: Counter,
         help: "Locks that incidents have placed without a person.",
-        read: |vitals, _| of_detection(vitals, |detection| detection.responses),
+        read: |vitals, _| of(vitals.detection.as_ref(), |detection| detection.responses),
     },
     Metric {
         name: "egret_incidents_open",
         kind: Gauge,
         help: "Incidents that nobody has taken.",
-        read: |vitals, _| of_detection(vitals, |detection| detection.open),
+        read: |vitals, _| of(vitals.detection.as_ref(), |detection| detection.open),
     },
     Metric {
         name: "egret_incidents_acknowledged",
         kind: Gauge,
         help: "Incidents that somebody has taken and that are not over.",
-        read: |vitals, _| of_detection(vitals, |detection| detection.acknowledged),
+        read: |vitals, _| {
+            of(vitals.detection.as_ref(), |detection| {
+                detection.acknowledged
+            })
+        },
     },
     Metric {
         name: "egret_breaker_open",

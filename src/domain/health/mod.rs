@@ -17,6 +17,7 @@ mod clock;
 mod glance;
 mod histogram;
 mod history;
+mod metric;
 mod metrics;
 pub mod prometheus;
 mod redactions;
@@ -39,7 +40,8 @@ pub use histogram::{
     latency_bucket,
 };
 pub use history::{History, Span, Traffic};
-pub use metrics::{Label, Metric, MetricKind, Sample, Value, metrics};
+pub use metric::{Label, Metric, MetricKind, Sample, Value};
+pub use metrics::metrics;
 pub use redactions::{KeptFrom, RecordValue, RedactionSeries};
 pub use report::{Probe, Report};
 pub use scrape::{Figure, MAX_TEXT, Scrape, ScrapeFault};

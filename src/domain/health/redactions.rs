@@ -4,7 +4,7 @@
 //! figure has some two hundred series at most, and nothing of a value is in any.
 
 use super::calls::MaybePlace;
-use super::metrics::{Metric, MetricKind, Sample, Value};
+use super::metric::{Metric, MetricKind, Sample, Value};
 use super::vitals::Vitals;
 use crate::domain::http::count_masked;
 use crate::domain::record::CallRecord;

@@ -14,7 +14,10 @@ use super::world::World;
 /// Production tokens live 30 minutes, sandbox tokens 8 hours (Cybrid, security guide).
 pub(super) const TTL: u32 = 1_800;
 /// See [`TTL`].
-pub(super) const SANDBOX_TTL: u32 = 28_800;
+const SANDBOX_TTL: u32 = 28_800;
+
+/// DirectLogin tokens live four weeks.
+pub(super) const DIRECT_LOGIN_TTL: u32 = 28 * 86_400;
 
 /// The latest customer tokens a thief could find in memory.
 const KEPT: usize = 64;
@@ -22,6 +25,7 @@ const KEPT: usize = 64;
 /// A token and its time.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Token {
+    pub(super) kind: TokenKind,
     pub(super) token: u64,
     pub(super) subject: u64,
     pub(super) from: i64,
@@ -29,8 +33,13 @@ pub(super) struct Token {
 }
 
 impl Token {
-    fn serves(&self, at: i64) -> bool {
+    pub(super) const fn serves(&self, at: i64) -> bool {
         self.from <= at && at < self.to
+    }
+
+    /// A call made with it.
+    pub(super) const fn call(&self, op: Op) -> Call {
+        Call::new(op, self.kind, self.token).about(self.subject)
     }
 }
 
@@ -80,6 +89,39 @@ impl Call {
     pub(super) const fn with_pii(mut self, pii: bool) -> Self {
         self.pii = pii;
         self
+    }
+
+    /// What the gateway records of it if it succeeds; `by` is the caller's number and whether it is
+    /// in the sandbox.
+    pub(super) fn event(
+        self,
+        at: i64,
+        from: Address,
+        by: (u32, bool),
+        random: &mut Random,
+    ) -> Event {
+        let (caller, sandbox) = by;
+        Event {
+            ts: at,
+            op: self.op,
+            caller,
+            sandbox,
+            address: from,
+            kind: self.kind,
+            token: self.token,
+            subject: self.subject,
+            scopes: self.scopes,
+            mint: self.mint,
+            target: self.target,
+            view: self.view,
+            pii: self.pii,
+            status: self.op.success(),
+            fault: Fault::None,
+            by_proxy: false,
+            latency_ms: random.lognormal(self.op.median_latency(), 0.5) as u32,
+            bytes: random.lognormal(self.op.median_bytes(), 0.4) as u32,
+            label: 0,
+        }
     }
 }
 
@@ -183,27 +225,7 @@ impl Caller {
     ) -> Answer {
         let op = call.op;
         let is_bank_mint = matches!(op, Op::MintBank | Op::MintOrg);
-        let mut event = Event {
-            ts: at,
-            op,
-            caller: self.id,
-            sandbox: self.sandbox,
-            address: from,
-            kind: call.kind,
-            token: call.token,
-            subject: call.subject,
-            scopes: call.scopes,
-            mint: call.mint,
-            target: call.target,
-            view: call.view,
-            pii: call.pii,
-            status: op.success(),
-            fault: Fault::None,
-            by_proxy: false,
-            latency_ms: self.random.lognormal(op.median_latency(), 0.5) as u32,
-            bytes: self.random.lognormal(op.median_bytes(), 0.4) as u32,
-            label: 0,
-        };
+        let mut event = self.plain(at, from, call);
         let fault = site.outage(op.provider(), is_bank_mint, at, &mut self.random);
         if fault != Fault::None {
             event.fail(fault);
@@ -307,7 +329,7 @@ impl Caller {
         }
         let (op, ttl) = match kind {
             TokenKind::Org => (Op::MintOrg, self.env_ttl()),
-            TokenKind::DirectLogin => (Op::ObpLogin, 28 * 86_400),
+            TokenKind::DirectLogin => (Op::ObpLogin, DIRECT_LOGIN_TTL),
             TokenKind::ApiKey => (Op::WyreSession, 0),
             _ => (Op::MintBank, self.env_ttl()),
         };
@@ -329,6 +351,7 @@ impl Caller {
             i64::from(ttl) * SECOND
         };
         let minted = Token {
+            kind,
             token,
             subject: 0,
             from: answer.done_at,
@@ -368,6 +391,7 @@ impl Caller {
             return None;
         }
         let minted = Token {
+            kind: TokenKind::Customer,
             token,
             subject,
             from: answer.done_at,
@@ -402,29 +426,9 @@ impl Caller {
         self.mint(world, site, at, replica, subject)
     }
 
-    /// A successful call as an event, for what needs to be made by hand.
+    /// A successful call of its own as an event.
     pub(super) fn plain(&mut self, at: i64, from: Address, call: Call) -> Event {
-        Event {
-            ts: at,
-            op: call.op,
-            caller: self.id,
-            sandbox: self.sandbox,
-            address: from,
-            kind: call.kind,
-            token: call.token,
-            subject: call.subject,
-            scopes: call.scopes,
-            mint: call.mint,
-            target: call.target,
-            view: call.view,
-            pii: call.pii,
-            status: call.op.success(),
-            fault: Fault::None,
-            by_proxy: false,
-            latency_ms: self.random.lognormal(call.op.median_latency(), 0.5) as u32,
-            bytes: self.random.lognormal(call.op.median_bytes(), 0.4) as u32,
-            label: 0,
-        }
+        call.event(at, from, (self.id, self.sandbox), &mut self.random)
     }
 
     /// Forgets tokens that have run out.

@@ -19,6 +19,7 @@ mod schedule;
 mod site;
 mod staff;
 mod tenant;
+mod tokens;
 mod trap;
 mod world;
 

@@ -1,12 +1,10 @@
-//! Where one attack or trap plays: a tenant, a moment, a label; and what thieves do the same way
-//! in every attack.
+//! Where one attack or trap plays: a tenant, a moment, a label.
 
-use super::calendar::{DAY, HOUR, MINUTE, SECOND};
-use super::caller::{Call, Caller, Token};
-use super::event::{Event, Fault, Minted, TokenKind};
+use super::calendar::{DAY, HOUR};
+use super::caller::{Call, Caller};
+use super::event::{Event, Fault};
 use super::label::Difficulty;
 use super::network::{Address, NetMap};
-use super::operation::Op;
 use super::random::Random;
 use super::site::{Change, Outage, What};
 use super::tenant::Tenant;
@@ -38,6 +36,26 @@ pub(super) struct Scenario {
     pub(super) play: fn(&mut Scene<'_>),
 }
 
+impl Scenario {
+    /// What looks like an attack and is none: it has no difficulty, and takes the same hours always.
+    pub(super) const fn trap(
+        name: &'static str,
+        needs: &'static [&'static str],
+        when: When,
+        hours: u32,
+        play: fn(&mut Scene<'_>),
+    ) -> Self {
+        Self {
+            name,
+            categories: &[],
+            needs,
+            when,
+            hours: [hours; 3],
+            play,
+        }
+    }
+}
+
 /// The stage of one scenario.
 pub(super) struct Scene<'a> {
     pub(super) world: &'a mut World,
@@ -63,8 +81,13 @@ impl Scene<'_> {
         self.tenant.callers.get(self.who)
     }
 
-    fn caller_id(&self) -> u32 {
+    pub(super) fn caller_id(&self) -> u32 {
         self.caller().map_or(0, |caller| caller.id)
+    }
+
+    /// Whether it happens to the caller of this name.
+    pub(super) fn is_about(&self, name: &str) -> bool {
+        self.tenant.find(self.world, name) == Some(self.who)
     }
 
     pub(super) fn scopes(&self) -> u16 {
@@ -136,28 +159,12 @@ impl Scene<'_> {
     }
 
     /// A successful call of the caller's, marked as part of this scene.
-    pub(super) fn event(&mut self, at: i64, from: Address, call: Call) -> Event {
+    fn event(&mut self, at: i64, from: Address, call: Call) -> Event {
         let sandbox = self.caller().is_some_and(|caller| caller.sandbox);
+        let caller = self.caller_id();
         Event {
-            ts: at,
-            op: call.op,
-            caller: self.caller_id(),
-            sandbox,
-            address: from,
-            kind: call.kind,
-            token: call.token,
-            subject: call.subject,
-            scopes: call.scopes,
-            mint: call.mint,
-            target: call.target,
-            view: call.view,
-            pii: call.pii,
-            status: call.op.success(),
-            fault: Fault::None,
-            by_proxy: false,
-            latency_ms: self.random.lognormal(call.op.median_latency(), 0.5) as u32,
-            bytes: self.random.lognormal(call.op.median_bytes(), 0.4) as u32,
             label: self.label,
+            ..call.event(at, from, (caller, sandbox), &mut self.random)
         }
     }
 
@@ -186,65 +193,6 @@ impl Scene<'_> {
         self.world.push(event);
     }
 
-    /// A bank token of the caller's that lives at a moment: taken from its memory when the thief
-    /// is inside, else minted with the stolen client secret, which is part of the scene.
-    pub(super) fn bank_key(&mut self, at: i64, from: Address, is_inside: bool) -> u64 {
-        if is_inside
-            && let Some(caller) = self.tenant.callers.get(self.who)
-            && let Some(token) = caller
-                .keys
-                .iter()
-                .flatten()
-                .find(|token| token.from <= at && at < token.to)
-        {
-            return token.token;
-        }
-        let scopes = self.caller().map_or(8, |caller| caller.bank_scopes);
-        self.mint_bank(at, from, scopes)
-    }
-
-    /// Mints a bank token.
-    pub(super) fn mint_bank(&mut self, at: i64, from: Address, scopes: u16) -> u64 {
-        let token = self.random.name();
-        let ttl = self.caller().map_or(super::caller::TTL, Caller::env_ttl);
-        let mut call = Call::new(Op::MintBank, TokenKind::None, 0);
-        call.scopes = scopes;
-        call.mint = Some(Minted {
-            kind: TokenKind::Bank,
-            token,
-            ttl,
-        });
-        self.call(at, from, call);
-        token
-    }
-
-    /// Mints a customer token with a bank token.
-    pub(super) fn mint(
-        &mut self,
-        at: i64,
-        from: Address,
-        key: u64,
-        subject: u64,
-        scopes: u16,
-    ) -> Token {
-        let ttl = self.caller().map_or(super::caller::TTL, Caller::env_ttl);
-        let token = self.random.name();
-        let mut call = Call::new(Op::MintCustomer, TokenKind::Bank, key).about(subject);
-        call.scopes = scopes;
-        call.mint = Some(Minted {
-            kind: TokenKind::Customer,
-            token,
-            ttl,
-        });
-        let done = self.call(at, from, call);
-        Token {
-            token,
-            subject,
-            from: done,
-            to: done + i64::from(ttl) * SECOND,
-        }
-    }
-
     /// Somebody among the customers who come by, as the records name them.
     pub(super) fn visitor(&mut self) -> u64 {
         let people = &self.tenant.site.people;
@@ -260,47 +208,6 @@ impl Scene<'_> {
         gap: f64,
     ) -> impl Iterator<Item = (i64, u64)> + use<> {
         self.moments(count, gap * 1_000.0).into_iter().zip(subjects)
-    }
-
-    /// A customer's token used for one thing after the other; `pause` milliseconds before each. Gives
-    /// when the last is done.
-    pub(super) fn in_turn(
-        &mut self,
-        from: Address,
-        with: (Token, u64),
-        begin: i64,
-        pause: i64,
-        ops: &[Op],
-    ) -> i64 {
-        let (token, subject) = with;
-        ops.iter().fold(begin, |then, op| {
-            let call = Call::new(*op, TokenKind::Customer, token.token).about(subject);
-            self.call(then + pause, from, call)
-        })
-    }
-
-    /// The keys of a long raid: another bank token whenever one has run out.
-    pub(super) fn raid_keys(&mut self, from: Address, is_inside: bool) -> RaidKeys {
-        RaidKeys {
-            from,
-            is_inside,
-            token: 0,
-            until: i64::MIN,
-        }
-    }
-
-    /// A customer whose token a thief finds, with one that lives at the start.
-    pub(super) fn stolen(&mut self) -> Option<Token> {
-        let at = self.at;
-        let live: Vec<Token> = self
-            .caller()?
-            .recent
-            .iter()
-            .filter(|token| token.from + 20 * SECOND <= at && at + 5 * MINUTE < token.to)
-            .copied()
-            .collect();
-        let place = self.random.below(live.len() as u64) as usize;
-        live.get(place).copied()
     }
 
     /// Lets the caller act under another number; gives its own back.
@@ -401,24 +308,5 @@ impl Scene<'_> {
             .at_local(self.at, 23, 59)
             .max(self.at + HOUR)
             .min(self.at + DAY)
-    }
-}
-
-/// See [`Scene::raid_keys`].
-pub(super) struct RaidKeys {
-    from: Address,
-    is_inside: bool,
-    token: u64,
-    until: i64,
-}
-
-impl RaidKeys {
-    /// The bank token to use at a moment.
-    pub(super) fn at(&mut self, scene: &mut Scene<'_>, at: i64) -> u64 {
-        if at >= self.until {
-            self.token = scene.bank_key(at, self.from, self.is_inside);
-            self.until = at + 20 * MINUTE;
-        }
-        self.token
     }
 }

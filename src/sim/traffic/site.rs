@@ -63,6 +63,46 @@ impl People {
         random.below(self.active + self.dormant + self.fresh)
     }
 
+    /// Somebody on the roster of a pay day.
+    pub(super) fn paid(&self, person: u64) -> u64 {
+        self.subject(1_000_000 + person)
+    }
+
+    /// A user of the Open Bank Project, and the account that goes by the same number.
+    pub(super) fn obp_user(&self, user: u64) -> u64 {
+        self.of_list(3_000_000, user)
+    }
+
+    /// One of the staff who get and lose views there.
+    pub(super) fn obp_staff(&self, person: u64) -> u64 {
+        self.of_list(3_100_000, person)
+    }
+
+    /// The account of a contract that reads through DAuth.
+    pub(super) fn contract_account(&self, contract: u64) -> u64 {
+        self.of_list(3_200_000, contract)
+    }
+
+    /// The address of such a contract.
+    pub(super) fn contract_address(&self, contract: u64) -> u64 {
+        mix(self.subject(3_300_000), &[contract])
+    }
+
+    /// The key that a caller of the signed API signs with: made before the run, and never again.
+    pub(super) fn signed_key(&self, caller: u32) -> u64 {
+        self.of_list(3_400_000, caller.into())
+    }
+
+    /// A customer's account with the signed API.
+    pub(super) fn signed_account(&self, account: u64) -> u64 {
+        self.of_list(3_500_000, account)
+    }
+
+    /// Those who are not customers have lists of their own, far from the customers' numbers.
+    fn of_list(&self, list: u64, place: u64) -> u64 {
+        mix(self.subject(list), &[place]).max(1)
+    }
+
     /// A new customer.
     pub(super) fn sign_up(&mut self) -> u64 {
         self.fresh += 1;

@@ -15,7 +15,8 @@ pub use format::Format;
 
 use super::checks::Bounds;
 use super::histogram::{Exemplar, Histogram};
-use super::metrics::{Label, Metric, MetricKind, Sample, Value, metrics};
+use super::metric::{Label, Metric, MetricKind, Sample, Value};
+use super::metrics::metrics;
 use super::vitals::Vitals;
 
 /// What names of counters end in.

@@ -2,150 +2,133 @@
 
 use super::super::calendar::{MINUTE, SECOND};
 use super::super::caller::Call;
-use super::super::event::{Minted, Target, TokenKind};
+use super::super::event::{Target, TokenKind};
+use super::super::habit::Habit;
 use super::super::label::Difficulty;
 use super::super::network::Address;
 use super::super::operation::Op;
-use super::super::random::mix;
 use super::super::scene::{Scenario, Scene, When};
 
 const OBP: &[&str] = &["obp-admin"];
 
 pub(super) const SCENES: &[Scenario] = &[
-    obp(
-        "obp_grant_burst",
-        &["privilege"],
-        OBP,
-        [1, 1, 2],
-        grant_burst,
-    ),
-    obp("obp_owner_view", &["privilege"], OBP, [1, 1, 1], owner_view),
-    obp(
-        "obp_system_view",
-        &["privilege"],
-        OBP,
-        [1, 1, 1],
-        system_view,
-    ),
-    obp(
-        "obp_grant_read_revoke",
-        &["privilege"],
-        OBP,
-        [1, 2, 5],
-        grant_read_revoke,
-    ),
-    obp(
-        "obp_entitlement",
-        &["privilege", "novelty"],
-        OBP,
-        [1, 1, 1],
-        entitlement,
-    ),
-    obp(
-        "obp_dauth_users",
-        &["privilege"],
-        &["dapp"],
-        [1, 2, 6],
-        dauth_users,
-    ),
-    obp(
-        "obp_dauth_network",
-        &["privilege", "novelty"],
-        &["dapp"],
-        [1, 1, 2],
-        dauth_network,
-    ),
-    obp(
-        "obp_grants_by_reader",
-        &["privilege", "novelty"],
-        &["aisp", "dapp"],
-        [1, 1, 2],
-        by_reader,
-    ),
-    obp(
-        "obp_consent_abuse",
-        &["privilege", "novelty", "token_replay"],
-        &["aisp"],
-        [1, 2, 6],
-        consents,
-    ),
-    obp(
-        "cors_origin_changed",
-        &["privilege", "novelty"],
-        &["web", "recon", "console"],
-        [1, 1, 1],
-        cors,
-    ),
-    obp(
-        "api_key_made",
-        &["privilege", "novelty"],
-        &["console", "web"],
-        [1, 1, 1],
-        api_key,
-    ),
-    obp(
-        "callback_redirected",
-        &["privilege", "novelty"],
-        &["ramp", "console"],
-        [1, 1, 1],
-        callback,
-    ),
-    obp(
-        "firewall_opened",
-        &["privilege", "novelty"],
-        &["ramp"],
-        [1, 1, 2],
-        firewall,
-    ),
-];
-
-const fn obp(
-    name: &'static str,
-    categories: &'static [&'static str],
-    needs: &'static [&'static str],
-    hours: [u32; 3],
-    play: fn(&mut Scene<'_>),
-) -> Scenario {
     Scenario {
-        name,
-        categories,
-        needs,
+        name: "obp_grant_burst",
+        categories: &["privilege"],
+        needs: OBP,
         when: When::Any,
-        hours,
-        play,
-    }
-}
+        hours: [1, 1, 2],
+        play: grant_burst,
+    },
+    Scenario {
+        name: "obp_owner_view",
+        categories: &["privilege"],
+        needs: OBP,
+        when: When::Any,
+        hours: [1, 1, 1],
+        play: owner_view,
+    },
+    Scenario {
+        name: "obp_system_view",
+        categories: &["privilege"],
+        needs: OBP,
+        when: When::Any,
+        hours: [1, 1, 1],
+        play: system_view,
+    },
+    Scenario {
+        name: "obp_grant_read_revoke",
+        categories: &["privilege"],
+        needs: OBP,
+        when: When::Any,
+        hours: [1, 2, 5],
+        play: grant_read_revoke,
+    },
+    Scenario {
+        name: "obp_entitlement",
+        categories: &["privilege", "novelty"],
+        needs: OBP,
+        when: When::Any,
+        hours: [1, 1, 1],
+        play: entitlement,
+    },
+    Scenario {
+        name: "obp_dauth_users",
+        categories: &["privilege"],
+        needs: &["dapp"],
+        when: When::Any,
+        hours: [1, 2, 6],
+        play: dauth_users,
+    },
+    Scenario {
+        name: "obp_dauth_network",
+        categories: &["privilege", "novelty"],
+        needs: &["dapp"],
+        when: When::Any,
+        hours: [1, 1, 2],
+        play: dauth_network,
+    },
+    Scenario {
+        name: "obp_grants_by_reader",
+        categories: &["privilege", "novelty"],
+        needs: &["aisp", "dapp"],
+        when: When::Any,
+        hours: [1, 1, 2],
+        play: by_reader,
+    },
+    Scenario {
+        name: "obp_consent_abuse",
+        categories: &["privilege", "novelty", "token_replay"],
+        needs: &["aisp"],
+        when: When::Any,
+        hours: [1, 2, 6],
+        play: consents,
+    },
+    Scenario {
+        name: "cors_origin_changed",
+        categories: &["privilege", "novelty"],
+        needs: &["web", "recon", "console"],
+        when: When::Any,
+        hours: [1, 1, 1],
+        play: cors,
+    },
+    Scenario {
+        name: "api_key_made",
+        categories: &["privilege", "novelty"],
+        needs: &["console", "web"],
+        when: When::Any,
+        hours: [1, 1, 1],
+        play: api_key,
+    },
+    Scenario {
+        name: "callback_redirected",
+        categories: &["privilege", "novelty"],
+        needs: &["ramp", "console"],
+        when: When::Any,
+        hours: [1, 1, 1],
+        play: callback,
+    },
+    Scenario {
+        name: "firewall_opened",
+        categories: &["privilege", "novelty"],
+        needs: &["ramp"],
+        when: When::Any,
+        hours: [1, 1, 2],
+        play: firewall,
+    },
+];
 
 /// A DirectLogin token of the caller's: its own, or one signed in for.
 fn login(scene: &mut Scene<'_>, from: Address) -> u64 {
     let at = scene.at;
-    let held = scene.caller().and_then(|caller| {
-        caller
-            .keys
-            .iter()
-            .flatten()
-            .find(|token| token.from <= at && at < token.to)
-            .copied()
-    });
-    if let Some(held) = held
-        && scene.difficulty != Difficulty::Easy
-    {
-        return held.token;
+    match scene.held(at) {
+        Some(held) if scene.difficulty != Difficulty::Easy => held.token,
+        _ => scene.sign_in(at - 3 * SECOND, from, 0).token,
     }
-    let token = scene.random.name();
-    let mut call = Call::new(Op::ObpLogin, TokenKind::None, 0);
-    call.mint = Some(Minted {
-        kind: TokenKind::DirectLogin,
-        token,
-        ttl: 28 * 86_400,
-    });
-    scene.call(at - 3 * SECOND, from, call);
-    token
 }
 
 fn account(scene: &mut Scene<'_>) -> u64 {
-    let base = scene.tenant.site.people.subject(3_000_000);
-    mix(base, &[scene.random.below(400)]).max(1)
+    scene.tenant.site.people.obp_user(scene.random.below(400))
 }
 
 fn grant(scene: &mut Scene<'_>, op: Op, key: u64, user: u64, view: &'static str) -> Call {
@@ -244,9 +227,7 @@ fn dauth(
     let from = scene.origin();
     let key = login(scene, from);
     let network = match scene.caller().map(|caller| caller.habit) {
-        Some(super::super::habit::Habit::Dauth { network: usual, .. }) if network == "ETHEREUM" => {
-            usual
-        }
+        Some(Habit::Dauth { network: usual, .. }) if network == "ETHEREUM" => usual,
         _ => network,
     };
     let (count, gap) = scene.by(easy, medium, hard);
@@ -280,21 +261,13 @@ fn by_reader(scene: &mut Scene<'_>) {
 fn consents(scene: &mut Scene<'_>) {
     let from = scene.origin();
     let far = scene.elsewhere();
-    let base = scene.tenant.site.people.subject(3_000_000);
     let (count, gap) = scene.by((60, 5.0), (18, 150.0), (8, 2_000.0));
     for at in scene.moments(count, gap * 1_000.0) {
-        let subject = mix(base, &[scene.random.below(60)]).max(1);
-        let token = scene.random.name();
-        let mut sign_in = Call::new(Op::ObpLogin, TokenKind::None, 0).about(subject);
-        sign_in.mint = Some(Minted {
-            kind: TokenKind::DirectLogin,
-            token,
-            ttl: 28 * 86_400,
-        });
-        let then = scene.call(at, from, sign_in);
-        let make = Call::new(Op::ObpConsentCreate, TokenKind::DirectLogin, token).about(subject);
-        let then = scene.call(then + SECOND, from, make);
-        let read = Call::new(Op::ObpTransactions, TokenKind::DirectLogin, token).about(subject);
+        let subject = scene.tenant.site.people.obp_user(scene.random.below(60));
+        let token = scene.sign_in(at, from, subject);
+        let make = token.call(Op::ObpConsentCreate);
+        let then = scene.call(token.from + SECOND, from, make);
+        let read = token.call(Op::ObpTransactions);
         scene.call(then + scene.by(SECOND, MINUTE, 4 * MINUTE), far, read);
     }
 }
@@ -303,7 +276,7 @@ fn consents(scene: &mut Scene<'_>) {
 fn cors(scene: &mut Scene<'_>) {
     let from = scene.origin();
     let at = scene.at;
-    let key = scene.bank_key(at, from, true);
+    let key = scene.bank_key(at, from);
     let count = scene.by(4, 2, 1);
     for at in scene.moments(count, 30_000.0) {
         scene.call(
@@ -317,22 +290,13 @@ fn cors(scene: &mut Scene<'_>) {
 /// API keys and users, which only the portal makes (Cybrid, since 0.129).
 fn api_key(scene: &mut Scene<'_>) {
     let from = scene.origin();
-    let at = scene.at;
-    let token = scene.random.name();
-    let mut call = Call::new(Op::MintOrg, TokenKind::None, 0);
-    call.scopes = 10;
-    call.mint = Some(Minted {
-        kind: TokenKind::Org,
-        token,
-        ttl: 1_800,
-    });
-    let mut then = scene.call(at, from, call);
+    let token = scene.mint_organization(scene.at, from);
+    let mut then = token.from;
     let is_let = scene.random.chance(0.5);
     for _ in 0..scene.by(5, 2, 1) {
-        let list = Call::new(Op::KeysList, TokenKind::Org, token);
-        then = scene.call(then + 2 * SECOND, from, list);
+        then = scene.call(then + 2 * SECOND, from, token.call(Op::KeysList));
         for op in [Op::KeysCreate, Op::UsersCreate] {
-            let call = Call::new(op, TokenKind::Org, token);
+            let call = token.call(op);
             if is_let {
                 then = scene.call(then + 2 * SECOND, from, call);
             } else {
@@ -347,20 +311,13 @@ fn api_key(scene: &mut Scene<'_>) {
 fn callback(scene: &mut Scene<'_>) {
     let from = scene.origin();
     let at = scene.at;
-    let is_wyre = scene.tenant.find(scene.world, "ramp") == Some(scene.who);
-    let (op, kind, key) = if is_wyre {
-        let people = &scene.tenant.site.people;
-        let id = scene.caller().map_or(0, |caller| caller.id);
-        (
-            Op::WyreWebhookSet,
-            TokenKind::ApiKey,
-            mix(people.subject(3_400_000), &[id.into()]).max(1),
-        )
+    let (op, kind, key) = if scene.is_about("ramp") {
+        (Op::WyreWebhookSet, TokenKind::ApiKey, scene.signed_key())
     } else {
         (
             Op::SubscriptionsCreate,
             TokenKind::Org,
-            scene.bank_key(at, from, true),
+            scene.bank_key(at, from),
         )
     };
     let count = scene.by(5, 2, 1);
@@ -372,9 +329,7 @@ fn callback(scene: &mut Scene<'_>) {
 /// The signed API's rate limit is lifted for an address, and a key made without a list of addresses.
 fn firewall(scene: &mut Scene<'_>) {
     let from = scene.origin();
-    let people = &scene.tenant.site.people;
-    let id = scene.caller().map_or(0, |caller| caller.id);
-    let key = mix(people.subject(3_400_000), &[id.into()]).max(1);
+    let key = scene.signed_key();
     let count = scene.by(5, 2, 1);
     for at in scene.moments(count, 600_000.0) {
         let then = scene.call(at, from, Call::new(Op::WyrePermit, TokenKind::ApiKey, key));

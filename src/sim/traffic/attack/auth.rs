@@ -2,7 +2,7 @@
 
 use super::super::calendar::{MINUTE, SECOND};
 use super::super::caller::Call;
-use super::super::event::{Fault, Minted, TokenKind};
+use super::super::event::{Fault, TokenKind};
 use super::super::network::Address;
 use super::super::operation::Op;
 use super::super::scene::{Scenario, Scene, When};
@@ -124,15 +124,13 @@ fn secret_guessed(scene: &mut Scene<'_>) {
 /// Somebody uses up the mints of the house's address: 403 for minutes.
 fn limit_hit(scene: &mut Scene<'_>) {
     let from = scene.origin();
-    let inside = scene.by(false, true, true);
     let (count, gap) = scene.by((900, 1.0), (400, 4.0), (200, 25.0));
     let subjects = scene.quiet_subjects(count);
-    let scopes = scene.scopes();
-    let mut keys = scene.raid_keys(from, inside);
+    let mut errand = scene.errand(from);
     let mut granted = 0_u64;
     let mut window = i64::MIN;
     for (at, subject) in scene.moments_of(subjects, count, gap) {
-        let key = keys.at(scene, at);
+        let key = errand.key(scene, at);
         if at - window.max(0) > 5 * MINUTE {
             window = at;
             granted = 0;
@@ -141,10 +139,10 @@ fn limit_hit(scene: &mut Scene<'_>) {
         // The service's own mints use the allowance too.
         if granted > scene.by(60, 10, 2) {
             let mut call = Call::new(Op::MintCustomer, TokenKind::Bank, key).about(subject);
-            call.scopes = scopes;
+            call.scopes = scene.scopes();
             scene.fail(at, from, call, Fault::TokenRateLimit);
         } else {
-            scene.mint(at, from, key, subject, scopes);
+            errand.mint(scene, at, 0, subject);
         }
     }
 }
@@ -168,20 +166,9 @@ fn forged(scene: &mut Scene<'_>) {
     }
 }
 
-fn login(scene: &mut Scene<'_>, at: i64, from: Address, subject: u64, is_right: bool) -> u64 {
-    let mut call = Call::new(Op::ObpLogin, TokenKind::None, 0).about(subject);
-    if !is_right {
-        scene.fail(at, from, call, Fault::InvalidCredentials);
-        return 0;
-    }
-    let token = scene.random.name();
-    call.mint = Some(Minted {
-        kind: TokenKind::DirectLogin,
-        token,
-        ttl: 28 * 86_400,
-    });
-    scene.call(at, from, call);
-    token
+fn wrong_password(scene: &mut Scene<'_>, at: i64, from: Address, subject: u64) {
+    let call = Call::new(Op::ObpLogin, TokenKind::None, 0).about(subject);
+    scene.fail(at, from, call, Fault::InvalidCredentials);
 }
 
 /// One password for many users.
@@ -190,7 +177,7 @@ fn spraying(scene: &mut Scene<'_>) {
     let (count, gap) = scene.by((200, 2.0), (60, 25.0), (40, 660.0));
     for at in scene.moments(count, gap * 1_000.0) {
         let subject = scene.random.name();
-        login(scene, at, from, subject, false);
+        wrong_password(scene, at, from, subject);
     }
 }
 
@@ -205,11 +192,11 @@ fn stuffing(scene: &mut Scene<'_>) {
             return;
         };
         let subject = scene.random.name();
-        let is_right = scene.random.chance(0.03);
-        let token = login(scene, at, from, subject, is_right);
-        if is_right {
-            let call = Call::new(Op::ObpAccounts, TokenKind::DirectLogin, token).about(subject);
-            scene.call(at + 2 * SECOND, from, call);
+        if scene.random.chance(0.03) {
+            let token = scene.sign_in(at, from, subject);
+            scene.call(at + 2 * SECOND, from, token.call(Op::ObpAccounts));
+        } else {
+            wrong_password(scene, at, from, subject);
         }
     }
 }
@@ -220,7 +207,7 @@ fn one_user(scene: &mut Scene<'_>) {
     let (count, gap) = scene.by((60, 2.0), (20, 20.0), (14, 600.0));
     let subject = scene.random.name();
     for at in scene.moments(count, gap * 1_000.0) {
-        login(scene, at, from, subject, false);
+        wrong_password(scene, at, from, subject);
     }
 }
 
@@ -229,21 +216,11 @@ fn session_key(scene: &mut Scene<'_>) {
     let from = scene.origin();
     let count = scene.by(8, 2, 1);
     for at in scene.moments(count, 60_000.0) {
-        let token = scene.random.name();
-        let mut call = Call::new(Op::WyreSession, TokenKind::None, 0);
-        call.mint = Some(Minted {
-            kind: TokenKind::ApiKey,
-            token,
-            ttl: 0,
-        });
-        let done = scene.call(at, from, call);
+        let session = Call::new(Op::WyreSession, TokenKind::None, 0);
+        let token = scene.mint_by(at, from, session, (TokenKind::ApiKey, 0));
         for n in 0..scene.by(20, 6, 2) {
-            let call = Call::new(Op::WyreTransfersList, TokenKind::ApiKey, token);
-            scene.call(
-                done + 5 * SECOND + n * scene.by(900, 9_000, 90_000),
-                from,
-                call,
-            );
+            let then = token.from + 5 * SECOND + n * scene.by(900, 9_000, 90_000);
+            scene.call(then, from, token.call(Op::WyreTransfersList));
         }
     }
 }

@@ -4,7 +4,6 @@ use super::super::calendar::SECOND;
 use super::super::caller::Call;
 use super::super::event::TokenKind;
 use super::super::operation::Op;
-use super::super::random::mix;
 use super::super::scene::{Scenario, Scene, When};
 
 pub(super) const SCENES: &[Scenario] = &[
@@ -88,14 +87,10 @@ fn swap(scene: &mut Scene<'_>) {
 /// A token of one customer after the other, each used for what makes a way out and takes it.
 fn pay_out(scene: &mut Scene<'_>, (count, gap): (u64, f64), pause: i64, ops: &[Op]) {
     let from = scene.origin();
-    let inside = scene.by(false, true, true);
-    let scopes = scene.scopes();
-    let mut keys = scene.raid_keys(from, inside);
+    let mut errand = scene.errand(from);
     for at in scene.moments(count, gap * 1_000.0) {
-        let key = keys.at(scene, at);
-        let subject = scene.visitor();
-        let token = scene.mint(at + 100, from, key, subject, scopes);
-        scene.in_turn(from, (token, subject), token.from + 500 - pause, pause, ops);
+        let token = errand.mint_for_visitor(scene, at, 100);
+        scene.in_turn(from, token, token.from + 500 - pause, pause, ops);
     }
 }
 
@@ -103,15 +98,13 @@ fn pay_out(scene: &mut Scene<'_>, (count, gap): (u64, f64), pause: i64, ops: &[O
 fn drain(scene: &mut Scene<'_>) {
     let from = scene.origin();
     let (count, gap) = scene.by((60, 15.0), (20, 240.0), (9, 1_800.0));
-    let people = &scene.tenant.site.people;
-    let key = mix(
-        people.subject(3_400_000),
-        &[scene.caller().map_or(0, |caller| caller.id).into()],
-    )
-    .max(1);
-    let base = people.subject(3_500_000);
+    let key = scene.signed_key();
     for at in scene.moments(count, gap * 1_000.0) {
-        let subject = mix(base, &[scene.random.below(30)]).max(1);
+        let subject = scene
+            .tenant
+            .site
+            .people
+            .signed_account(scene.random.below(30));
         let mut then = at;
         for op in [
             Op::WyreWalletsCreate,
@@ -128,12 +121,7 @@ fn drain(scene: &mut Scene<'_>) {
 fn masquerade(scene: &mut Scene<'_>) {
     let from = scene.origin();
     let (count, gap) = scene.by((80, 5.0), (25, 120.0), (14, 1_200.0));
-    let people = &scene.tenant.site.people;
-    let key = mix(
-        people.subject(3_400_000),
-        &[scene.caller().map_or(0, |caller| caller.id).into()],
-    )
-    .max(1);
+    let key = scene.signed_key();
     for at in scene.moments(count, gap * 1_000.0) {
         let subject = scene.random.name();
         let call = Call::new(Op::WyreAccountGet, TokenKind::ApiKey, key).about(subject);
@@ -154,9 +142,9 @@ fn masquerade(scene: &mut Scene<'_>) {
 fn execution(scene: &mut Scene<'_>) {
     let from = scene.origin();
     let (count, gap) = scene.by((40, 10.0), (8, 90.0), (2, 1_200.0));
-    let mut keys = scene.raid_keys(from, true);
+    let mut errand = scene.errand_inside(from);
     for at in scene.moments(count, gap * 1_000.0) {
-        let key = keys.at(scene, at);
+        let key = errand.key(scene, at);
         let then = scene.call(
             at + 100,
             from,
@@ -174,9 +162,9 @@ fn execution(scene: &mut Scene<'_>) {
 fn cancelled(scene: &mut Scene<'_>) {
     let from = scene.origin();
     let (count, gap) = scene.by((50, 6.0), (12, 60.0), (4, 1_800.0));
-    let mut keys = scene.raid_keys(from, true);
+    let mut errand = scene.errand_inside(from);
     for at in scene.moments(count, gap * 1_000.0) {
-        let key = keys.at(scene, at);
+        let key = errand.key(scene, at);
         scene.call(
             at + 100,
             from,

@@ -5,7 +5,6 @@ use super::super::caller::Call;
 use super::super::event::TokenKind;
 use super::super::label::Difficulty;
 use super::super::operation::Op;
-use super::super::random::mix;
 use super::super::scene::{Scenario, Scene, When};
 use super::super::site::What;
 
@@ -135,20 +134,15 @@ pub(super) const SCENES: &[Scenario] = &[
 /// Personal data of many customers, through tokens of their own.
 fn pii_bulk(scene: &mut Scene<'_>) {
     let from = scene.origin();
-    let inside = scene.by(false, true, true);
     let (count, gap) = scene.by((400, 2.0), (120, 35.0), (90, 280.0));
     let subjects = scene.quiet_subjects(count);
-    let scopes = scene.scopes();
-    let mut keys = scene.raid_keys(from, inside);
+    let mut errand = scene.errand(from);
     for (at, subject) in scene.moments_of(subjects, count, gap) {
-        let key = keys.at(scene, at);
-        let token = scene.mint(at + 100, from, key, subject, scopes);
-        let call = Call::new(Op::CustomersGet, TokenKind::Customer, token.token)
-            .about(subject)
-            .with_pii(true);
+        let token = errand.mint(scene, at, 100, subject);
+        let call = token.call(Op::CustomersGet).with_pii(true);
         let then = scene.call(token.from + 400, from, call);
         if scene.difficulty == Difficulty::Hard {
-            let call = Call::new(Op::AccountsList, TokenKind::Customer, token.token).about(subject);
+            let call = token.call(Op::AccountsList);
             scene.call(then + 7_000, from, call);
         }
     }
@@ -159,9 +153,9 @@ fn pii_by_bank_token(scene: &mut Scene<'_>) {
     let from = scene.origin();
     let (count, gap) = scene.by((500, 1.5), (140, 45.0), (80, 250.0));
     let subjects = scene.quiet_subjects(count);
-    let mut keys = scene.raid_keys(from, true);
+    let mut errand = scene.errand_inside(from);
     for (at, subject) in scene.moments_of(subjects, count, gap) {
-        let key = keys.at(scene, at);
+        let key = errand.key(scene, at);
         let call = Call::new(Op::CustomersGet, TokenKind::Bank, key)
             .about(subject)
             .with_pii(true);
@@ -173,9 +167,9 @@ fn pii_by_bank_token(scene: &mut Scene<'_>) {
 fn list_exfil(scene: &mut Scene<'_>) {
     let from = scene.origin();
     let (count, gap) = scene.by((900, 1.2), (300, 9.0), (220, 60.0));
-    let mut keys = scene.raid_keys(from, true);
+    let mut errand = scene.errand_inside(from);
     for at in scene.moments(count, gap * 1_000.0) {
-        let key = keys.at(scene, at);
+        let key = errand.key(scene, at);
         let op = scene.random.pick(
             &[
                 Op::CustomersList,
@@ -199,9 +193,9 @@ fn enumeration(scene: &mut Scene<'_>) {
     let from = scene.origin();
     let (count, gap) = scene.by((600, 0.5), (120, 30.0), (60, 420.0));
     let found = scene.by(0.0, 0.05, 0.2);
-    let mut keys = scene.raid_keys(from, true);
+    let mut errand = scene.errand_inside(from);
     for at in scene.moments(count, gap * 1_000.0) {
-        let key = keys.at(scene, at);
+        let key = errand.key(scene, at);
         let op = scene.random.pick(
             &[Op::CustomersGet, Op::AccountsGet, Op::TransfersGet],
             Op::CustomersGet,
@@ -230,22 +224,17 @@ fn enumeration(scene: &mut Scene<'_>) {
 fn objects_guessed(scene: &mut Scene<'_>) {
     let from = scene.origin();
     let (count, gap) = scene.by((300, 0.5), (60, 8.0), (30, 45.0));
-    let scopes = scene.scopes();
     let subject = scene.visitor();
     let at = scene.at;
-    let mut keys = scene.raid_keys(from, true);
-    let key = keys.at(scene, at);
-    let mut token = scene.mint(at, from, key, subject, scopes);
+    let mut errand = scene.errand_inside(from);
+    let mut token = errand.mint(scene, at, 0, subject);
     for at in scene.moments(count, gap * 1_000.0) {
-        if at + MINUTE > token.to {
-            let key = keys.at(scene, at);
-            token = scene.mint(at, from, key, subject, scopes);
-        }
+        token = errand.renewed(scene, at, MINUTE, token);
         let op = scene.random.pick(
             &[Op::AccountsGet, Op::TradesGet, Op::TransfersGet],
             Op::AccountsGet,
         );
-        let call = Call::new(op, TokenKind::Customer, token.token).about(subject);
+        let call = token.call(op);
         let at = at.max(token.from) + 100;
         if scene.random.chance(0.04) {
             scene.call(at, from, call);
@@ -260,9 +249,9 @@ fn documents(scene: &mut Scene<'_>) {
     let from = scene.origin();
     let (count, gap) = scene.by((150, 4.0), (40, 120.0), (14, 1_200.0));
     let subjects = scene.quiet_subjects(count);
-    let mut keys = scene.raid_keys(from, true);
+    let mut errand = scene.errand_inside(from);
     for (at, subject) in scene.moments_of(subjects, count, gap) {
-        let key = keys.at(scene, at);
+        let key = errand.key(scene, at);
         let list = Call::new(Op::FilesList, TokenKind::Bank, key).about(subject);
         let then = scene.call(at + 50, from, list);
         let file = Call::new(Op::FilesGet, TokenKind::Bank, key)
@@ -275,17 +264,16 @@ fn documents(scene: &mut Scene<'_>) {
 /// Staff who are asleep read.
 fn night_reading(scene: &mut Scene<'_>) {
     let from = scene.origin();
-    let kind = if scene.tenant.find(scene.world, "console") == Some(scene.who) {
-        TokenKind::Org
-    } else {
-        TokenKind::Bank
-    };
     let (count, gap) = scene.by((150, 10.0), (30, 60.0), (9, 400.0));
     let at = scene.at;
-    let mut key = scene.bank_key(at, from, kind == TokenKind::Org);
+    let mut key = if scene.is_about("console") {
+        scene.bank_key(at, from)
+    } else {
+        scene.bank_key_by_secret(at, from)
+    };
     for (n, at) in scene.moments(count, gap * 1_000.0).into_iter().enumerate() {
         if n % 60 == 59 {
-            key = scene.bank_key(at, from, false);
+            key = scene.bank_key_by_secret(at, from);
         }
         let op = scene.random.pick(
             &[Op::CustomersList, Op::TransfersList, Op::AccountsList],
@@ -299,19 +287,14 @@ fn night_reading(scene: &mut Scene<'_>) {
 fn spike(scene: &mut Scene<'_>) {
     let from = scene.origin();
     let (count, gap) = scene.by((9_000, 0.12), (3_000, 0.8), (1_500, 3.0));
-    let is_wyre = scene.tenant.find(scene.world, "ramp") == Some(scene.who);
-    let people = &scene.tenant.site.people;
-    let api_key = mix(
-        people.subject(3_400_000),
-        &[scene.caller().map_or(0, |caller| caller.id).into()],
-    )
-    .max(1);
-    let mut keys = scene.raid_keys(from, true);
+    let is_wyre = scene.is_about("ramp");
+    let api_key = scene.signed_key();
+    let mut errand = scene.errand_inside(from);
     for at in scene.moments(count, gap * 1_000.0) {
         let call = if is_wyre {
             Call::new(Op::WyreRates, TokenKind::ApiKey, api_key)
         } else {
-            let key = keys.at(scene, at);
+            let key = errand.key(scene, at);
             let op = scene
                 .random
                 .pick(&[Op::TransfersGet, Op::TradesGet], Op::TransfersGet);
@@ -324,24 +307,18 @@ fn spike(scene: &mut Scene<'_>) {
 /// One customer's account, far more often than anybody's.
 fn hammered(scene: &mut Scene<'_>) {
     let from = scene.origin();
-    let inside = scene.by(false, true, true);
     let (count, gap) = scene.by((2_500, 0.4), (700, 3.0), (420, 12.0));
-    let scopes = scene.scopes();
     let subject = scene.visitor();
     let at = scene.at;
-    let mut keys = scene.raid_keys(from, inside);
-    let key = keys.at(scene, at);
-    let mut token = scene.mint(at, from, key, subject, scopes);
+    let mut errand = scene.errand(from);
+    let mut token = errand.mint(scene, at, 0, subject);
     for at in scene.moments(count, gap * 1_000.0) {
-        if at + MINUTE > token.to {
-            let key = keys.at(scene, at);
-            token = scene.mint(at, from, key, subject, scopes);
-        }
+        token = errand.renewed(scene, at, MINUTE, token);
         let op = scene.random.pick(
             &[Op::QuotesCreate, Op::AccountsGet, Op::QuotesCreate],
             Op::QuotesCreate,
         );
-        let call = Call::new(op, TokenKind::Customer, token.token).about(subject);
+        let call = token.call(op);
         scene.call(at.max(token.from) + 100, from, call);
     }
 }
@@ -360,9 +337,9 @@ fn silence(scene: &mut Scene<'_>) {
 fn turns_writer(scene: &mut Scene<'_>) {
     let from = scene.origin();
     let (count, gap) = scene.by((40, 10.0), (10, 90.0), (3, 1_800.0));
-    let mut keys = scene.raid_keys(from, true);
+    let mut errand = scene.errand_inside(from);
     for at in scene.moments(count, gap * 1_000.0) {
-        let key = keys.at(scene, at);
+        let key = errand.key(scene, at);
         let mut then = at;
         for op in [Op::QuotesCreate, Op::TransfersCreate] {
             then = scene.call(then + 300, from, Call::new(op, TokenKind::Bank, key));
@@ -405,21 +382,12 @@ fn other_environment(scene: &mut Scene<'_>, sandbox: bool) {
 fn harvest(scene: &mut Scene<'_>) {
     let from = scene.origin();
     let (count, gap) = scene.by((400, 1.5), (120, 40.0), (90, 200.0));
-    let base = scene.tenant.site.people.subject(3_000_000);
     for (n, at) in scene.moments(count, gap * 1_000.0).into_iter().enumerate() {
-        let subject = mix(base, &[n as u64]).max(1);
-        let token = scene.random.name();
-        let mut login = Call::new(Op::ObpLogin, TokenKind::None, 0).about(subject);
-        login.mint = Some(super::super::event::Minted {
-            kind: TokenKind::DirectLogin,
-            token,
-            ttl: 28 * 86_400,
-        });
-        let mut then = scene.call(at, from, login);
-        for op in [Op::ObpAccounts, Op::ObpTransactions] {
-            let call = Call::new(op, TokenKind::DirectLogin, token).about(subject);
-            then = scene.call(then + scene.by(100, 900, 4_000), from, call);
-        }
+        let subject = scene.tenant.site.people.obp_user(n as u64);
+        let token = scene.sign_in(at, from, subject);
+        let pause = scene.by(100, 900, 4_000);
+        let ops = [Op::ObpAccounts, Op::ObpTransactions];
+        scene.in_turn(from, token, token.from, pause, &ops);
     }
 }
 
@@ -427,15 +395,9 @@ fn harvest(scene: &mut Scene<'_>) {
 fn wyre_harvest(scene: &mut Scene<'_>) {
     let from = scene.origin();
     let (count, gap) = scene.by((500, 1.0), (150, 30.0), (100, 180.0));
-    let people = &scene.tenant.site.people;
-    let key = mix(
-        people.subject(3_400_000),
-        &[scene.caller().map_or(0, |caller| caller.id).into()],
-    )
-    .max(1);
-    let base = people.subject(3_500_000);
+    let key = scene.signed_key();
     for (n, at) in scene.moments(count, gap * 1_000.0).into_iter().enumerate() {
-        let subject = mix(base, &[n as u64]).max(1);
+        let subject = scene.tenant.site.people.signed_account(n as u64);
         let op = if n % 3 == 2 {
             Op::WyreTransfersList
         } else {

@@ -112,7 +112,7 @@ fn use_token(
                 Op::AccountsList,
             ),
         };
-        let call = Call::new(op, TokenKind::Customer, token.token).about(token.subject);
+        let call = token.call(op);
         at = scene.call(at, from, call) + pause;
     }
     at
@@ -127,9 +127,9 @@ fn live(scene: &mut Scene<'_>) -> Token {
     let own = scene.own();
     let (at, scopes) = (scene.at, scene.scopes());
     let subject = scene.visitor();
-    let key = scene.bank_key(at - 40 * SECOND, own, true);
+    let key = scene.bank_key(at - 40 * SECOND, own);
     let token = scene.mint(at - 30 * SECOND, own, key, subject, scopes);
-    let call = Call::new(Op::AccountsList, TokenKind::Customer, token.token).about(subject);
+    let call = token.call(Op::AccountsList);
     scene.call(token.from + 400, own, call);
     token
 }
@@ -188,6 +188,7 @@ fn never_minted(scene: &mut Scene<'_>) {
     for at in scene.moments(tokens, gap * 1_000.0) {
         let subject = scene.visitor();
         let token = Token {
+            kind: TokenKind::Customer,
             token: scene.random.name(),
             subject,
             from: at,
@@ -213,7 +214,7 @@ fn two_countries(scene: &mut Scene<'_>) {
 fn bank_elsewhere(scene: &mut Scene<'_>) {
     let own = scene.own();
     let at = scene.at;
-    let key = scene.bank_key(at - MINUTE, own, true);
+    let key = scene.bank_key(at - MINUTE, own);
     let from = scene.elsewhere();
     let (count, pause) = scene.by((60, 700), (12, 8_000), (3, 70_000));
     let mut at = at;
@@ -234,9 +235,9 @@ fn bank_for_customers(scene: &mut Scene<'_>) {
     let from = scene.origin();
     let (count, gap) = scene.by((300, 1.5), (90, 40.0), (60, 240.0));
     let subjects = scene.quiet_subjects(count);
-    let mut keys = scene.raid_keys(from, true);
+    let mut errand = scene.errand_inside(from);
     for (at, subject) in scene.moments_of(subjects, count, gap) {
-        let key = keys.at(scene, at);
+        let key = errand.key(scene, at);
         let op = scene.random.pick(
             &[Op::CustomersGet, Op::AccountsList, Op::BankAccountsList],
             Op::AccountsList,
@@ -273,20 +274,15 @@ fn direct_login(scene: &mut Scene<'_>) {
             &[Op::ObpAccounts, Op::ObpTransactions, Op::ObpBalances],
             Op::ObpAccounts,
         );
-        let call = Call::new(op, TokenKind::DirectLogin, token.token).about(token.subject);
-        at = scene.call(at, from, call) + pause;
+        at = scene.call(at, from, token.call(op)) + pause;
     }
 }
 
 /// The signed API's key from another network.
 fn api_key(scene: &mut Scene<'_>) {
     let from = scene.elsewhere();
-    let Some(caller) = scene.caller() else {
-        return;
-    };
-    let people = &scene.tenant.site.people;
-    let key = super::super::random::mix(people.subject(3_400_000), &[caller.id.into()]).max(1);
-    let subject = super::super::random::mix(people.subject(3_500_000), &[1]).max(1);
+    let key = scene.signed_key();
+    let subject = scene.tenant.site.people.signed_account(1);
     let (count, gap) = scene.by((80, 2.0), (20, 90.0), (5, 2_000.0));
     for at in scene.moments(count, gap * 1_000.0) {
         let op = scene.random.pick(
@@ -310,12 +306,12 @@ fn api_key(scene: &mut Scene<'_>) {
 fn caller_elsewhere(scene: &mut Scene<'_>) {
     let from = scene.elsewhere();
     let (count, gap) = scene.by((120, 5.0), (30, 120.0), (10, 1_200.0));
-    let mut keys = scene.raid_keys(from, false);
+    let mut errand = scene.errand_outside(from);
     for at in scene.moments(count, gap * 1_000.0) {
         if at > scene.at + 4 * HOUR {
             break;
         }
-        let key = keys.at(scene, at);
+        let key = errand.key(scene, at);
         let op = scene.random.pick(
             &[Op::TransfersList, Op::AccountsList, Op::TransfersGet],
             Op::TransfersGet,

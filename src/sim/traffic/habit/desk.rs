@@ -1,10 +1,9 @@
 //! Callers with few and careful users: organization staff, the Open Bank Project, signed APIs.
 
-use super::super::calendar::{MINUTE, SECOND};
-use super::super::caller::{Call, Caller};
-use super::super::event::{Target, TokenKind};
+use super::super::calendar::{DAY, MINUTE, SECOND};
+use super::super::caller::{Call, Caller, DIRECT_LOGIN_TTL, Token};
+use super::super::event::{Fault, Minted, Target, TokenKind};
 use super::super::operation::Op;
-use super::super::random::mix;
 use super::super::site::Site;
 use super::super::world::World;
 use super::{Season, arrivals, moments};
@@ -43,7 +42,7 @@ pub(super) fn obp_viewer(
     let count = arrivals(caller, site, hour, per_day, season);
     for at in moments(caller, hour, count) {
         let user = caller.random.skewed(users, 1.6);
-        let subject = mix(site.people.subject(3_000_000), &[user]).max(1);
+        let subject = site.people.obp_user(user);
         let replica = caller.random.below(caller.replicas);
         let from = caller.address(site, at, replica);
         // A user signs in again after some hours; a wrong password now and then.
@@ -51,7 +50,7 @@ pub(super) fn obp_viewer(
             .sessions
             .get(&subject)
             .copied()
-            .filter(|token| token.from <= at && at < token.to);
+            .filter(|token| token.serves(at));
         let (token, mut at) = match held {
             Some(held) if !site.was_deployed(caller.place, held.from, at) => (held.token, at),
             _ => {
@@ -59,16 +58,16 @@ pub(super) fn obp_viewer(
                 if caller.random.chance(0.02) {
                     let call = Call::new(Op::ObpLogin, TokenKind::None, 0).about(subject);
                     let mut event = caller.plain(at, from, call);
-                    event.fail(super::super::event::Fault::InvalidCredentials);
+                    event.fail(Fault::InvalidCredentials);
                     world.push(event);
                     at += 6 * SECOND;
                 }
                 let token = caller.random.name();
                 let mut call = Call::new(Op::ObpLogin, TokenKind::None, 0).about(subject);
-                call.mint = Some(super::super::event::Minted {
+                call.mint = Some(Minted {
                     kind: TokenKind::DirectLogin,
                     token,
-                    ttl: 28 * 86_400,
+                    ttl: DIRECT_LOGIN_TTL,
                 });
                 let answer = caller.insist(world, site, at, from, call);
                 if !answer.is_ok() {
@@ -77,7 +76,8 @@ pub(super) fn obp_viewer(
                 let lives = caller.random.between(4, 20) * 60 * MINUTE;
                 caller.sessions.insert(
                     subject,
-                    super::super::caller::Token {
+                    Token {
+                        kind: TokenKind::DirectLogin,
                         token,
                         subject,
                         from: answer.done_at,
@@ -124,11 +124,10 @@ pub(super) fn obp_admin(
             continue;
         };
         let from = caller.address(site, at, 0);
-        let account = mix(site.people.subject(3_000_000), &[caller.random.below(400)]).max(1);
+        let account = site.people.obp_user(caller.random.below(400));
         // A small staff, who come and go slowly.
-        let staff =
-            caller.random.skewed(25, 1.5) + (hour / (40 * super::super::calendar::DAY)) as u64;
-        let user = mix(site.people.subject(3_100_000), &[staff]).max(1);
+        let staff = caller.random.skewed(25, 1.5) + (hour / (40 * DAY)) as u64;
+        let user = site.people.obp_staff(staff);
         let looks = Call::new(Op::ObpViews, TokenKind::DirectLogin, key).about(account);
         at = caller.insist(world, site, at, from, looks).done_at + 9 * SECOND;
         if caller.random.chance(0.1) {
@@ -171,8 +170,8 @@ pub(super) fn dauth(
         };
         let from = caller.address(site, at, 0);
         let contract = caller.random.skewed(contracts, 1.4);
-        let account = mix(site.people.subject(3_200_000), &[contract]).max(1);
-        let target = Target::Contract(network, mix(site.people.subject(3_300_000), &[contract]));
+        let account = site.people.contract_account(contract);
+        let target = Target::Contract(network, site.people.contract_address(contract));
         let mut ops = vec![Op::ObpBalances, Op::ObpTransactions];
         // A contract that joins: about one in three weeks.
         if caller.random.chance(1.0 / (per_day * 21.0)) {
@@ -202,12 +201,12 @@ pub(super) fn wyre(
     let count = arrivals(caller, site, hour, per_day, season);
     for at in moments(caller, hour, count) {
         // The key was made before the run; whoever signs with it never mints again.
-        let key = mix(site.people.subject(3_400_000), &[caller.id.into()]).max(1);
+        let key = site.people.signed_key(caller.id);
         let replica = caller.random.below(caller.replicas);
         let from = caller.address(site, at, replica);
-        let grown = (hour - site.start) as u64 / (2 * super::super::calendar::DAY as u64);
+        let grown = (hour - site.start) as u64 / (2 * DAY as u64);
         let account = caller.random.skewed(accounts + grown, 1.8);
-        let subject = mix(site.people.subject(3_500_000), &[account]).max(1);
+        let subject = site.people.signed_account(account);
         let steps: [(&[Op], u32); 6] = [
             (&[Op::WyreRates], 40),
             (&[Op::WyreAccountGet], 18),

@@ -90,7 +90,7 @@ pub(super) fn pay_day(
         if caller.random.chance(0.02) {
             continue;
         }
-        let subject = site.people.subject(1_000_000 + person);
+        let subject = site.people.paid(person);
         let Some((token, later)) = caller.mint(world, site, at, person, subject) else {
             at += MINUTE;
             continue;

@@ -9,99 +9,82 @@ use super::super::scene::{Scenario, Scene, When};
 use super::super::site::What;
 
 pub(super) const SCENES: &[Scenario] = &[
-    change(
+    Scenario::trap(
         "release_mints_anew",
         &["mobile", "web"],
         When::Work,
         2,
         release,
     ),
-    change("cache_warmed", &["web"], When::Work, 2, cache_warmed),
-    change(
+    Scenario::trap("cache_warmed", &["web"], When::Work, 2, cache_warmed),
+    Scenario::trap(
         "release_of_everything",
         &["web"],
         When::Work,
         3,
         release_all,
     ),
-    change(
+    Scenario::trap(
         "release_new_addresses",
         &["web", "mobile"],
         When::Work,
         5,
         new_addresses,
     ),
-    change(
+    Scenario::trap(
         "autoscaling",
         &["mobile", "web"],
         When::WorkMorning,
         10,
         autoscaling,
     ),
-    change("second_region", &["web"], When::Any, 20, second_region),
-    change(
+    Scenario::trap("second_region", &["web"], When::Any, 20, second_region),
+    Scenario::trap(
         "office_moves",
         &["support", "console"],
         When::WorkMorning,
         48,
         office_moves,
     ),
-    change(
+    Scenario::trap(
         "staff_travels",
         &["support", "console"],
         When::Work,
         8,
         staff_travels,
     ),
-    change(
+    Scenario::trap(
         "new_provider_line",
         &["support"],
         When::WorkMorning,
         30,
         new_line,
     ),
-    change(
+    Scenario::trap(
         "secret_rotation",
         &["web", "recon"],
         When::Work,
         2,
         rotation,
     ),
-    change(
+    Scenario::trap(
         "feature_launch",
         &["web", "mobile"],
         When::Work,
         72,
         feature_launch,
     ),
-    change(
+    Scenario::trap(
         "scope_added_by_release",
         &["web", "mobile"],
         When::Work,
         72,
         scope_added,
     ),
-    change("new_service", &["web"], When::WorkMorning, 48, new_service),
-    change("load_test", &["ci"], When::Work, 3, load_test),
-    change("maintenance", &["web"], When::Night, 5, maintenance),
+    Scenario::trap("new_service", &["web"], When::WorkMorning, 48, new_service),
+    Scenario::trap("load_test", &["ci"], When::Work, 3, load_test),
+    Scenario::trap("maintenance", &["web"], When::Night, 5, maintenance),
 ];
-
-const fn change(
-    name: &'static str,
-    needs: &'static [&'static str],
-    when: When,
-    hours: u32,
-    play: fn(&mut Scene<'_>),
-) -> Scenario {
-    Scenario {
-        name,
-        categories: &[],
-        needs,
-        when,
-        hours: [hours; 3],
-        play,
-    }
-}
 
 /// A release: the service forgets its tokens and mints them anew for whoever is there, replica by
 /// replica.
@@ -123,7 +106,7 @@ fn release(scene: &mut Scene<'_>) {
 fn cache_warmed(scene: &mut Scene<'_>) {
     let at = scene.at;
     let from = scene.own();
-    let key = scene.bank_key(at, from, true);
+    let key = scene.bank_key(at, from);
     let scopes = scene.scopes();
     for n in 0..120 + scene.random.below(80) {
         let subject = scene.visitor();
@@ -134,7 +117,7 @@ fn cache_warmed(scene: &mut Scene<'_>) {
                 &[Op::AccountsList, Op::PricesList, Op::TransfersList],
                 Op::AccountsList,
             );
-            let call = Call::new(op, TokenKind::Customer, token.token).about(subject);
+            let call = token.call(op);
             then = scene.call(then, from, call) + scene.random.lognormal(5_000.0, 0.8) as i64;
         }
     }
@@ -152,7 +135,7 @@ fn warm_up(scene: &mut Scene<'_>, at: i64) {
             .collect()
     });
     let from = scene.own();
-    let key = scene.bank_key(at, from, true);
+    let key = scene.bank_key(at, from);
     let scopes = scene.scopes();
     for (n, subject) in held.into_iter().enumerate() {
         let token = scene.mint(at + n as i64 * 60, from, key, subject, scopes);
@@ -163,7 +146,7 @@ fn warm_up(scene: &mut Scene<'_>, at: i64) {
                 &[Op::AccountsList, Op::AccountsGet, Op::TransfersList],
                 Op::AccountsList,
             );
-            let call = Call::new(op, TokenKind::Customer, token.token).about(subject);
+            let call = token.call(op);
             then = scene.call(then, from, call);
         }
     }
@@ -253,20 +236,19 @@ fn staff_travels(scene: &mut Scene<'_>) {
     let network = scene.world.map.foreign(country, asn);
     let from = scene.world.map.address(network, &mut scene.random);
     let count = scene.random.between(4, 10) as u64;
-    let scopes = scene.scopes();
-    let mut keys = scene.raid_keys(from, true);
+    let mut errand = scene.errand_inside(from);
     for then in scene.moments(count, 40.0 * 60_000.0) {
         if then > at + 7 * HOUR {
             break;
         }
-        let key = keys.at(scene, then);
-        let subject = scene.visitor();
-        let token = scene.mint(then + 200, from, key, subject, scopes);
-        let mut next = token.from;
-        for op in [Op::CustomersGet, Op::AccountsList, Op::TransfersList] {
-            let call = Call::new(op, TokenKind::Customer, token.token).about(subject);
-            next = scene.call(next + 15_000, from, call);
-        }
+        let token = errand.mint_for_visitor(scene, then, 200);
+        scene.in_turn(
+            from,
+            token,
+            token.from,
+            15_000,
+            &[Op::CustomersGet, Op::AccountsList, Op::TransfersList],
+        );
     }
 }
 
@@ -332,10 +314,10 @@ fn new_service(scene: &mut Scene<'_>) {
     let from = scene.neighbour();
     let mut at = scene.at;
     let end = at + 40 * HOUR;
-    let mut keys = scene.raid_keys(from, false);
+    let mut errand = scene.errand_outside(from);
     let mut gap = 600.0;
     while at < end {
-        let key = keys.at(scene, at);
+        let key = errand.key(scene, at);
         let op = scene.random.pick(
             &[Op::PricesList, Op::BanksGet, Op::TransfersList],
             Op::PricesList,
@@ -351,14 +333,13 @@ fn new_service(scene: &mut Scene<'_>) {
 fn load_test(scene: &mut Scene<'_>) {
     let from = scene.own();
     let count = scene.random.between(1_500, 6_000) as u64;
-    let mut keys = scene.raid_keys(from, true);
+    let mut errand = scene.errand_inside(from);
     for at in scene.moments(count, 900.0) {
-        let key = keys.at(scene, at);
+        let key = errand.key(scene, at);
         let subject = scene.random.name();
         let token = scene.mint(at + 100, from, key, subject, 14);
         if scene.random.chance(0.6) {
-            let call = Call::new(Op::QuotesCreate, TokenKind::Customer, token.token).about(subject);
-            scene.call(token.from + 30, from, call);
+            scene.call(token.from + 30, from, token.call(Op::QuotesCreate));
         }
     }
 }

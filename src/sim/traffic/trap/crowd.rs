@@ -9,61 +9,44 @@ use super::super::scene::{Scenario, Scene, When};
 use super::super::site::What;
 
 pub(super) const SCENES: &[Scenario] = &[
-    crowd("campaign", &["web", "mobile"], When::Work, 8, campaign),
-    crowd(
+    Scenario::trap("campaign", &["web", "mobile"], When::Work, 8, campaign),
+    Scenario::trap(
         "push_message",
         &["mobile", "web"],
         When::Work,
         2,
         push_message,
     ),
-    crowd("market_rush", &["web", "mobile"], When::Any, 6, market_rush),
-    crowd(
+    Scenario::trap("market_rush", &["web", "mobile"], When::Any, 6, market_rush),
+    Scenario::trap(
         "monday_after_holiday",
         &["web"],
         When::WorkMorning,
         10,
         monday,
     ),
-    crowd("holiday", &["web"], When::WorkMorning, 24, holiday),
-    crowd(
+    Scenario::trap("holiday", &["web"], When::WorkMorning, 24, holiday),
+    Scenario::trap(
         "dormant_customers_invited",
         &["web", "mobile"],
         When::Work,
         30,
         invited,
     ),
-    crowd("sign_up_wave", &["signup"], When::Work, 10, sign_ups),
-    crowd("extra_pay_run", &["payroll"], When::Work, 2, pay_run),
-    crowd(
+    Scenario::trap("sign_up_wave", &["signup"], When::Work, 10, sign_ups),
+    Scenario::trap("extra_pay_run", &["payroll"], When::Work, 2, pay_run),
+    Scenario::trap(
         "extra_statements",
         &["statements"],
         When::Night,
         6,
         statements,
     ),
-    crowd("reconciliation_again", &["recon"], When::Work, 3, again),
-    crowd("backlog_of_webhooks", &["hooks"], When::Work, 2, backlog),
-    crowd("migration", &["recon"], When::Night, 5, migration),
-    crowd("clock_change", &["web"], When::Any, 24, clock_change),
+    Scenario::trap("reconciliation_again", &["recon"], When::Work, 3, again),
+    Scenario::trap("backlog_of_webhooks", &["hooks"], When::Work, 2, backlog),
+    Scenario::trap("migration", &["recon"], When::Night, 5, migration),
+    Scenario::trap("clock_change", &["web"], When::Any, 24, clock_change),
 ];
-
-const fn crowd(
-    name: &'static str,
-    needs: &'static [&'static str],
-    when: When,
-    hours: u32,
-    play: fn(&mut Scene<'_>),
-) -> Scenario {
-    Scenario {
-        name,
-        categories: &[],
-        needs,
-        when,
-        hours: [hours; 3],
-        play,
-    }
-}
 
 /// Two to four times the visits for some hours, fading.
 fn campaign(scene: &mut Scene<'_>) {
@@ -136,22 +119,23 @@ fn pay_run(scene: &mut Scene<'_>) {
         return;
     };
     let from = scene.own();
-    let mut keys = scene.raid_keys(from, true);
+    let mut errand = scene.errand_inside(from).asking_for(5);
     let pause = (40 * MINUTE) as f64 / roster.max(1) as f64;
     for (person, at) in scene.moments(roster, pause).into_iter().enumerate() {
-        let key = keys.at(scene, at);
-        let subject = scene.tenant.site.people.subject(1_000_000 + person as u64);
-        let token = scene.mint(at + 100, from, key, subject, 5);
-        let mut then = token.from;
-        for op in [
-            Op::AccountsList,
-            Op::QuotesCreate,
-            Op::TransfersCreate,
-            Op::TransfersGet,
-        ] {
-            let call = Call::new(op, TokenKind::Customer, token.token).about(subject);
-            then = scene.call(then + 40, from, call);
-        }
+        let subject = scene.tenant.site.people.paid(person as u64);
+        let token = errand.mint(scene, at, 100, subject);
+        scene.in_turn(
+            from,
+            token,
+            token.from,
+            40,
+            &[
+                Op::AccountsList,
+                Op::QuotesCreate,
+                Op::TransfersCreate,
+                Op::TransfersGet,
+            ],
+        );
     }
 }
 
@@ -159,21 +143,22 @@ fn pay_run(scene: &mut Scene<'_>) {
 fn statements(scene: &mut Scene<'_>) {
     let from = scene.own();
     let count = scene.tenant.site.people.active / 6;
-    let mut keys = scene.raid_keys(from, true);
+    let mut errand = scene.errand_inside(from).asking_for(7);
     for (customer, at) in scene.moments(count, 12_000.0).into_iter().enumerate() {
-        let key = keys.at(scene, at);
         let subject = scene.tenant.site.people.subject(customer as u64);
-        let token = scene.mint(at + 100, from, key, subject, 7);
-        let mut then = token.from;
-        for op in [
-            Op::CustomersGet,
-            Op::AccountsList,
-            Op::TransfersList,
-            Op::TradesList,
-        ] {
-            let call = Call::new(op, TokenKind::Customer, token.token).about(subject);
-            then = scene.call(then + 20, from, call);
-        }
+        let token = errand.mint(scene, at, 100, subject);
+        scene.in_turn(
+            from,
+            token,
+            token.from,
+            20,
+            &[
+                Op::CustomersGet,
+                Op::AccountsList,
+                Op::TransfersList,
+                Op::TradesList,
+            ],
+        );
     }
 }
 
@@ -183,11 +168,11 @@ fn again(scene: &mut Scene<'_>) {
         return;
     };
     let from = scene.own();
-    let mut keys = scene.raid_keys(from, true);
+    let mut errand = scene.errand_inside(from);
     let mut at = scene.at;
     for op in batch.lists {
         for _ in 0..batch.pages {
-            let key = keys.at(scene, at);
+            let key = errand.key(scene, at);
             let call = Call::new(*op, TokenKind::Bank, key)
                 .with_pii(batch.pii && *op == Op::CustomersList);
             at = scene.call(at + 50, from, call) + scene.random.exponential(batch.pause_ms) as i64;

@@ -2,63 +2,62 @@
 
 use super::super::calendar::{HOUR, SECOND};
 use super::super::caller::Call;
-use super::super::event::{Fault, Minted, Target, TokenKind};
+use super::super::event::{Fault, Target, TokenKind};
 use super::super::operation::Op;
-use super::super::random::mix;
 use super::super::scene::{Scenario, Scene, When};
 use super::super::site::What;
 
 pub(super) const SCENES: &[Scenario] = &[
-    people("overtime", &["support", "console"], 3, overtime),
-    people("support_rush", &["support"], 8, support_rush),
-    people("big_customer", &["web", "mobile"], 6, big_customer),
-    people("accountant_hired", &["obp-admin"], 2, accountant),
-    people("access_review", &["obp-admin"], 3, review),
-    people("consents_renewed", &["aisp"], 8, consents),
-    people("forgotten_passwords", &["aisp"], 6, passwords),
-    people("new_child_accounts", &["ramp"], 24, child_accounts),
-    people("wallet_then_payment", &["web"], 8, wallet),
-    people("typed_wrong", &["support", "web"], 4, typos),
-    people("audit_visit", &["support"], 6, audit),
+    Scenario::trap("overtime", &["support", "console"], When::Work, 3, overtime),
+    Scenario::trap("support_rush", &["support"], When::Work, 8, support_rush),
+    Scenario::trap(
+        "big_customer",
+        &["web", "mobile"],
+        When::Work,
+        6,
+        big_customer,
+    ),
+    Scenario::trap(
+        "accountant_hired",
+        &["obp-admin"],
+        When::Work,
+        2,
+        accountant,
+    ),
+    Scenario::trap("access_review", &["obp-admin"], When::Work, 3, review),
+    Scenario::trap("consents_renewed", &["aisp"], When::Work, 8, consents),
+    Scenario::trap("forgotten_passwords", &["aisp"], When::Work, 6, passwords),
+    Scenario::trap(
+        "new_child_accounts",
+        &["ramp"],
+        When::Work,
+        24,
+        child_accounts,
+    ),
+    Scenario::trap("wallet_then_payment", &["web"], When::Work, 8, wallet),
+    Scenario::trap("typed_wrong", &["support", "web"], When::Work, 4, typos),
+    Scenario::trap("audit_visit", &["support"], When::Work, 6, audit),
 ];
-
-const fn people(
-    name: &'static str,
-    needs: &'static [&'static str],
-    hours: u32,
-    play: fn(&mut Scene<'_>),
-) -> Scenario {
-    Scenario {
-        name,
-        categories: &[],
-        needs,
-        when: When::Work,
-        hours: [hours; 3],
-        play,
-    }
-}
 
 /// Two of the staff stay until nine, with visits as by day.
 fn overtime(scene: &mut Scene<'_>) {
     let at = scene.tenant.site.zone.at_local(scene.at, 18, 40);
     scene.at = at.max(scene.at);
     let from = scene.own();
-    let scopes = scene.scopes();
-    let is_console = scene.tenant.find(scene.world, "console") == Some(scene.who);
-    if is_console {
+    if scene.is_about("console") {
         return scene.frame(at + HOUR, false);
     }
-    let mut keys = scene.raid_keys(from, true);
+    let mut errand = scene.errand_inside(from);
     let count = scene.random.between(3, 7) as u64;
     for then in scene.moments(count, 15.0 * 60_000.0) {
-        let key = keys.at(scene, then);
-        let subject = scene.visitor();
-        let token = scene.mint(then + 200, from, key, subject, scopes);
-        let mut next = token.from;
-        for op in [Op::CustomersGet, Op::AccountsList] {
-            let call = Call::new(op, TokenKind::Customer, token.token).about(subject);
-            next = scene.call(next + 20_000, from, call);
-        }
+        let token = errand.mint_for_visitor(scene, then, 200);
+        scene.in_turn(
+            from,
+            token,
+            token.from,
+            20_000,
+            &[Op::CustomersGet, Op::AccountsList],
+        );
     }
 }
 
@@ -72,17 +71,13 @@ fn support_rush(scene: &mut Scene<'_>) {
 /// One customer trades all afternoon.
 fn big_customer(scene: &mut Scene<'_>) {
     let from = scene.own();
-    let (at, scopes) = (scene.at, scene.scopes());
+    let at = scene.at;
     let customer = scene.random.below(20);
     let subject = scene.tenant.site.people.subject(customer);
-    let mut keys = scene.raid_keys(from, true);
-    let key = keys.at(scene, at);
-    let mut token = scene.mint(at, from, key, subject, scopes);
+    let mut errand = scene.errand_inside(from);
+    let mut token = errand.mint(scene, at, 0, subject);
     for then in scene.moments(150, 75_000.0) {
-        if then + 30 * SECOND > token.to {
-            let key = keys.at(scene, then);
-            token = scene.mint(then, from, key, subject, scopes);
-        }
+        token = errand.renewed(scene, then, 30 * SECOND, token);
         let op = scene.random.pick(
             &[
                 Op::QuotesCreate,
@@ -92,44 +87,28 @@ fn big_customer(scene: &mut Scene<'_>) {
             ],
             Op::QuotesCreate,
         );
-        let call = Call::new(op, TokenKind::Customer, token.token).about(subject);
+        let call = token.call(op);
         scene.call(then.max(token.from) + 50, from, call);
     }
 }
 
-fn sign_in(scene: &mut Scene<'_>) -> u64 {
+/// What the caller has signed in with.
+fn signed_in(scene: &mut Scene<'_>) -> u64 {
     let at = scene.at;
-    let held = scene.caller().and_then(|caller| {
-        caller
-            .keys
-            .iter()
-            .flatten()
-            .find(|token| token.from <= at && at < token.to)
-            .copied()
-    });
-    if let Some(held) = held {
+    if let Some(held) = scene.held(at) {
         return held.token;
     }
     let from = scene.own();
-    let token = scene.random.name();
-    let mut call = Call::new(Op::ObpLogin, TokenKind::None, 0);
-    call.mint = Some(Minted {
-        kind: TokenKind::DirectLogin,
-        token,
-        ttl: 28 * 86_400,
-    });
-    scene.call(at - 5 * SECOND, from, call);
-    token
+    scene.sign_in(at - 5 * SECOND, from, 0).token
 }
 
 /// Somebody new gets the auditor's view on two accounts.
 fn accountant(scene: &mut Scene<'_>) {
-    let key = sign_in(scene);
+    let key = signed_in(scene);
     let from = scene.own();
     let user = scene.random.name();
-    let base = scene.tenant.site.people.subject(3_000_000);
     for at in scene.moments(2, 240_000.0) {
-        let account = mix(base, &[scene.random.below(400)]).max(1);
+        let account = scene.tenant.site.people.obp_user(scene.random.below(400));
         let mut call = Call::new(Op::ObpGrant, TokenKind::DirectLogin, key).about(account);
         call.target = Target::User(user);
         call.view = "auditor";
@@ -139,16 +118,14 @@ fn accountant(scene: &mut Scene<'_>) {
 
 /// A yearly review: views are taken from people who left, one by one, by hand.
 fn review(scene: &mut Scene<'_>) {
-    let key = sign_in(scene);
+    let key = signed_in(scene);
     let from = scene.own();
-    let base = scene.tenant.site.people.subject(3_000_000);
-    let staff = scene.tenant.site.people.subject(3_100_000);
     for at in scene.moments(14, 240_000.0) {
-        let account = mix(base, &[scene.random.below(400)]).max(1);
+        let account = scene.tenant.site.people.obp_user(scene.random.below(400));
         let look = Call::new(Op::ObpViews, TokenKind::DirectLogin, key).about(account);
         let then = scene.call(at, from, look);
         let mut call = Call::new(Op::ObpRevoke, TokenKind::DirectLogin, key).about(account);
-        call.target = Target::User(mix(staff, &[scene.random.below(20)]).max(1));
+        call.target = Target::User(scene.tenant.site.people.obp_staff(scene.random.below(20)));
         call.view = "auditor";
         scene.call(then + 12_000, from, call);
     }
@@ -157,58 +134,37 @@ fn review(scene: &mut Scene<'_>) {
 /// Consents end after 90 days; many were made in the same week.
 fn consents(scene: &mut Scene<'_>) {
     let from = scene.own();
-    let base = scene.tenant.site.people.subject(3_000_000);
     for at in scene.moments(25, 18.0 * 60_000.0) {
-        let subject = mix(base, &[scene.random.below(200)]).max(1);
-        let token = scene.random.name();
-        let mut login = Call::new(Op::ObpLogin, TokenKind::None, 0).about(subject);
-        login.mint = Some(Minted {
-            kind: TokenKind::DirectLogin,
-            token,
-            ttl: 28 * 86_400,
-        });
-        let mut then = scene.call(at, from, login);
-        for op in [
+        let subject = scene.tenant.site.people.obp_user(scene.random.below(200));
+        let token = scene.sign_in(at, from, subject);
+        let ops = [
             Op::ObpConsentsList,
             Op::ObpConsentRevoke,
             Op::ObpConsentCreate,
             Op::ObpAccounts,
             Op::ObpTransactions,
-        ] {
-            let call = Call::new(op, TokenKind::DirectLogin, token).about(subject);
-            then = scene.call(then + 8_000, from, call);
-        }
+        ];
+        scene.in_turn(from, token, token.from, 8_000, &ops);
     }
 }
 
 /// After a holiday people have forgotten their passwords: one or two tries, then in.
 fn passwords(scene: &mut Scene<'_>) {
     let from = scene.own();
-    let base = scene.tenant.site.people.subject(3_000_000);
     for at in scene.moments(12, 25.0 * 60_000.0) {
-        let subject = mix(base, &[scene.random.below(200)]).max(1);
+        let subject = scene.tenant.site.people.obp_user(scene.random.below(200));
         let call = Call::new(Op::ObpLogin, TokenKind::None, 0).about(subject);
         scene.fail(at, from, call, Fault::InvalidCredentials);
-        let token = scene.random.name();
-        let mut right = call;
-        right.mint = Some(Minted {
-            kind: TokenKind::DirectLogin,
-            token,
-            ttl: 28 * 86_400,
-        });
-        let mut then = scene.call(at + 20 * SECOND, from, right);
-        for op in [Op::ObpAccounts, Op::ObpBalances, Op::ObpTransactions] {
-            let call = Call::new(op, TokenKind::DirectLogin, token).about(subject);
-            then = scene.call(then + 6_000, from, call);
-        }
+        let token = scene.sign_in(at + 20 * SECOND, from, subject);
+        let ops = [Op::ObpAccounts, Op::ObpBalances, Op::ObpTransactions];
+        scene.in_turn(from, token, token.from, 6_000, &ops);
     }
 }
 
 /// A few accounts more for the signed API, over a day.
 fn child_accounts(scene: &mut Scene<'_>) {
     let from = scene.own();
-    let id = scene.caller().map_or(0, |caller| caller.id);
-    let key = mix(scene.tenant.site.people.subject(3_400_000), &[id.into()]).max(1);
+    let key = scene.signed_key();
     for at in scene.moments(5, 4.0 * 3_600_000.0) {
         let subject = scene.random.name();
         let make = Call::new(Op::WyreAccountCreate, TokenKind::ApiKey, key).about(subject);
@@ -221,8 +177,7 @@ fn child_accounts(scene: &mut Scene<'_>) {
 /// Customers add a wallet and use it an hour later.
 fn wallet(scene: &mut Scene<'_>) {
     let from = scene.own();
-    let scopes = scene.scopes();
-    let mut keys = scene.raid_keys(from, true);
+    let mut errand = scene.errand_inside(from);
     for at in scene.moments(6, 40.0 * 60_000.0) {
         let subject = scene.visitor();
         for (then, ops) in [
@@ -240,13 +195,8 @@ fn wallet(scene: &mut Scene<'_>) {
                 ],
             ),
         ] {
-            let key = keys.at(scene, then);
-            let token = scene.mint(then + 100, from, key, subject, scopes);
-            let mut next = token.from;
-            for op in ops {
-                let call = Call::new(*op, TokenKind::Customer, token.token).about(subject);
-                next = scene.call(next + 9_000, from, call);
-            }
+            let token = errand.mint(scene, then, 100, subject);
+            scene.in_turn(from, token, token.from, 9_000, ops);
         }
     }
 }
@@ -254,9 +204,9 @@ fn wallet(scene: &mut Scene<'_>) {
 /// Numbers read out over the phone: a few customers who do not exist.
 fn typos(scene: &mut Scene<'_>) {
     let from = scene.own();
-    let mut keys = scene.raid_keys(from, true);
+    let mut errand = scene.errand_inside(from);
     for at in scene.moments(3, 50.0 * 60_000.0) {
-        let key = keys.at(scene, at);
+        let key = errand.key(scene, at);
         let call = Call::new(Op::CustomersGet, TokenKind::Bank, key).about(scene.random.name());
         scene.refuse(at + 50, from, call, 404);
     }
@@ -265,12 +215,9 @@ fn typos(scene: &mut Scene<'_>) {
 /// An auditor sits at the desk and looks at twenty cases, with personal data, slowly.
 fn audit(scene: &mut Scene<'_>) {
     let from = scene.own();
-    let scopes = scene.scopes();
-    let mut keys = scene.raid_keys(from, true);
+    let mut errand = scene.errand_inside(from);
     for at in scene.moments(20, 14.0 * 60_000.0) {
-        let key = keys.at(scene, at);
-        let subject = scene.visitor();
-        let token = scene.mint(at + 200, from, key, subject, scopes);
+        let token = errand.mint_for_visitor(scene, at, 200);
         let mut then = token.from;
         for op in [
             Op::CustomersGet,
@@ -278,9 +225,7 @@ fn audit(scene: &mut Scene<'_>) {
             Op::TransfersList,
             Op::AccountsList,
         ] {
-            let call = Call::new(op, TokenKind::Customer, token.token)
-                .about(subject)
-                .with_pii(op == Op::CustomersGet);
+            let call = token.call(op).with_pii(op == Op::CustomersGet);
             then = scene.call(then + 40_000, from, call);
         }
     }

@@ -10,53 +10,41 @@ use super::super::site::{Outage, What};
 const ANY: &[&str] = &["web"];
 
 pub(super) const SCENES: &[Scenario] = &[
-    weather("outage_5xx", &["web"], When::Any, outage_5xx),
-    weather("outage_timeouts", ANY, When::Any, outage_timeouts),
-    weather("breaker_open", ANY, When::Work, breaker_open),
-    weather("breaker_flapping", ANY, When::Any, flapping),
-    weather("obp_outage", &["aisp"], When::Any, obp_outage),
-    weather("rate_limited", ANY, When::Work, rate_limited),
-    weather(
+    Scenario::trap("outage_5xx", &["web"], When::Any, 3, outage_5xx),
+    Scenario::trap("outage_timeouts", ANY, When::Any, 3, outage_timeouts),
+    Scenario::trap("breaker_open", ANY, When::Work, 3, breaker_open),
+    Scenario::trap("breaker_flapping", ANY, When::Any, 3, flapping),
+    Scenario::trap("obp_outage", &["aisp"], When::Any, 3, obp_outage),
+    Scenario::trap("rate_limited", ANY, When::Work, 3, rate_limited),
+    Scenario::trap(
         "mint_limit_after_release",
         &["mobile", "web"],
         When::Work,
+        3,
         mint_limit,
     ),
-    weather(
+    Scenario::trap(
         "catching_up_after_outage",
         &["web"],
         When::Work,
+        3,
         catching_up,
     ),
-    weather(
+    Scenario::trap(
         "expired_tokens",
         &["mobile", "web"],
         When::WorkMorning,
+        3,
         expired,
     ),
-    weather(
+    Scenario::trap(
         "secret_rotation_slip",
         &["recon", "hooks", "web"],
         When::Work,
+        3,
         rotation_slip,
     ),
 ];
-
-const fn weather(
-    name: &'static str,
-    needs: &'static [&'static str],
-    when: When,
-    play: fn(&mut Scene<'_>),
-) -> Scenario {
-    Scenario {
-        name,
-        categories: &[],
-        needs,
-        when,
-        hours: [3, 3, 3],
-        play,
-    }
-}
 
 fn fault(scene: &mut Scene<'_>, provider: Provider, from: i64, to: i64, fault: Fault, share: f64) {
     scene.outage(Outage {
@@ -185,12 +173,12 @@ fn expired(scene: &mut Scene<'_>) {
             Call::new(Op::AccountsList, TokenKind::Customer, old).about(subject),
             Fault::TokenExpired,
         );
-        let key = scene.bank_key(at, from, true);
+        let key = scene.bank_key(at, from);
         let scopes = scene.scopes();
         let token = scene.mint(at + 200, from, key, subject, scopes);
         let mut then = token.from;
         for _ in 0..2 + scene.random.below(6) {
-            let call = Call::new(Op::AccountsGet, TokenKind::Customer, token.token).about(subject);
+            let call = token.call(Op::AccountsGet);
             then = scene.call(then + 3_000, from, call);
         }
     }
