@@ -208,10 +208,16 @@ impl Rings {
 
     fn count(&self, window: Window) -> u32 {
         match window {
-            Window::Minutes(minutes) => (0..i64::from(minutes).min(MINUTES as i64))
-                .map(|back| (self.minute - back).rem_euclid(MINUTES as i64) as usize)
-                .map(|place| self.minutes.get(place).map_or(0, |n| u32::from(*n)))
-                .sum(),
+            Window::Minutes(minutes) => {
+                // The newest minutes of the ring: up to this one, and the rest at its end.
+                let newest = self.minute.rem_euclid(MINUTES as i64) as usize + 1;
+                let wanted = usize::from(minutes).min(MINUTES);
+                let near = self.minutes.get(newest.saturating_sub(wanted)..newest);
+                let far = MINUTES - wanted.saturating_sub(newest);
+                let slots = [near, self.minutes.get(far..)];
+                let slots = slots.into_iter().flatten().flatten();
+                slots.map(|n| u32::from(*n)).sum()
+            }
             Window::Hours(hours) => (0..i64::from(hours).min(LONGEST))
                 .map(|back| self.hour_at(self.hour - back))
                 .fold(0, u32::saturating_add),

@@ -30,7 +30,7 @@ pub(super) struct Subject {
     pub calls: u16,
     /// Mints in that hour.
     pub mints: u16,
-    /// Calls since the last mint.
+    /// Calls since the mint that is waited for, or was last.
     pub uses: u8,
     /// [`READ`], [`TROUBLED`].
     pub flags: u8,
@@ -40,8 +40,11 @@ pub(super) struct Subject {
 
 /// Personal data was read: `pii_hour` means something.
 pub(super) const READ: u8 = 1;
-/// A call since the last mint met trouble, so that its use says nothing.
+/// A call since that mint met trouble, so that its use says nothing.
 pub(super) const TROUBLED: u8 = 2;
+
+/// Seconds after which the use of a minted token has said what it can.
+pub(super) const WAIT: u32 = 300;
 
 impl Subject {
     pub(super) fn new(key: u64, now: u32) -> Self {
@@ -55,6 +58,13 @@ impl Subject {
     /// Whether nobody has used it for 45 minutes.
     pub(super) fn is_cold(&self, now: u32) -> bool {
         now.saturating_sub(self.called) > COLD
+    }
+
+    /// Whether the use of a token that is minted for it at `now` is waited for. Further tokens of the
+    /// same visit are not: they are part of the use of the first.
+    pub(super) fn is_awaited(&self, now: u32) -> bool {
+        let waiting = self.minted > 0 && now.saturating_sub(self.minted) < WAIT;
+        self.is_cold(now) && !waiting
     }
 
     /// Whether nobody has used it for a week, though it was used before.

@@ -9,7 +9,7 @@ use super::settings::Settings;
 const MAGIC: &[u8; 8] = b"egretdet";
 /// Version of what follows. A snapshot of another version is of no use: detection learns anew
 /// from the ledger.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// Why a snapshot cannot be used.
 #[derive(Debug, thiserror::Error)]

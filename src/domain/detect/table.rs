@@ -63,7 +63,8 @@ impl<R: Row> Table<R> {
         self.evicted
     }
 
-    fn place(&self, key: u64) -> Option<u32> {
+    /// Where the row of a key is now: a hint for [`Table::get_near`].
+    pub(super) fn place(&self, key: u64) -> Option<u32> {
         let rows = &self.rows;
         let is = |at: &u32| rows.get(*at as usize).is_some_and(|row| row.key() == key);
         self.index.find(key, is).copied()
@@ -71,6 +72,14 @@ impl<R: Row> Table<R> {
 
     pub(super) fn get(&self, key: u64) -> Option<&R> {
         self.rows.get(self.place(key)? as usize)
+    }
+
+    /// The same for somebody who knows where the row was before, and need not search if it still is.
+    pub(super) fn get_near(&self, key: u64, hint: u32) -> Option<&R> {
+        match self.rows.get(hint as usize) {
+            Some(row) if row.key() == key && key != 0 => Some(row),
+            _ => self.get(key),
+        }
     }
 
     pub(super) fn get_mut(&mut self, key: u64) -> Option<&mut R> {
@@ -145,14 +154,19 @@ impl<R: Row> Table<R> {
     /// Gives up the row worth least among the next few, and returns its place.
     fn evict(&mut self, now: u32) -> u32 {
         let len = self.rows.len();
-        let mut found = (Worth::Kept(u32::MAX), self.hand as usize % len);
-        for step in 0..LOOKS.min(len) {
-            let at = (self.hand as usize + step) % len;
+        let first = self.hand as usize % len;
+        let mut at = first;
+        let mut found = (Worth::Kept(u32::MAX), first);
+        for _ in 0..LOOKS.min(len) {
             if let Some(row) = self.rows.get(at) {
                 found = found.min((row.worth(now), at));
             }
+            at += 1;
+            if at == len {
+                at = 0;
+            }
         }
-        self.hand = ((self.hand as usize + LOOKS.min(len)) % len) as u32;
+        self.hand = at as u32;
         self.evicted += 1;
         self.unlink(found.1 as u32);
         found.1 as u32

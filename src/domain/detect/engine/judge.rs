@@ -45,12 +45,12 @@ impl Detection {
     fn judge_one(&mut self, mint: Pending, early: bool, now: Moment, told: &mut Vec<Alert>) {
         let state = &mut self.state;
         let (uses, troubled) = if mint.service {
-            match state.tokens.get(mint.token) {
+            match state.tokens.get_near(mint.key, mint.hint) {
                 Some(token) => (token.uses, token.has(BUSY)),
                 None => return,
             }
         } else {
-            match state.subjects.get(mint.subject) {
+            match state.subjects.get_near(mint.key, mint.hint) {
                 Some(row) => (row.uses, row.flags & TROUBLED != 0),
                 None => return,
             }

@@ -20,7 +20,7 @@ use super::incident::Incidents;
 use super::operation::Operation;
 use super::place::{NetworkList, NetworkMap, Place, Prefix};
 use super::profile::Profile;
-use super::rows::{Subject, Token};
+use super::rows::{Subject, Token, WAIT};
 use super::rules::PerCaller;
 use super::scene::{Scene, Sign};
 use super::settings::Settings;
@@ -29,7 +29,7 @@ use super::tenant::{Tenant, side};
 
 /// Milliseconds after which a mint is looked at for the first time, and for good.
 const EARLY: i64 = 40_000;
-const LATE: i64 = 300_000;
+const LATE: i64 = WAIT as i64 * 1000;
 /// Milliseconds after which all callers are looked at, even if nothing happens.
 const STEP: i64 = 300_000;
 /// Steps without any event after which there is nothing left to be seen: two days.
@@ -43,9 +43,12 @@ const MAX_OPERATIONS: usize = 4096;
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Pending {
     at: i64,
-    token: u64,
-    subject: u64,
     id: u128,
+    /// The token of a service; the customer for whom it was minted otherwise.
+    key: u64,
+    /// Where its row was, since it is looked for twice.
+    #[serde(skip)]
+    hint: u32,
     caller: u16,
     service: bool,
     dormant: bool,

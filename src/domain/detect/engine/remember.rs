@@ -1,6 +1,6 @@
 //! What is kept of an event, for later ones to be judged by.
 
-use super::{Detection, LATE, Pending};
+use super::{Detection, Pending};
 use crate::domain::detect::counter::Moment;
 use crate::domain::detect::event::{Answer, Environment, TokenKind};
 use crate::domain::detect::hash;
@@ -42,9 +42,11 @@ impl Detection {
         };
         let hour = now.hour as u16;
         if call.minted == Some(Class::Customer) {
+            if row.is_awaited(now.second) {
+                row.uses = 0;
+                row.flags &= !TROUBLED;
+            }
             row.minted = now.second;
-            row.uses = 0;
-            row.flags &= !TROUBLED;
         } else if !call.operation.mints && !call.event.token_kind.is_broad() {
             row.called = now.second;
             row.uses = row.uses.saturating_add(1);
@@ -124,13 +126,9 @@ impl Detection {
     /// Waits for the use of a token that was minted for somebody who was not active.
     fn wait(&mut self, call: &Call<'_>, class: Class, token: &str, now: Moment) {
         let unknown = call.subject.is_none();
-        if class == Class::Customer
-            && let Some(row) = call.subject
-        {
-            let waited_for = now.second.saturating_sub(row.minted) < (LATE / 1000) as u32;
-            if !row.is_cold(now.second) || (row.minted > 0 && waited_for) {
-                return;
-            }
+        let awaited = call.subject.is_none_or(|row| row.is_awaited(now.second));
+        if class == Class::Customer && !awaited {
+            return;
         }
         let state = &mut self.state;
         if state.pending.len() >= self.settings.bounds.pending {
@@ -138,15 +136,19 @@ impl Detection {
             state.looked = state.looked.saturating_sub(1);
             state.overflow += 1;
         }
+        let (key, place) = match class {
+            Class::Service if token.is_empty() => (0, None),
+            Class::Service => {
+                let key = hash::text(token);
+                (key, state.tokens.place(key))
+            }
+            Class::Customer => (call.subject_key, state.subjects.place(call.subject_key)),
+        };
         state.pending.push_back(Pending {
             at: now.at,
-            token: if token.is_empty() {
-                0
-            } else {
-                hash::text(token)
-            },
-            subject: call.subject_key,
             id: call.event.id,
+            key,
+            hint: place.unwrap_or(u32::MAX),
             caller: call.caller,
             service: class == Class::Service,
             dormant: call.subject.is_some_and(|row| row.is_dormant(now.second)),

@@ -1,5 +1,7 @@
 //! D12: access to accounts that is given away (Open Bank Project).
 
+use std::collections::VecDeque;
+
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -48,7 +50,8 @@ pub(in crate::domain::detect) struct PerCaller {
     grantees: ManySeen,
     views: Seen,
     chains: Seen,
-    pairs: Vec<(u64, u32)>,
+    /// In the order of their times.
+    pairs: VecDeque<(u64, u32)>,
 }
 
 impl PerCaller {
@@ -70,7 +73,10 @@ impl PerCaller {
             hash::pair(grantee, hash::text(event.view)),
             call.subject_key,
         );
-        self.pairs.retain(|(_, at)| now.saturating_sub(*at) <= SOON);
+        let over = |(_, at): &(u64, u32)| now.saturating_sub(*at) > SOON;
+        while self.pairs.front().is_some_and(over) {
+            self.pairs.pop_front();
+        }
         if call.operation.revokes {
             if let Some(at) = self.pairs.iter().position(|(known, _)| *known == pair) {
                 self.pairs.remove(at);
@@ -85,7 +91,7 @@ impl PerCaller {
             return;
         }
         if self.pairs.len() < PAIRS {
-            self.pairs.push((pair, now));
+            self.pairs.push_back((pair, now));
         }
         let chain = chain(event.target);
         if let Some(chain) = chain {

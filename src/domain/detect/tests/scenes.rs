@@ -304,6 +304,24 @@ fn harmless_bursts_call_nobody() {
                 }
             },
         ),
+        ("a second token at the end of each visit", |feed| {
+            for n in 0..150 {
+                let say = Say {
+                    at: ATTACK + n * 20_000,
+                    subject: 1 + n as u64 * 2,
+                    ..SAY
+                };
+                let token = feed.mint(say);
+                for call in 0..3 + feed.random(5) as i64 {
+                    let at = say.at + 1_000 + call * 4_000;
+                    feed.say(Say { at, token, ..say });
+                }
+                feed.mint(Say {
+                    at: say.at + 35_000,
+                    ..say
+                });
+            }
+        }),
         ("a release that mints ahead for many", |feed| {
             for n in 0..150 {
                 let say = Say {
