@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use super::call_metrics::CALL_METRICS;
 use super::checks::{Bounds, CHECKS, Check, Verdict, failing};
+use super::group_metrics::GROUP_METRICS;
 use super::histogram::Histogram;
 use super::redactions::REDACTION_METRICS;
+use super::side_metrics::SIDE_METRICS;
 use super::vitals::{
-    BudgetVitals, DetectionVitals, EvidenceVitals, GroupVitals, JournalVitals, LedgerVitals,
-    Listening, Stage, Vitals,
+    BudgetVitals, DetectionVitals, EvidenceVitals, JournalVitals, LedgerVitals, Listening, Stage,
+    Vitals,
 };
-use crate::domain::resilience::BreakerState;
 use crate::types::Micros;
 
 /// What a figure does over time.
@@ -106,7 +107,11 @@ impl Metric {
 }
 
 impl Sample {
-    fn labelled(name: &'static str, label: impl Into<Cow<'static, str>>, value: Value) -> Self {
+    pub(super) fn labelled(
+        name: &'static str,
+        label: impl Into<Cow<'static, str>>,
+        value: Value,
+    ) -> Self {
         Self {
             labels: vec![(name, label.into())],
             value,
@@ -164,19 +169,16 @@ fn of_listening(vitals: &Vitals, read: fn(&Listening) -> u64) -> Vec<Sample> {
         .map_or_else(Vec::new, |all| one(read(all)))
 }
 
-fn of_groups<T: Into<Value>>(vitals: &Vitals, read: fn(&GroupVitals) -> T) -> Vec<Sample> {
-    let groups = vitals
-        .groups
-        .iter()
-        .map(|group| Sample::labelled("group", group.name.to_string(), read(group).into()));
-    groups.collect()
-}
-
 use MetricKind::{Counter, Gauge};
 
 /// Every figure, in the order in which they are told.
 pub fn metrics() -> impl Iterator<Item = &'static Metric> {
-    METRICS.iter().chain(CALL_METRICS).chain(REDACTION_METRICS)
+    METRICS
+        .iter()
+        .chain(GROUP_METRICS)
+        .chain(CALL_METRICS)
+        .chain(REDACTION_METRICS)
+        .chain(SIDE_METRICS)
 }
 
 /// The figures of the gateway's parts.
@@ -527,59 +529,5 @@ const METRICS: &[Metric] = &[
         kind: Gauge,
         help: "Incidents that somebody has taken and that are not over.",
         read: |vitals, _| of_detection(vitals, |detection| detection.acknowledged),
-    },
-    Metric {
-        name: "egret_breaker_open",
-        kind: Gauge,
-        help: "1 for each endpoint group that is left alone or probed, 0 for one that is well.",
-        read: |vitals, _| of_groups(vitals, |group| group.breaker != BreakerState::Closed),
-    },
-    Metric {
-        name: "egret_breaker_opened_total",
-        kind: Counter,
-        help: "Times that the breaker of an endpoint group has opened, also again after probes.",
-        read: |vitals, _| of_groups(vitals, |group| group.opened),
-    },
-    Metric {
-        name: "egret_breaker_stopped_total",
-        kind: Counter,
-        help: "Calls that a breaker has stopped.",
-        read: |vitals, _| of_groups(vitals, |group| group.stopped),
-    },
-    Metric {
-        name: "egret_bulkhead_in_flight",
-        kind: Gauge,
-        help: "Calls in flight to an endpoint group.",
-        read: |vitals, _| of_groups(vitals, |group| group.in_flight),
-    },
-    Metric {
-        name: "egret_bulkhead_limit",
-        kind: Gauge,
-        help: "Calls that may be in flight to an endpoint group; moves if it is adaptive.",
-        read: |vitals, _| of_groups(vitals, |group| group.limit),
-    },
-    Metric {
-        name: "egret_bulkhead_waiting",
-        kind: Gauge,
-        help: "Calls that wait for a place in an endpoint group.",
-        read: |vitals, _| of_groups(vitals, |group| group.waiting),
-    },
-    Metric {
-        name: "egret_bulkhead_shed_total",
-        kind: Counter,
-        help: "Calls for which no place in an endpoint group was free in time.",
-        read: |vitals, _| of_groups(vitals, |group| group.shed),
-    },
-    Metric {
-        name: "egret_retries_total",
-        kind: Counter,
-        help: "Repetitions of calls to an endpoint group, other addresses of the bank not counted.",
-        read: |vitals, _| of_groups(vitals, |group| group.repeated),
-    },
-    Metric {
-        name: "egret_retries_denied_total",
-        kind: Counter,
-        help: "Repetitions that the retry budget had no room for.",
-        read: |vitals, _| of_groups(vitals, |group| group.not_repeated),
     },
 ];
