@@ -25,7 +25,7 @@ pub(super) const GROUP_METRICS: &[Metric] = &[
     Metric {
         name: "egret_breaker_state",
         kind: Gauge,
-        help: "1 for the state that the breaker of an endpoint group is in (closed, open, half-open), 0 for the others.",
+        help: "1 for the state that the breaker of an endpoint group is in (closed, open, half_open), 0 for the others.",
         read: |vitals, _| {
             let of_each = vitals.groups.iter().flat_map(|group| {
                 let states = [

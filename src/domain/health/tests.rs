@@ -363,7 +363,7 @@ fn the_text_is_what_prometheus_reads() {
         "egret_redactions_total{provider=\"cybrid\",environment=\"sandbox\",service=\"bank\",\
          kept_from=\"record\",kind=\"subject\"} 3",
         "egret_breaker_open{group=\"cybrid.sandbox.bank\"} 1",
-        "egret_breaker_state{group=\"cybrid.sandbox.bank\",state=\"half-open\"} 1",
+        "egret_breaker_state{group=\"cybrid.sandbox.bank\",state=\"half_open\"} 1",
         "egret_breaker_state{group=\"cybrid.sandbox.bank\",state=\"open\"} 0",
         "egret_captures_total{result=\"dropped\"} 1",
         "egret_log_dropped_total 2",
