@@ -150,6 +150,7 @@ impl Running {
         let coalescer = Coalescer::new(config.budgets.coalesce_keep);
         let coalescer = config.budgets.coalesce.then(|| Arc::new(coalescer));
         health.coalescing(coalescer.as_ref());
+        health.capturing(captures.as_ref());
         let runtime = runtime()?;
         let ledger = FoundLedger::open(&config)?;
         let identity = Arc::new(record::Gateway {

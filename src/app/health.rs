@@ -11,6 +11,7 @@ use super::VERSION;
 use super::detection::Watched;
 use super::evidence::Evidence;
 use super::reload::ReloadCounts;
+use crate::adapters::capture::Captures;
 use crate::adapters::certificates::Certificates;
 use crate::adapters::clock;
 use crate::adapters::coalesce::Coalescer;
@@ -18,6 +19,7 @@ use crate::adapters::figures::CallFigures;
 use crate::adapters::journal::Journal;
 use crate::adapters::ledger::LedgerFeed;
 use crate::adapters::limits::Limits;
+use crate::adapters::log;
 use crate::adapters::pulse::Pulse;
 use crate::adapters::redactions;
 use crate::adapters::telemetry::Telemetry;
@@ -49,6 +51,7 @@ pub struct Health {
     groups: ArcSwap<Vec<Arc<Group>>>,
     budgets: OnceLock<Arc<Limits>>,
     coalescer: ArcSwapOption<Coalescer>,
+    captures: ArcSwapOption<Captures>,
     reloads: OnceLock<Arc<ReloadCounts>>,
     calls: OnceLock<Arc<CallFigures>>,
     detection: ArcSwapOption<Watched>,
@@ -79,6 +82,7 @@ impl Health {
             groups: ArcSwap::default(),
             budgets: OnceLock::new(),
             coalescer: ArcSwapOption::empty(),
+            captures: ArcSwapOption::empty(),
             reloads: OnceLock::new(),
             calls: OnceLock::new(),
             detection: ArcSwapOption::empty(),
@@ -152,6 +156,11 @@ impl Health {
     /// Reads share answers.
     pub fn coalescing(&self, coalescer: Option<&Arc<Coalescer>>) {
         self.coalescer.store(coalescer.cloned());
+    }
+
+    /// Calls are captured.
+    pub fn capturing(&self, captures: Option<&Arc<Captures>>) {
+        self.captures.store(captures.cloned());
     }
 
     /// The configuration can be reloaded.
@@ -255,6 +264,8 @@ impl Health {
                 .map(|calls| calls.vitals())
                 .unwrap_or_default(),
             redactions: redactions::vitals(),
+            captures: self.captures.load().as_ref().map(|all| all.vitals()),
+            log_dropped: log::dropped_lines() as u64,
             certificates: self.certificates.look(now),
             telemetry: self.telemetry.get().map(|telemetry| telemetry.vitals()),
             journal_commits: self.journal.get().map(|journal| journal.commits()),

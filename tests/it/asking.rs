@@ -47,7 +47,11 @@ fn whoever_has_the_configuration_needs_nothing_else() {
     assert!(seen.contains("ready"), "{seen}");
     // The doctor asks in the same way.
     let doctor = ask(&gateway, &["doctor", "--no-self-test"]);
-    assert!(doctor.stdout.contains("gateway: ready"), "{}", doctor.stdout);
+    assert!(
+        doctor.stdout.contains("gateway: ready"),
+        "{}",
+        doctor.stdout
+    );
     // Another certificate than that of the configuration, whoever has signed it.
     let other = Authority::new("ours").issue("egret", &["localhost"]);
     other.write(gateway.directory(), "admin");
@@ -105,7 +109,10 @@ fn a_client_certificate_opens_what_is_closed() {
     }
     let with = |command: &[&str], name: &str| {
         let (cert, key) = (format!("{name}.pem"), format!("{name}.key"));
-        ask(&gateway, &[command, &["--cert", &cert, "--key", &key]].concat())
+        ask(
+            &gateway,
+            &[command, &["--cert", &cert, "--key", &key]].concat(),
+        )
     };
     let seen = with(&ONCE, "ann").ok();
     assert!(seen.contains("ready"), "{seen}");
@@ -118,7 +125,11 @@ fn a_client_certificate_opens_what_is_closed() {
     assert!(said.contains("client_ca"), "{said}");
     let said = ask(&gateway, &["health", "--cert", "ann.pem"]).failed();
     assert!(said.contains("--key"), "{said}");
-    let said = ask(&gateway, &["health", "--cert", "ann.pem", "--key", "none.key"]).failed();
+    let said = ask(
+        &gateway,
+        &["health", "--cert", "ann.pem", "--key", "none.key"],
+    )
+    .failed();
     assert!(said.contains("none.key"), "{said}");
     // Whoever cannot come in is not taken for nobody.
     let doctor = ask(&gateway, &["doctor", "--no-self-test"]);

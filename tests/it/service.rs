@@ -207,7 +207,10 @@ fn the_doctor_tries_the_collector() {
         config.write();
         config
     };
-    let there = with(&format!("[telemetry]\nendpoint = \"{}\"\n", collector.url()));
+    let there = with(&format!(
+        "[telemetry]\nendpoint = \"{}\"\n",
+        collector.url()
+    ));
     let (grade, said) = of_telemetry(&there, &[]);
     assert_eq!(grade, "ok", "{said}");
     assert!(said.contains("reached"), "{said}");
@@ -242,7 +245,8 @@ fn the_doctor_tries_the_collector() {
     config.write();
     let (grade, said) = of_telemetry(&config, &[]);
     assert!(
-        said.contains("its certificate is trusted until") || said.contains("its certificate ends at"),
+        said.contains("its certificate is trusted until")
+            || said.contains("its certificate ends at"),
         "{grade}: {said}"
     );
     config.file("ca.pem", &Authority::new("other").pem());

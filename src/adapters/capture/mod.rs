@@ -21,6 +21,7 @@ use crate::adapters::clock;
 use crate::domain::capture::envelope::CaptureKey;
 use crate::domain::capture::{About, RawExchange, RawHead, choose};
 use crate::domain::config::{CaptureBodies, CaptureRule};
+use crate::domain::health::CaptureVitals;
 use crate::domain::redact::Redactor;
 use crate::types::CallId;
 
@@ -45,19 +46,6 @@ pub struct Settings {
     pub directory: PathBuf,
     /// Most bytes of all captures together.
     pub max_total: u64,
-}
-
-/// What the captures have done so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct CaptureStats {
-    /// Captures that were kept.
-    pub written: u64,
-    /// Calls that were not captured because too many were at a time.
-    pub dropped: u64,
-    /// Captures that could not be kept: the disk or the space for captures is full.
-    pub failed: u64,
-    /// Captures that were deleted when their time was over.
-    pub expired: u64,
 }
 
 #[derive(Default)]
@@ -165,11 +153,11 @@ impl Captures {
         self.rules.store(rules);
     }
 
-    /// What was done so far.
-    pub fn stats(&self) -> CaptureStats {
+    /// What became of them so far.
+    pub fn vitals(&self) -> CaptureVitals {
         let counters = &self.counters;
-        CaptureStats {
-            written: counters.written.load(Ordering::Relaxed),
+        CaptureVitals {
+            kept: counters.written.load(Ordering::Relaxed),
             dropped: counters.dropped.load(Ordering::Relaxed),
             failed: counters.failed.load(Ordering::Relaxed),
             expired: counters.expired.load(Ordering::Relaxed),

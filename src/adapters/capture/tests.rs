@@ -57,7 +57,7 @@ fn a_call_is_kept_redacted_and_encrypted_for_its_owner_alone() {
     let captures = Captures::start(settings(&directory)).unwrap();
     gather(&captures, id(1)).unwrap().finish();
     captures.stop();
-    assert_eq!(captures.stats().written, 1);
+    assert_eq!(captures.vitals().kept, 1);
 
     let shelf = Shelf::new(&directory);
     let file = shelf.get(id(1)).unwrap().unwrap();
@@ -125,9 +125,9 @@ fn the_space_of_all_captures_is_bounded() {
         gather(&captures, id(n)).unwrap().finish();
     }
     captures.stop();
-    let stats = captures.stats();
-    assert!(stats.written >= 1 && stats.failed >= 1, "{stats:?}");
-    assert_eq!(stats.written + stats.failed, 5);
+    let stats = captures.vitals();
+    assert!(stats.kept >= 1 && stats.failed >= 1, "{stats:?}");
+    assert_eq!(stats.kept + stats.failed, 5);
 }
 
 #[test]
@@ -138,11 +138,11 @@ fn calls_beyond_the_bound_are_not_captured_and_do_not_wait() {
         .map(|n| gather(&captures, id(n)).unwrap())
         .collect();
     assert!(gather(&captures, id(200)).is_none());
-    assert_eq!(captures.stats().dropped, 1);
+    assert_eq!(captures.vitals().dropped, 1);
     drop(alive);
     gather(&captures, id(201)).unwrap().finish();
     captures.stop();
-    assert_eq!(captures.stats().written, 1);
+    assert_eq!(captures.vitals().kept, 1);
     let until = Instant::now() + Duration::from_secs(5);
     while captures.counters.alive.load(Ordering::Acquire) > 0 {
         assert!(Instant::now() < until, "a place was not given back");

@@ -184,6 +184,11 @@ impl AdminDesk {
             ..Filter::default()
         };
         let filter = investigate::about(&whom, &filter);
+        // The document has the name in it: what is no caller's name does not come back in an answer.
+        let is_known = match &whom {
+            Whom::Caller(name) => self.is_caller(self.parts()?, name),
+            _ => true,
+        };
         let asked = Asked {
             from,
             to,
@@ -205,8 +210,13 @@ impl AdminDesk {
                     investigate::gather(&mut reader, whom, &filter, asked, source).await
                 })
                 .await?;
-            let reply = reply(&document, form, "investigation")?;
-            Ok((reply, Some(rows_of(&document))))
+            let rows = rows_of(&document);
+            if rows == 0 && !is_known {
+                return Err(Fault::NotFound(
+                    "no such caller is set up, and none has called in this time".to_owned(),
+                ));
+            }
+            Ok((reply(&document, form, "investigation")?, Some(rows)))
         };
         self.recorded(call, who, id, work).await
     }

@@ -7,7 +7,6 @@ use super::AdminDesk;
 use crate::domain::health::{
     BudgetVitals, CHECKS, GroupVitals, Span, Stage, Traffic, Verdict, Vitals,
 };
-use crate::domain::resilience::BreakerState;
 use crate::edge::admin::model;
 use crate::types::Micros;
 
@@ -29,11 +28,7 @@ const fn stage(vitals: &Vitals) -> &'static str {
 pub(super) fn breaker(group: &GroupVitals) -> model::Breaker {
     model::Breaker {
         name: group.name.to_string(),
-        state: match group.breaker {
-            BreakerState::Closed => "closed",
-            BreakerState::Open => "open",
-            BreakerState::HalfOpen => "half_open",
-        },
+        state: group.breaker.as_str(),
         in_flight: group.in_flight,
         limit: group.limit,
         waiting: group.waiting,

@@ -401,6 +401,7 @@ impl Reloader {
         live.health.calling(parts.routes.groups());
         live.desk.retune(ready.configured);
         live.health.coalescing(parts.coalescer.as_ref());
+        live.health.capturing(parts.captures.as_ref());
         live.servers.store(Arc::new(parts.routes.servers()));
         if let (Some(captures), Some(settings)) = (&parts.captures, ready.captures) {
             captures.retune(settings);

@@ -111,8 +111,9 @@ impl Watch {
 
 fn scrape(listener: &Listener) -> Result<Scrape, String> {
     match listener.ask("/metrics") {
-        Ok((200, body)) => Scrape::read(&String::from_utf8_lossy(&body))
-            .map_err(|error| format!("{listener} does not tell figures as a gateway does: {error}")),
+        Ok((200, body)) => Scrape::read(&String::from_utf8_lossy(&body)).map_err(|error| {
+            format!("{listener} does not tell figures as a gateway does: {error}")
+        }),
         Ok((status, _)) => Err(format!(
             "{listener} answers {status}; does [admin] let everybody read the metrics, or the certificate \
              of --cert?"

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use super::call_metrics::CALL_METRICS;
 use super::checks::{CHECKS, Check, Verdict, failing};
+use super::group_metrics::GROUP_METRICS;
 use super::metric::{Metric, MetricKind, Sample, Value, each, of, one};
 use super::redactions::REDACTION_METRICS;
-use super::vitals::{BudgetVitals, GroupVitals, Stage, Vitals};
-use crate::domain::resilience::BreakerState;
+use super::side_metrics::SIDE_METRICS;
+use super::vitals::{BudgetVitals, Stage, Vitals};
 
 use MetricKind::{Counter, Gauge};
 
@@ -17,15 +18,14 @@ fn of_budgets(vitals: &Vitals, read: fn(&BudgetVitals) -> Value) -> Vec<Sample> 
     })
 }
 
-fn of_groups<T: Into<Value>>(vitals: &Vitals, read: fn(&GroupVitals) -> T) -> Vec<Sample> {
-    each(&vitals.groups, |group| {
-        Sample::labelled("group", group.name.to_string(), read(group).into())
-    })
-}
-
 /// Every figure, in the order in which they are told.
 pub fn metrics() -> impl Iterator<Item = &'static Metric> {
-    METRICS.iter().chain(CALL_METRICS).chain(REDACTION_METRICS)
+    METRICS
+        .iter()
+        .chain(GROUP_METRICS)
+        .chain(CALL_METRICS)
+        .chain(REDACTION_METRICS)
+        .chain(SIDE_METRICS)
 }
 
 /// The figures of the gateway's parts.
@@ -369,59 +369,5 @@ const METRICS: &[Metric] = &[
                 detection.acknowledged
             })
         },
-    },
-    Metric {
-        name: "egret_breaker_open",
-        kind: Gauge,
-        help: "1 for each endpoint group that is left alone or probed, 0 for one that is well.",
-        read: |vitals, _| of_groups(vitals, |group| group.breaker != BreakerState::Closed),
-    },
-    Metric {
-        name: "egret_breaker_opened_total",
-        kind: Counter,
-        help: "Times that the breaker of an endpoint group has opened, also again after probes.",
-        read: |vitals, _| of_groups(vitals, |group| group.opened),
-    },
-    Metric {
-        name: "egret_breaker_stopped_total",
-        kind: Counter,
-        help: "Calls that a breaker has stopped.",
-        read: |vitals, _| of_groups(vitals, |group| group.stopped),
-    },
-    Metric {
-        name: "egret_bulkhead_in_flight",
-        kind: Gauge,
-        help: "Calls in flight to an endpoint group.",
-        read: |vitals, _| of_groups(vitals, |group| group.in_flight),
-    },
-    Metric {
-        name: "egret_bulkhead_limit",
-        kind: Gauge,
-        help: "Calls that may be in flight to an endpoint group; moves if it is adaptive.",
-        read: |vitals, _| of_groups(vitals, |group| group.limit),
-    },
-    Metric {
-        name: "egret_bulkhead_waiting",
-        kind: Gauge,
-        help: "Calls that wait for a place in an endpoint group.",
-        read: |vitals, _| of_groups(vitals, |group| group.waiting),
-    },
-    Metric {
-        name: "egret_bulkhead_shed_total",
-        kind: Counter,
-        help: "Calls for which no place in an endpoint group was free in time.",
-        read: |vitals, _| of_groups(vitals, |group| group.shed),
-    },
-    Metric {
-        name: "egret_retries_total",
-        kind: Counter,
-        help: "Repetitions of calls to an endpoint group, other addresses of the bank not counted.",
-        read: |vitals, _| of_groups(vitals, |group| group.repeated),
-    },
-    Metric {
-        name: "egret_retries_denied_total",
-        kind: Counter,
-        help: "Repetitions that the retry budget had no room for.",
-        read: |vitals, _| of_groups(vitals, |group| group.not_repeated),
     },
 ];

@@ -15,6 +15,7 @@ mod calls;
 mod checks;
 mod clock;
 mod glance;
+mod group_metrics;
 mod histogram;
 mod history;
 mod metric;
@@ -23,6 +24,7 @@ pub mod prometheus;
 mod redactions;
 mod report;
 mod scrape;
+mod side_metrics;
 mod vitals;
 
 #[cfg(test)]
@@ -46,7 +48,7 @@ pub use redactions::{KeptFrom, RecordValue, RedactionSeries};
 pub use report::{Probe, Report};
 pub use scrape::{Figure, MAX_TEXT, Scrape, ScrapeFault};
 pub use vitals::{
-    BudgetVitals, CertificateUse, CertificateVitals, CoalescerVitals, DetectionVitals,
-    EvidenceVitals, GroupVitals, JournalVitals, LedgerVitals, Listening, ReloadVitals,
-    SignalVitals, Silence, Stage, TelemetryVitals, Vitals,
+    BudgetVitals, CaptureVitals, CertificateUse, CertificateVitals, CoalescerVitals,
+    DetectionVitals, EvidenceVitals, GroupVitals, JournalVitals, LedgerVitals, Listening,
+    ReloadVitals, SignalVitals, Silence, Stage, TelemetryVitals, Vitals,
 };

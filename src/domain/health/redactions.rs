@@ -52,12 +52,8 @@ pub enum RecordValue {
 
 impl RecordValue {
     /// All of them.
-    pub const ALL: &'static [Self] = &[
-        Self::Credential,
-        Self::Mint,
-        Self::Subject,
-        Self::Parameter,
-    ];
+    pub const ALL: &'static [Self] =
+        &[Self::Credential, Self::Mint, Self::Subject, Self::Parameter];
 
     /// The one spelling.
     pub const fn as_str(self) -> &'static str {

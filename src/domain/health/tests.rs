@@ -70,6 +70,12 @@ fn well() -> Vitals {
         budgets_shared: Some(true),
         coalescer: Some(CoalescerVitals::default()),
         calls: calls(),
+        captures: Some(CaptureVitals {
+            kept: 4,
+            dropped: 1,
+            ..CaptureVitals::default()
+        }),
+        log_dropped: 2,
         redactions: vec![RedactionSeries {
             place: None,
             kept_from: KeptFrom::Capture,
@@ -356,6 +362,11 @@ fn the_text_is_what_prometheus_reads() {
         "egret_certificate_expiry_days{use=\"upstream_ca\",file=\"/etc/egret/bank.pem\"} -1.5",
         "egret_redactions_total{provider=\"cybrid\",environment=\"sandbox\",service=\"bank\",\
          kept_from=\"record\",kind=\"subject\"} 3",
+        "egret_breaker_open{group=\"cybrid.sandbox.bank\"} 1",
+        "egret_breaker_state{group=\"cybrid.sandbox.bank\",state=\"half_open\"} 1",
+        "egret_breaker_state{group=\"cybrid.sandbox.bank\",state=\"open\"} 0",
+        "egret_captures_total{result=\"dropped\"} 1",
+        "egret_log_dropped_total 2",
         "egret_redactions_total{kept_from=\"capture\",kind=\"iban\"} 7",
         "egret_telemetry_dropped_total{signal=\"traces\"} 4",
     ] {
@@ -371,7 +382,10 @@ fn openmetrics_tells_the_same_and_says_where_it_ends() {
         let lines = text.lines().filter(|line| !line.starts_with('#'));
         lines.map(str::to_owned).collect::<Vec<_>>()
     };
-    assert_eq!(samples(&text), samples(&render(Format::Text, &well(), &BOUNDS)));
+    assert_eq!(
+        samples(&text),
+        samples(&render(Format::Text, &well(), &BOUNDS))
+    );
     for line in [
         "# TYPE egret_calls counter",
         "# TYPE egret_build info",

@@ -55,6 +55,10 @@ pub struct Vitals {
     pub calls: CallVitals,
     /// Values that the redactor has masked in logs, captures and reasons.
     pub redactions: Vec<RedactionSeries>,
+    /// Captures; `None` if none are made.
+    pub captures: Option<CaptureVitals>,
+    /// Lines that the log has dropped.
+    pub log_dropped: u64,
     /// The certificates that the configuration names.
     pub certificates: Vec<CertificateVitals>,
     /// What became of what was to be told to a collector; `None` if nothing is told.
@@ -213,6 +217,19 @@ pub struct CoalescerVitals {
     pub waiting: u64,
     /// Calls that were answered so since the start.
     pub shared: u64,
+}
+
+/// What became of captures since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CaptureVitals {
+    /// Those that were kept.
+    pub kept: u64,
+    /// Calls that were not captured because too many were at a time.
+    pub dropped: u64,
+    /// Those that could not be kept: the disk or the space for captures is full.
+    pub failed: u64,
+    /// Those that were deleted when their time was over.
+    pub expired: u64,
 }
 
 /// What a certificate is there for.

@@ -51,9 +51,7 @@ pub fn sweep(gateway: &Gateway, garden: &Garden, scanner: &Scanner) -> Vec<Find>
         name: "nobody".to_owned(),
         key: None,
     };
-    let mut askers: Vec<Asker> = ROLES
-        .map(|role| Asker::with(gateway, role, &[role]))
-        .into();
+    let mut askers: Vec<Asker> = ROLES.map(|role| Asker::with(gateway, role, &[role])).into();
     let everybody = Asker::with(gateway, "everybody", &ROLES);
     let document = sweep.json("/api/v1/openapi.json", &nobody);
     let ids = Ids::of(&sweep, &everybody);

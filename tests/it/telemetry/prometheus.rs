@@ -119,7 +119,8 @@ fn a_bucket_leads_to_a_call_in_it() {
             Some("application/openmetrics-text; version=1.0.0; charset=utf-8")
         );
         let text = answer.text();
-        text.contains(&format!("# {{trace_id=\"{TRACE}\"")).then_some(text)
+        let is_told = text.contains(&format!("# {{trace_id=\"{TRACE}\""));
+        is_told.then(|| text.to_owned())
     });
     assert!(text.ends_with("\n# EOF\n"), "{text}");
     // Who does not ask for it gets what was there always.

@@ -37,12 +37,14 @@ fn redactions_are_counted_by_what_they_were_kept_from() {
         |kind: &str| format!("egret_redactions_total{{kept_from=\"capture\",kind=\"{kind}\"}}");
     // Captures are made after the call.
     until("the capture is counted", || {
-        let text = gateway.admin_get("/metrics").text();
+        let answer = gateway.admin_get("/metrics");
+        let text = answer.text();
         text.contains(&capture("card")) && text.contains(&capture("bearer"))
     });
     assert_eq!(gateway.figure(&record("credential")), 1.0);
     assert_eq!(gateway.figure(&record("parameter")), 1.0);
-    let text = gateway.admin_get("/metrics").text();
+    let answer = gateway.admin_get("/metrics");
+    let text = answer.text();
     assert!(!text.contains(CANARY) && !text.contains(CARD), "{text}");
     // The collector is told the same.
     until("the collector is told", || {

@@ -42,7 +42,10 @@ impl Format {
             .flat_map(|field| field.split(','));
         let (mut open_metrics, mut text) = (0, 0);
         for wanted in ranges.filter_map(Wanted::read) {
-            if wanted.media.eq_ignore_ascii_case("application/openmetrics-text") {
+            if wanted
+                .media
+                .eq_ignore_ascii_case("application/openmetrics-text")
+            {
                 if wanted.version.is_none_or(|version| version == "1.0.0") {
                     open_metrics = open_metrics.max(wanted.quality);
                 }
@@ -115,16 +118,22 @@ mod tests {
                  text/plain;version=0.0.4;q=0.3,*/*;q=0.2",
                 OM,
             ),
+            ("text/plain;version=0.0.4;q=1,*/*;q=0.1", TEXT),
+            ("*/*", TEXT),
             (
-                "text/plain;version=0.0.4;q=1,*/*;q=0.1",
+                "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
                 TEXT,
             ),
-            ("*/*", TEXT),
-            ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", TEXT),
             ("application/openmetrics-text", OM),
-            ("Application/OpenMetrics-Text; Version=\"1.0.0\"; charset=utf-8", OM),
+            (
+                "Application/OpenMetrics-Text; Version=\"1.0.0\"; charset=utf-8",
+                OM,
+            ),
             ("application/openmetrics-text;version=0.0.1", TEXT),
-            ("application/openmetrics-text;version=2.0.0, text/plain", TEXT),
+            (
+                "application/openmetrics-text;version=2.0.0, text/plain",
+                TEXT,
+            ),
             ("application/openmetrics-text;q=0", TEXT),
             ("application/openmetrics-text;q=0.3, text/plain;q=0.7", TEXT),
             ("application/openmetrics-text;q=x", TEXT),

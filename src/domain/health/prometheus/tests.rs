@@ -169,7 +169,10 @@ fn buckets_have_their_exemplars_and_the_text_format_has_none() {
     let exemplars = lines.iter().filter(|line| line.exemplar.is_some());
     assert_eq!(exemplars.count(), 2);
     assert_eq!(lines[14].labels[1].1, "+Inf");
-    assert_eq!((lines[14].value, lines[15].value, lines[16].value), (3.0, 13.5, 3.0));
+    assert_eq!(
+        (lines[14].value, lines[15].value, lines[16].value),
+        (3.0, 13.5, 3.0)
+    );
     let plain = render_one(Format::Text, &metric, &sample);
     assert!(!plain.contains("trace_id"));
     // What is before the exemplars is the same, so that a series is the same however it is read.

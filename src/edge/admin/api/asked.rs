@@ -10,6 +10,9 @@ use crate::edge::admin::desk::{Fault, Form};
 /// Longest value of a parameter, in bytes.
 const MAX_VALUE: usize = 600;
 
+/// Longest name that is said again, in bytes; no parameter has a longer one.
+const MAX_NAME: usize = 16;
+
 /// Most parameters of a request.
 const MAX_PARAMS: usize = 64;
 
@@ -70,16 +73,17 @@ impl Asked {
                 .iter()
                 .filter(|param| param.place == Place::Query);
             let known: Vec<_> = known.map(|param| param.name).collect();
-            let shown: String = name
-                .chars()
-                .filter(|c| c.is_ascii_graphic())
-                .take(64)
-                .collect();
+            // A typing error is said; what has not the shape of a name may be a token in the wrong place.
+            let is_word = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
+            let shown = match name.len() <= MAX_NAME && name.bytes().all(is_word) {
+                true => name,
+                false => "query",
+            };
             let hint = match known.is_empty() {
                 true => "there are no parameters here".to_owned(),
                 false => format!("not a parameter; use {}", known.join(", ")),
             };
-            return Err(bad(&shown, hint));
+            return Err(bad(shown, hint));
         };
         if self.all(param.name).count() >= param.most {
             let why = format!("it may be there {} times at most", param.most);

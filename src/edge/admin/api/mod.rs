@@ -65,12 +65,7 @@ fn request_id() -> CallId {
 }
 
 /// Makes the router. Everything in front of it gives requests a [`Peer`].
-pub fn router(
-    desk: Arc<dyn Desk>,
-    door: Arc<Door>,
-    version: &str,
-    metrics: Figures,
-) -> Router {
+pub fn router(desk: Arc<dyn Desk>, door: Arc<Door>, version: &str, metrics: Figures) -> Router {
     let all = routes::all();
     let document = openapi::document(&all, version).to_string();
     let api = Arc::new(Api {

@@ -92,8 +92,8 @@ pub(super) fn path(name: &'static str, kind: Kind, about: &'static str) -> Param
 }
 
 impl Param {
-    /// Why a value cannot be one of this parameter, as the document says it; what its words and
-    /// numbers are, routes say as they read them.
+    /// Why a value cannot be one of this parameter, as the document says it and without the value: it may
+    /// have been pasted into the wrong field. What numbers are meant, routes say as they read them.
     pub(super) fn refuses(&self, value: &str) -> Option<String> {
         match &self.kind {
             Kind::Text(max) if value.chars().count() > *max => {
@@ -101,6 +101,9 @@ impl Param {
             }
             Kind::Form(form) if !self.form.as_ref().is_some_and(|form| form.is_match(value)) => {
                 Some(format!("it must have the form {form}"))
+            }
+            Kind::Words(words) if !words.contains(&value) => {
+                Some(format!("use one of {}", words.join(", ")))
             }
             _ => None,
         }

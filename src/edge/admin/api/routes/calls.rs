@@ -94,7 +94,9 @@ fn lineage(
 ) -> Route {
     let answer = Answer::Document(Shape::of::<model::Document>(), DOCUMENT_MEDIA);
     let params = with(filter::period(), [form(&DOCUMENTS), of]);
-    Route::new(Get, at, Calls, id, summary, answer, ask).params(params)
+    Route::new(Get, at, Calls, id, summary, answer, ask)
+        .params(params)
+        .also(&[404])
 }
 
 pub(super) fn routes() -> Vec<Route> {
