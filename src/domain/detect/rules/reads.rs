@@ -31,6 +31,9 @@ const LAST_SUBJECTS: usize = 64;
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(in crate::domain::detect) struct PerCaller {
     personal: Counter,
+    /// Calls for customers, for the share of those that read personal data.
+    calls: Counter,
+    share: Share,
     lists: Counter,
     reached: Counter,
     strangers: Counter,
@@ -40,6 +43,40 @@ pub(in crate::domain::detect) struct PerCaller {
     personal_hours: Hours,
     /// Until when, in seconds, a run that began at its usual time may go on.
     run_until: u32,
+}
+
+/// Reads of personal data among the calls for customers, fading day by day.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Share {
+    calls: f64,
+    personal: f64,
+    day: u32,
+}
+
+/// A larger share says nothing of a busy day: then reading is all that is done.
+const SIDE_WORK: f64 = 0.1;
+/// By how much the share may differ on a busy day.
+const CROWD: f64 = 1.3;
+
+impl Share {
+    fn note(&mut self, now: u32) {
+        if now / DAY != self.day {
+            self.day = now / DAY;
+            self.calls *= 0.9;
+            self.personal *= 0.9;
+        }
+        self.calls += 1.0;
+    }
+
+    /// The part of the calls that may read personal data.
+    fn usual(&self) -> f64 {
+        let share = self.personal / self.calls.max(1.0);
+        if share <= SIDE_WORK {
+            CROWD * share
+        } else {
+            0.0
+        }
+    }
 }
 
 /// Hours of the day in which something is done.
@@ -87,6 +124,10 @@ impl PerCaller {
         }
         let event = call.event;
         let now = scene.now.second;
+        if call.subject_key != 0 && !call.operation.mints {
+            self.calls.add(scene.now, event.id);
+            self.share.note(now);
+        }
         if event.pii && call.subject_key != 0 {
             let young = call
                 .subject
@@ -115,6 +156,7 @@ impl PerCaller {
                     "read personal data of customers",
                 ) {
                     self.personal_hours.learn(scene.now);
+                    self.share.personal += 1.0;
                 }
             }
         }
@@ -236,7 +278,15 @@ impl PerCaller {
             ratio,
             factor,
         };
-        let Some((excess, nats)) = scene.test(counter, &question) else {
+        let (calls, now) = (&mut self.calls, scene.now);
+        // A busy application reads more of what it reads besides.
+        let usual = if rule.name == PERSONAL_DATA.name {
+            self.share.usual()
+        } else {
+            0.0
+        };
+        let floor = |window| usual * f64::from(calls.count(now, window));
+        let Some((excess, nats)) = scene.test_above(counter, &question, floor) else {
             return false;
         };
         let text = format!("{} {what}: {}.", scene.profile.name, measure(&excess));
