@@ -113,12 +113,14 @@ impl Incident {
 }
 
 impl Incidents {
-    /// Files a sign and says what is to be told, if anything.
+    /// Files a sign and says what is to be told, if anything. Several notices together call somebody
+    /// only where they are `raisable`: not in a sandbox.
     pub(super) fn file(
         &mut self,
         sign: &Sign,
         severity: Severity,
         caller: u16,
+        raisable: bool,
         at: i64,
         now: u32,
     ) -> Option<Told> {
@@ -143,7 +145,7 @@ impl Incidents {
         let severity = match severity {
             // Seen in another way, it is surer than either way alone.
             page if raises && page.is_page() => page.max(incident.severity).raised(),
-            low if raises => low.raised(),
+            low if raises && raisable => low.raised(),
             as_it_is => as_it_is,
         };
         if !same_call {
@@ -261,6 +263,9 @@ mod tests {
         }
     }
 
+    /// A caller of the sandbox.
+    const SANDBOX: u16 = 9;
+
     /// What is told of signs (rule, key, caller, severity, minute).
     fn told(
         signs: &[(&'static super::super::rules::Rule, u64, u16, Severity, u32)],
@@ -274,6 +279,7 @@ mod tests {
                     &sign(rule, *key),
                     *severity,
                     *caller,
+                    *caller != SANDBOX,
                     i64::from(now) * 1000,
                     now,
                 );
@@ -340,6 +346,18 @@ mod tests {
             told(&[(THIN_MINTS, 0, 1, High, 0), (NEW_ORIGIN, 7, 1, High, 10)]),
             [Some(High), Some(Critical)]
         );
+    }
+
+    #[test]
+    fn notices_of_a_sandbox_stay_notices() {
+        let signs = |caller| {
+            told(&[
+                (THIN_MINTS, 0, caller, Low, 0),
+                (NEW_ORIGIN, 7, caller, Low, 10),
+            ])
+        };
+        assert_eq!(signs(1), [Some(Low), Some(Medium)]);
+        assert_eq!(signs(SANDBOX), [Some(Low), Some(Severity::Info)]);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use super::profile::{MATURE, Novelty, Profile};
 use super::rows::{Subject, Token};
 use super::rules::Rule;
 use super::settings::Settings;
+use super::table::Table;
 use super::tenant::Tenant;
 
 /// Which tokens are minted: those of customers are judged by the customer's calls, all others
@@ -143,6 +144,8 @@ pub(super) struct Scene<'a> {
     pub now: Moment,
     pub profile: &'a mut Profile,
     pub tenant: &'a mut Tenant,
+    /// Tokens as they are known before the call.
+    pub tokens: &'a Table<Token>,
     pub settings: &'a Settings,
     pub signs: &'a mut Vec<Sign>,
     /// Expectations are multiplied by it: 2 while a provider comes back from trouble.

@@ -24,6 +24,9 @@ struct Provider {
 /// After trouble, callers make up for what they could not do.
 const UNSETTLED: u32 = 15 * 60;
 
+/// Calls of others, expected in a while, whose absence says something.
+const FEW: f64 = 3.0;
+
 /// All callers together.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Tenant {
@@ -36,6 +39,8 @@ pub(super) struct Tenant {
     /// All calls and all mints in production, and in the sandbox.
     pub calls: [Counter; 2],
     pub mints: [Counter; 2],
+    /// Calls since the first event, likewise.
+    pub total: [u64; 2],
     providers: Vec<Provider>,
 }
 
@@ -121,6 +126,22 @@ impl Tenant {
             return 1.0;
         }
         (count / expected).clamp(1.0, 4.0)
+    }
+
+    /// Whether the others are as good as silent too, of whom a caller with `own` calls in all is one: then
+    /// it is not the caller that has stopped.
+    pub(super) fn is_silent_but_for(&mut self, own: u64, now: Moment, side: usize) -> bool {
+        let window = Window::Minutes(20);
+        let born = i64::from(self.first) / 3600;
+        let total = self.total.get(side).copied().unwrap_or(0).max(1);
+        let Some(counter) = self.calls.get_mut(side) else {
+            return false;
+        };
+        let share = 1.0 - own as f64 / total as f64;
+        // By the hour: for minutes, all that may come at once would be usual.
+        let hour = counter.expected(now, Window::Hours(1), born);
+        let expected = hour * f64::from(window.seconds()) / 3600.0 * share;
+        expected >= FEW && f64::from(counter.count(now, window)) < 0.3 * expected
     }
 
     /// Whether it has watched for as many days.

@@ -224,6 +224,7 @@ impl Detection {
             now,
             profile: &mut known.profile,
             tenant: &mut state.tenant,
+            tokens: &state.tokens,
             settings: &self.settings,
             signs: &mut self.signs,
             slack,
@@ -235,6 +236,9 @@ impl Detection {
         let side = side(event.environment);
         if let Some(counter) = scene.tenant.calls.get_mut(side) {
             counter.add(now, event.id);
+        }
+        if let Some(total) = scene.tenant.total.get_mut(side) {
+            *total = total.saturating_add(1);
         }
         if call.minted.is_some()
             && let Some(counter) = scene.tenant.mints.get_mut(side)

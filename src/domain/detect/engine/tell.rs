@@ -27,6 +27,7 @@ impl Detection {
             self.signs.clear();
             return;
         };
+        let raisable = profile.environment == Environment::Production;
         let learning = !state
             .tenant
             .has_watched(self.settings.learning_days, now.second);
@@ -45,7 +46,7 @@ impl Detection {
             let at = event.map_or(now.at, |event| event.at);
             let Some(done) = state
                 .incidents
-                .file(&sign, severity, caller, at, now.second)
+                .file(&sign, severity, caller, raisable, at, now.second)
             else {
                 continue;
             };

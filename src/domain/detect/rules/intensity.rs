@@ -63,8 +63,23 @@ impl Distinct {
     }
 }
 
+/// A customer for whom much is done this hour, and how much of it by this caller.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+struct Busy {
+    subject: u64,
+    calls: u32,
+    mints: u32,
+}
+
+/// A row counts what all callers do; from so many on, each counts its own.
+const BUSY_CALLS: f64 = LEAST / 2.0;
+const BUSY_MINTS: f64 = LEAST_MINTS / 2.0;
+/// Customers of an hour whose own calls are counted.
+const MOST_BUSY: usize = 64;
+
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(in crate::domain::detect) struct PerCaller {
+    busy: Vec<Busy>,
     /// The largest number of calls of one customer in an hour, fading by 1 % a day.
     largest: f64,
     largest_now: f64,
@@ -102,6 +117,7 @@ impl PerCaller {
         } else {
             1.0
         };
+        let calls = self.own(call.subject_key, calls, BUSY_CALLS, |busy| &mut busy.calls);
         self.calls += 1.0;
         self.subjects.note(call.subject_key);
         if self.told_subject == call.subject_key {
@@ -143,6 +159,7 @@ impl PerCaller {
         } else {
             1.0
         };
+        let mints = self.own(call.subject_key, mints, BUSY_MINTS, |busy| &mut busy.mints);
         let limit = LEAST_MINTS.max(2.0 * self.most_mints);
         let known = scene.now.second.saturating_sub(scene.profile.first) >= WEEK;
         if mints <= limit || !known || scene.is_learning() || !scene.is_mature() {
@@ -211,6 +228,32 @@ impl PerCaller {
         scene.say(sign.severity(severity));
     }
 
+    /// How many of `all` that was done for a customer this hour can be this caller's: what was done
+    /// before it was much, and its own since.
+    fn own(&mut self, subject: u64, all: f64, much: f64, of: fn(&mut Busy) -> &mut u32) -> f64 {
+        if all <= much {
+            return all;
+        }
+        let at = match self.busy.iter().position(|busy| busy.subject == subject) {
+            Some(at) => at,
+            None if self.busy.len() < MOST_BUSY => {
+                let busy = Busy {
+                    subject,
+                    ..Busy::default()
+                };
+                self.busy.push(busy);
+                self.busy.len() - 1
+            }
+            None => return all,
+        };
+        let Some(busy) = self.busy.get_mut(at) else {
+            return all;
+        };
+        let own = of(busy);
+        *own = own.saturating_add(1);
+        all.min(much + f64::from(*own))
+    }
+
     /// How much more may be usual where everybody is busy, with sales and the like.
     fn crowd(&self, scene: &mut Scene<'_>, own: f64) -> f64 {
         let side = side(scene.profile.environment);
@@ -248,5 +291,6 @@ impl PerCaller {
         self.subjects = Distinct::default();
         self.told = false;
         self.told_subject = 0;
+        self.busy.clear();
     }
 }

@@ -1,11 +1,14 @@
 //! Tokens and who minted them: one that another caller uses, and one that nobody minted here.
 
+use std::collections::VecDeque;
+
 use serde::{Deserialize, Serialize};
 
 use super::{FOREIGN_TOKEN, UNMINTED_TOKEN};
 use crate::domain::detect::alert::Severity;
 use crate::domain::detect::counter::{Counter, Excess, Window, surprise};
 use crate::domain::detect::event::TokenKind;
+use crate::domain::detect::hash;
 use crate::domain::detect::rows::{MINTED, REFUSED};
 use crate::domain::detect::scene::{Call, Count, Scene, Sign, measure};
 use crate::domain::detect::seen::{DAY, Known, Seen};
@@ -20,11 +23,27 @@ const FEW: f64 = 2.0;
 /// ... unless they were in these seconds.
 const NEWS: u32 = 3 * DAY;
 
+/// Seconds for which the mint of a token that is used may still be on its way: rows of several nodes, and
+/// feeds, are out of order by as much.
+const LATE: u32 = 10;
+/// Tokens of which this is waited for.
+const MOST_LATE: usize = 256;
+
+/// The use of a token whose mint was not seen.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Use {
+    token: u64,
+    second: u32,
+    id: u128,
+}
+
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(in crate::domain::detect) struct PerCaller {
     /// Callers whose tokens it uses.
     sources: Seen,
     unminted: Counter,
+    /// What may become one of them, in the order of time.
+    late: VecDeque<Use>,
     /// Uses of its own tokens whose mint was seen.
     proven: u32,
     /// When a few unminted tokens were told, in seconds.
@@ -33,6 +52,7 @@ pub(in crate::domain::detect) struct PerCaller {
 
 impl PerCaller {
     pub(in crate::domain::detect) fn observe(&mut self, scene: &mut Scene<'_>, call: &Call<'_>) {
+        self.look_again(scene, Some(call));
         if !call.succeeded() || call.event.token.is_empty() {
             return;
         }
@@ -44,9 +64,34 @@ impl PerCaller {
                 self.watch_source(scene, call, token.caller);
             }
             None if call.event.token_kind == TokenKind::Customer => {
-                self.watch_unminted(scene, call)
+                self.late.push_back(Use {
+                    token: hash::text(call.event.token),
+                    second: scene.now.second,
+                    id: call.event.id,
+                });
             }
             _ => {}
+        }
+    }
+
+    /// Looks at those whose mint had its time to be seen.
+    pub(in crate::domain::detect) fn pause(&mut self, scene: &mut Scene<'_>) {
+        self.look_again(scene, None);
+    }
+
+    fn look_again(&mut self, scene: &mut Scene<'_>, call: Option<&Call<'_>>) {
+        let now = scene.now.second;
+        while let Some(first) = self.late.front().copied() {
+            let waits = now.saturating_sub(first.second) < LATE;
+            if waits && self.late.len() <= MOST_LATE {
+                return;
+            }
+            self.late.pop_front();
+            let token = scene.tokens.get(first.token);
+            if token.is_none_or(|token| !token.has(MINTED)) {
+                let same = |call: &Call<'_>| hash::text(call.event.token) == first.token;
+                self.watch_unminted(scene, first.id, call.is_some_and(same));
+            }
         }
     }
 
@@ -79,7 +124,7 @@ impl PerCaller {
     }
 
     /// Who minted every token that it ever used has no store of them elsewhere.
-    fn watch_few(&mut self, scene: &mut Scene<'_>) -> bool {
+    fn watch_few(&mut self, scene: &mut Scene<'_>, of_call: bool) -> bool {
         let now = scene.now;
         let window = Window::Hours(6);
         let count = f64::from(self.unminted.count(now, window));
@@ -108,13 +153,17 @@ impl PerCaller {
         };
         let sign = Sign::counted(UNMINTED_TOKEN, excess, 0.0, self.unminted.recent(), text);
         self.unminted.consume(window);
-        scene.say(sign.severity(severity));
+        scene.say(Sign {
+            of_event: of_call,
+            ..sign.severity(severity)
+        });
         true
     }
 
-    fn watch_unminted(&mut self, scene: &mut Scene<'_>, call: &Call<'_>) {
-        self.unminted.add(scene.now, call.event.id);
-        if self.watch_few(scene) {
+    /// Counts the use `id`, which the call that is looked at has to do with, or not.
+    fn watch_unminted(&mut self, scene: &mut Scene<'_>, id: u128, of_call: bool) {
+        self.unminted.add(scene.now, id);
+        if self.watch_few(scene, of_call) {
             return;
         }
         let count = Count {
@@ -136,7 +185,10 @@ impl PerCaller {
                 Severity::Medium
             };
             let sign = Sign::counted(UNMINTED_TOKEN, excess, nats, self.unminted.recent(), text);
-            scene.say(sign.severity(severity));
+            scene.say(Sign {
+                of_event: of_call,
+                ..sign.severity(severity)
+            });
         }
     }
 }

@@ -223,6 +223,7 @@ impl PerCaller {
 
     /// Lets a pause of five minutes be looked at.
     pub(super) fn pause(&mut self, scene: &mut Scene<'_>) {
+        self.lineage.pause(scene);
         self.volume.pause(scene);
     }
 }

@@ -15,6 +15,9 @@ use crate::domain::detect::scene::{Call, Count, Scene, Sign, measure};
 use crate::domain::detect::seen::{DAY, Known, ManySeen, Seen};
 
 const WINDOWS: &[Window] = &[Window::Minutes(60), Window::Hours(6), Window::Hours(24)];
+/// So many consents, and so many times as surely as for a notice, call somebody.
+const MANY_CONSENTS: f64 = 12.0;
+const CERTAIN: f64 = 2.0;
 /// Grants that may be taken back soon.
 const PAIRS: usize = 512;
 /// How soon, in seconds.
@@ -47,6 +50,8 @@ pub(in crate::domain::detect) struct PerCaller {
     undone: Counter,
     dauth: Counter,
     consents: Counter,
+    /// The hour in which a few consents too many were told.
+    told_consents: i64,
     grantees: ManySeen,
     views: Seen,
     chains: Seen,
@@ -59,16 +64,22 @@ impl PerCaller {
         let event = call.event;
         if call.operation.consents && call.succeeded() {
             self.consents.add(scene.now, event.id);
-            self.count(scene, Of::Consents, 4.0, "made consents");
+            self.watch_consents(scene);
         }
-        if event.target.is_empty()
-            || !call.succeeded()
-            || !(call.operation.writes || call.operation.revokes)
-        {
+        if event.target.is_empty() || !call.succeeded() {
             return;
         }
         let now = scene.now.second;
         let grantee = hash::text(event.target);
+        if !(call.operation.writes || call.operation.revokes) {
+            // A contract becomes a user by its first call.
+            let known = self.grantees.known(grantee, now, FORGET) == Known::Learned;
+            if let Some(chain) = chain(event.target).filter(|_| !known) {
+                self.watch_chain(scene, call, chain);
+                self.grantees.note(grantee, now, false);
+            }
+            return;
+        }
         let pair = hash::pair(
             hash::pair(grantee, hash::text(event.view)),
             call.subject_key,
@@ -126,6 +137,40 @@ impl PerCaller {
         self.grants.add(scene.now, event.id);
         told |= self.count(scene, Of::Grants, 5.0, "granted access to accounts");
         self.grantees.note(grantee, now, told);
+    }
+
+    /// Customers give consents when it suits them: only very many at once call somebody.
+    fn watch_consents(&mut self, scene: &mut Scene<'_>) {
+        let question = Count {
+            rule: CONSENT_BURST,
+            windows: WINDOWS,
+            n_min: 4.0,
+            ratio: 2.0,
+            factor: 1.0,
+        };
+        let Some((excess, nats)) = scene.look(&mut self.consents, &question) else {
+            return;
+        };
+        let many = excess.count >= MANY_CONSENTS && excess.score >= CERTAIN * nats;
+        if many {
+            self.consents.consume(excess.window);
+        } else if self.told_consents == scene.now.hour {
+            return;
+        }
+        self.told_consents = scene.now.hour;
+        let text = format!(
+            "{} made consents: {}.",
+            scene.profile.name,
+            measure(&excess)
+        );
+        let severity = if many {
+            Severity::Medium
+        } else {
+            Severity::Low
+        };
+        let calls = self.consents.recent();
+        let sign = Sign::counted(CONSENT_BURST, excess, nats, calls, text);
+        scene.say(sign.severity(tempered(scene, severity)));
     }
 
     fn watch_chain(&mut self, scene: &mut Scene<'_>, call: &Call<'_>, chain: &str) {
@@ -199,7 +244,6 @@ impl PerCaller {
             Of::Eager => (&mut self.eager, EAGER_GRANTS),
             Of::Undone => (&mut self.undone, GRANT_AND_REVOKE),
             Of::Dauth => (&mut self.dauth, DAUTH_USERS),
-            Of::Consents => (&mut self.consents, CONSENT_BURST),
         };
         let count = Count {
             rule,
@@ -230,7 +274,6 @@ enum Of {
     Eager,
     Undone,
     Dauth,
-    Consents,
 }
 
 fn tempered(scene: &Scene<'_>, severity: Severity) -> Severity {

@@ -31,15 +31,53 @@ const LAST_SUBJECTS: usize = 64;
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(in crate::domain::detect) struct PerCaller {
     personal: Counter,
+    /// Calls for customers, for the share of those that read personal data.
+    calls: Counter,
+    share: Share,
     lists: Counter,
     reached: Counter,
     strangers: Counter,
     crossed: Counter,
     last_subjects: Vec<u64>,
     list_hours: Hours,
+    list_runs: Runs,
     personal_hours: Hours,
     /// Until when, in seconds, a run that began at its usual time may go on.
     run_until: u32,
+}
+
+/// Reads of personal data among the calls for customers, fading day by day.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Share {
+    calls: f64,
+    personal: f64,
+    day: u32,
+}
+
+/// A larger share says nothing of a busy day: then reading is all that is done.
+const SIDE_WORK: f64 = 0.1;
+/// By how much the share may differ on a busy day.
+const CROWD: f64 = 1.3;
+
+impl Share {
+    fn note(&mut self, now: u32) {
+        if now / DAY != self.day {
+            self.day = now / DAY;
+            self.calls *= 0.9;
+            self.personal *= 0.9;
+        }
+        self.calls += 1.0;
+    }
+
+    /// The part of the calls that may read personal data.
+    fn usual(&self) -> f64 {
+        let share = self.personal / self.calls.max(1.0);
+        if share <= SIDE_WORK {
+            CROWD * share
+        } else {
+            0.0
+        }
+    }
 }
 
 /// Hours of the day in which something is done.
@@ -47,6 +85,34 @@ pub(in crate::domain::detect) struct PerCaller {
 struct Hours {
     /// On how many days, and the last of them.
     days: Vec<(u16, u16)>,
+}
+
+/// The largest runs of work that is done in one go, however seldom.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Runs {
+    largest: f64,
+    /// The hour that is looked at, and the most that lay in two hours in it.
+    hour: i64,
+    now: f64,
+}
+
+/// The share that the largest run keeps from day to day.
+const FADING: f64 = 0.98;
+/// A run that is repeated at another hour is the same again: this share of the largest one is to be
+/// expected at any time, so that half as much again is told.
+const AGAIN: f64 = 0.6;
+
+impl Runs {
+    /// What to expect of a run that begins now.
+    fn expected(&mut self, hour: i64) -> f64 {
+        if hour != self.hour {
+            let days = (hour - self.hour).clamp(0, 24 * 365) as f64 / 24.0;
+            self.largest = self.largest.max(self.now) * FADING.powf(days);
+            self.hour = hour;
+            self.now = 0.0;
+        }
+        AGAIN * self.largest
+    }
 }
 
 /// How long a pause a run may make, in seconds.
@@ -87,6 +153,10 @@ impl PerCaller {
         }
         let event = call.event;
         let now = scene.now.second;
+        if call.subject_key != 0 && !call.operation.mints {
+            self.calls.add(scene.now, event.id);
+            self.share.note(now);
+        }
         if event.pii && call.subject_key != 0 {
             let young = call
                 .subject
@@ -115,6 +185,7 @@ impl PerCaller {
                     "read personal data of customers",
                 ) {
                     self.personal_hours.learn(scene.now);
+                    self.share.personal += 1.0;
                 }
             }
         }
@@ -135,6 +206,8 @@ impl PerCaller {
                 "read lists page by page",
             ) {
                 self.list_hours.learn(scene.now);
+                let run = self.lists.count(scene.now, Window::Hours(2));
+                self.list_runs.now = self.list_runs.now.max(f64::from(run));
             }
         }
         if (event.token_kind == TokenKind::ApiKey || whole) && call.subject_key != 0 {
@@ -236,7 +309,20 @@ impl PerCaller {
             ratio,
             factor,
         };
-        let Some((excess, nats)) = scene.test(counter, &question) else {
+        let (calls, now) = (&mut self.calls, scene.now);
+        // A busy application reads more of what it reads besides.
+        let usual = if rule.name == PERSONAL_DATA.name {
+            self.share.usual()
+        } else {
+            0.0
+        };
+        let run = if rule.name == LIST_PAGES.name {
+            self.list_runs.expected(now.hour)
+        } else {
+            0.0
+        };
+        let floor = |window| run.max(usual * f64::from(calls.count(now, window)));
+        let Some((excess, nats)) = scene.test_above(counter, &question, floor) else {
             return false;
         };
         let text = format!("{} {what}: {}.", scene.profile.name, measure(&excess));

@@ -213,6 +213,15 @@ impl PerCaller {
         scene.say(sign.severity(severity).without_event());
     }
 
+    /// Takes what was told out of what is compared with the learned shape.
+    fn forget_thin(&mut self, scene: &Scene<'_>, class: Class) {
+        let shape = scene.profile.shapes.get(class.place());
+        let limit = shape.and_then(Shape::thin_limit).unwrap_or(0);
+        if class == Class::Customer {
+            self.recent.retain(|(_, uses)| *uses > limit);
+        }
+    }
+
     fn note_unknown(&mut self, scene: &Scene<'_>, judged: &Judged) {
         if self.unknown_hour != scene.now.hour {
             self.unknown_hour = scene.now.hour;
@@ -288,10 +297,11 @@ impl PerCaller {
         if let Some(shape) = scene.profile.shapes.get_mut(judged.class.place()) {
             shape.alarm();
         }
-        // The same mints lie in the other counters too.
+        // The same mints lie in the other counters too, and among those that are compared.
         for counter in self.thin.iter_mut().chain(&mut self.idle) {
             counter.consume(excess.window);
         }
+        self.forget_thin(scene, judged.class);
         let grave =
             excess.count >= 40.0 || f64::from(self.unknown) >= (excess.count / 2.0).max(3.0);
         let whom = match judged.class {
@@ -365,6 +375,7 @@ impl PerCaller {
         for counter in &mut self.idle {
             counter.consume(window);
         }
+        self.forget_thin(scene, judged.class);
         if let Some(shape) = scene.profile.shapes.get_mut(judged.class.place()) {
             shape.alarm();
         }

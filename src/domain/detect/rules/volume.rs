@@ -104,6 +104,10 @@ impl PerCaller {
             return;
         }
         self.silent = true;
+        // Where nobody calls, the feed, the gateway or the way to it is what has stopped.
+        let side = side(scene.profile.environment);
+        let own = scene.profile.calls;
+        let all = scene.tenant.is_silent_but_for(own, scene.now, side);
         let text = format!(
             "{} has made no call for {}, though it made at least {fewest} in every hour of the last week.",
             scene.profile.name,
@@ -111,7 +115,7 @@ impl PerCaller {
         );
         let sign = Sign {
             rule: SILENCE,
-            severity: if scene.is_sandbox() {
+            severity: if scene.is_sandbox() || all {
                 Severity::Low
             } else {
                 SILENCE.severity
