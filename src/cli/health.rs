@@ -18,11 +18,11 @@ egret health --url https://gateway.internal:9443 --ca internal.pem"
 pub struct HealthArgs {
     #[command(flatten)]
     config: ConfigArgs,
-    #[command(flatten)]
-    which: AskArgs,
     /// What to ask.
     #[arg(long, value_enum, default_value_t = Probe::Ready)]
     probe: Probe,
+    #[command(flatten)]
+    which: AskArgs,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

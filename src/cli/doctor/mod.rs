@@ -22,8 +22,8 @@ Examples:
   egret doctor --offline --no-self-test
   egret doctor --format json | jq '.findings[] | select(.grade != \"ok\")'
 
-Banks, witnesses, receivers of alerts and the collector are connected to, with TLS and a check of the certificate;
-nothing is asked of them. Run it as the user that runs the gateway.
+Banks, witnesses, receivers of alerts and the collector are connected to, with TLS and a check of
+the certificate; nothing is asked of them. Run it as the user that runs the gateway.
 
 The self-test starts a gateway and a bank of its own on loopback, with a ledger, a log and captures
 in a temporary directory, sends calls full of made-up secrets through them, and searches everything

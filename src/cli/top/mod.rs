@@ -32,14 +32,14 @@ egret top --url https://gateway.internal:9443 --ca internal.pem --cert me.pem --
 pub struct TopArgs {
     #[command(flatten)]
     config: ConfigArgs,
-    #[command(flatten)]
-    which: AskArgs,
     /// How often to look: 200ms to 60s.
     #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = parse_interval)]
     interval: Duration,
     /// Look twice, print what is to be seen, and end.
     #[arg(long)]
     once: bool,
+    #[command(flatten)]
+    which: AskArgs,
 }
 
 const INTERVALS: std::ops::RangeInclusive<Duration> =

@@ -94,9 +94,7 @@ fn lineage(
 ) -> Route {
     let answer = Answer::Document(Shape::of::<model::Document>(), DOCUMENT_MEDIA);
     let params = with(filter::period(), [form(&DOCUMENTS), of]);
-    Route::new(Get, at, Calls, id, summary, answer, ask)
-        .params(params)
-        .also(&[404])
+    Route::new(Get, at, Calls, id, summary, answer, ask).params(params)
 }
 
 pub(super) fn routes() -> Vec<Route> {
@@ -223,7 +221,8 @@ pub(super) fn routes() -> Vec<Route> {
                 let name = name.ok_or_else(|| bad("name", "not the name of a caller"))?;
                 investigate(asked, Whom::Caller(name.to_owned()))
             },
-        ),
+        )
+        .also(&[404]),
         lineage(
             "/lineage/customer/{pseudonym}",
             "lineageOfCustomer",
