@@ -1,54 +1,17 @@
 //! Incidents from the disk to somebody's webhook, and what people answer.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
-use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use egret::adapters::notify::{Desk, Route};
 use egret::domain::incident::{Category, Settings, Severity, Sign};
 use egret::types::Micros;
-use serde_json::Value;
 
-use crate::harness::{Config, Sim};
+use crate::harness::{Config, Posted, Sim, receiver};
 
 /// Generous: the gateway looks at its queue every second.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Takes whatever is posted, for as long as the process lives.
-fn receiver() -> (SocketAddr, Receiver<(String, Value)>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    let (sender, receiver) = channel();
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut reader = BufReader::new(stream.unwrap());
-            let (mut head, mut length) = (String::new(), 0);
-            loop {
-                let mut line = String::new();
-                if reader.read_line(&mut line).unwrap() == 0 || line == "\r\n" {
-                    break;
-                }
-                if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-                    length = value.trim().parse().unwrap();
-                }
-                head.push_str(&line);
-            }
-            let mut body = vec![0; length];
-            reader.read_exact(&mut body).unwrap();
-            let answer = b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n";
-            reader.get_mut().write_all(answer).unwrap();
-            if sender
-                .send((head, serde_json::from_slice(&body).unwrap()))
-                .is_err()
-            {
-                return;
-            }
-        }
-    });
-    (address, receiver)
-}
 
 fn config(address: SocketAddr) -> Config {
     let sim = Sim::start(egret::sim::Vendor::Cybrid);
@@ -67,14 +30,14 @@ fn a_channel_is_tried_and_a_wrong_one_is_named() {
     let config = config(address);
     let said = config.egret(&["alert", "test"]).ok();
     assert!(said.contains("soc") && said.contains("taken"), "{said}");
-    let (head, body) = received.recv_timeout(PATIENCE).unwrap();
+    let Posted { head, body } = received.recv_timeout(PATIENCE).unwrap();
     assert!(
         head.starts_with("POST /hook HTTP/1.1") && head.contains("webhook-signature: v1,"),
         "{head}"
     );
     assert_eq!(body["type"], "incident.opened");
     assert_eq!(
-        received.recv_timeout(PATIENCE).unwrap().1["type"],
+        received.recv_timeout(PATIENCE).unwrap().body["type"],
         "incident.closed"
     );
     assert!(
@@ -188,7 +151,7 @@ fn an_incident_reaches_people_and_they_answer() {
     assert!(received.try_recv().is_err());
 
     let gateway = config.start();
-    let (_, body) = received.recv_timeout(PATIENCE).unwrap();
+    let body = received.recv_timeout(PATIENCE).unwrap().body;
     assert_eq!(body["type"], "incident.opened");
     assert_eq!(body["data"]["callers"]["first"][0], "payouts");
     let id = body["data"]["id"].as_str().unwrap();
@@ -201,7 +164,7 @@ fn an_incident_reaches_people_and_they_answer() {
     );
     gateway.egret(&["alert", "ack", id]).ok();
     assert_eq!(
-        received.recv_timeout(PATIENCE).unwrap().1["type"],
+        received.recv_timeout(PATIENCE).unwrap().body["type"],
         "incident.acknowledged"
     );
     gateway
@@ -227,7 +190,7 @@ fn an_incident_reaches_people_and_they_answer() {
         .egret(&["alert", "close", id, "--reason", "load test"])
         .ok();
     assert_eq!(
-        received.recv_timeout(PATIENCE).unwrap().1["type"],
+        received.recv_timeout(PATIENCE).unwrap().body["type"],
         "incident.closed"
     );
     assert!(

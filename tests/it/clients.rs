@@ -55,7 +55,8 @@ pub(crate) fn python_with_clients() -> Result<PathBuf, String> {
     Ok(python)
 }
 
-fn run(command: &mut Command) -> Result<(), String> {
+/// Runs a command; says which one failed and what it said.
+pub(crate) fn run(command: &mut Command) -> Result<(), String> {
     match command.stdin(Stdio::null()).output() {
         Ok(output) if output.status.success() => Ok(()),
         Ok(output) => Err(format!(

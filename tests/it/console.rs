@@ -2,7 +2,7 @@
 //! gateway with traffic, incidents and people of every role.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -13,7 +13,7 @@ use egret::sim::{Faults, Vendor};
 use egret::types::Micros;
 use serde_json::{Value, json};
 
-use crate::clients::skip;
+use crate::clients::{run, skip};
 use crate::harness::{Client, Config, Gateway, Sim, eventually};
 
 /// A customer of the simulated bank, as it is told to callers.
@@ -45,17 +45,6 @@ fn chromium() -> Option<PathBuf> {
     .iter()
     .map(PathBuf::from)
     .find(|path| path.exists())
-}
-
-fn run(command: &mut Command) -> Result<(), String> {
-    match command.stdin(Stdio::null()).output() {
-        Ok(output) if output.status.success() => Ok(()),
-        Ok(output) => Err(format!(
-            "{command:?}: {}",
-            String::from_utf8_lossy(&output.stderr)
-        )),
-        Err(error) => Err(format!("{command:?}: {error}")),
-    }
 }
 
 /// The scripts beside the packages that they need, which are fetched once and kept below `target`.

@@ -1,15 +1,14 @@
 //! The running gateway watches its own ledger: what happens becomes one incident, somebody is told
 //! once, also over kills, and what an operator has asked for is done by itself.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::net::SocketAddr;
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::harness::postgres::{Server, execute};
-use crate::harness::{Bank, Config, Gateway, PATIENCE, eventually, reply, until};
+use crate::harness::{Bank, Config, Gateway, PATIENCE, eventually, receiver, reply, until};
 
 /// Asks for a token for a customer who does not exist.
 const MINT: &str = "/cybrid/identity/api/customer_tokens";
@@ -19,36 +18,6 @@ const NOBODY: &str = "http://127.0.0.1:1";
 const STORM: u32 = 40;
 /// In every body, and nowhere else.
 const CANARY: &str = "c0ffee00-dead-4bee-8bad-";
-
-/// Takes whatever is posted, for as long as the process lives.
-fn receiver() -> (SocketAddr, Receiver<Value>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    let (sender, receiver) = channel();
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut reader = BufReader::new(stream.unwrap());
-            let mut length = 0;
-            loop {
-                let mut line = String::new();
-                if reader.read_line(&mut line).unwrap() == 0 || line == "\r\n" {
-                    break;
-                }
-                if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-                    length = value.trim().parse().unwrap();
-                }
-            }
-            let mut body = vec![0; length];
-            reader.read_exact(&mut body).unwrap();
-            let answer = b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n";
-            reader.get_mut().write_all(answer).unwrap();
-            if sender.send(serde_json::from_slice(&body).unwrap()).is_err() {
-                return;
-            }
-        }
-    });
-    (address, receiver)
-}
 
 /// A bank that knows nobody, in production, and somebody who is told.
 fn config(bank: &Bank, told: SocketAddr, sections: &str) -> Config {
@@ -113,7 +82,7 @@ fn a_storm_becomes_one_incident_and_one_notice() {
         gateway.figure("egret_detection_leading") == 1.0
     });
     storm(&gateway, 0, STORM);
-    let notice = told.recv_timeout(PATIENCE).unwrap();
+    let notice = told.recv_timeout(PATIENCE).unwrap().body;
     assert_eq!(notice["type"], "incident.opened");
     assert_eq!(notice["data"]["callers"]["first"][0], "app");
     assert_eq!(notice["data"]["category"], "enumeration");
@@ -191,7 +160,7 @@ fn what_happened_before_detection_was_switched_on_is_found() {
     let (_, config) = gateway.stop();
     let gateway = config.variable("EGRET_DETECT_ENABLED", "true").start();
     assert_eq!(
-        told.recv_timeout(PATIENCE).unwrap()["type"],
+        told.recv_timeout(PATIENCE).unwrap().body["type"],
         "incident.opened"
     );
     judged(&gateway, f64::from(STORM));
@@ -208,7 +177,7 @@ fn a_rule_may_lock_a_caller_down_for_a_time() {
         let answer = gateway.post(MINT, &[("Content-Type", "application/json")], "{}");
         (answer.status == 403).then_some(answer)
     });
-    let notice = told.recv_timeout(PATIENCE).unwrap();
+    let notice = told.recv_timeout(PATIENCE).unwrap().body;
     let incident = notice["data"]["id"].as_str().unwrap().to_owned();
     // Who is called is told what was done.
     let first = notice["data"]["steps"][0].as_str().unwrap();
@@ -297,7 +266,7 @@ fn one_node_of_a_fleet_detects_and_another_goes_on() {
     let two = start("node-2");
     storm(&one, 0, STORM / 2);
     storm(&two, STORM / 2, STORM);
-    let notice = told.recv_timeout(PATIENCE).unwrap();
+    let notice = told.recv_timeout(PATIENCE).unwrap().body;
     assert_eq!(notice["type"], "incident.opened");
     assert!(!leads(&two));
     judged(&one, f64::from(STORM));

@@ -3,10 +3,9 @@
 
 use egret::sim::Vendor;
 use serde_json::Value;
-use sqlx::Connection as _;
 
 use crate::harness::postgres::{Server, execute};
-use crate::harness::{Config, Gateway, Sim, runtime};
+use crate::harness::{Config, Gateway, Sim, tamper};
 
 const CUSTOMER: &str = "5e1f0c3a9b7d42e68f10a2b3c4d5e6f7";
 
@@ -117,31 +116,8 @@ fn tables_of_subjects_in_sqlite_say_what_the_calls_say() {
     let sim = Sim::start(Vendor::Cybrid);
     let (gateway, id) = touched(config(&sim));
     let (_, config) = gateway.stop();
-    let path = config.directory().join("data/ledger.db");
-    let run = |statements: &str| {
-        runtime().block_on(async {
-            let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&path);
-            let mut conn = sqlx::SqliteConnection::connect_with(&options)
-                .await
-                .unwrap();
-            let triggers: Vec<String> =
-                sqlx::query_scalar("SELECT name FROM sqlite_schema WHERE type = 'trigger'")
-                    .fetch_all(&mut conn)
-                    .await
-                    .unwrap();
-            let dropped: String = triggers
-                .iter()
-                .map(|name| format!("DROP TRIGGER {name};"))
-                .collect();
-            sqlx::raw_sql(sqlx::AssertSqlSafe(format!("{dropped}{statements}")))
-                .execute(&mut conn)
-                .await
-                .unwrap();
-            conn.close().await.unwrap();
-        });
-    };
     let what = tampering("", |hex| format!("x'{hex}'"), &id);
-    check(&config, &id, what, run);
+    check(&config, &id, what, |statements| tamper(&config, statements));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use egret::sim::Vendor;
 use serde_json::Value;
 
-use crate::harness::{Config, Gateway, Ran, Sim, egret, egret_command, runtime, until};
+use crate::harness::{Config, Gateway, Ran, Sim, egret, egret_command, tamper, until};
 
 const SEED: &str = "seed:4242424242424242424242424242424242424242424242424242424242424242";
 
@@ -52,22 +52,6 @@ const VERIFY: [&str; 4] = ["audit", "verify", "--format", "json"];
 
 fn verify(config: &Config) -> Value {
     report(config.egret(&VERIFY))
-}
-
-fn sql(config: &Config, statements: &str) {
-    use sqlx::Connection as _;
-    let path = config.directory().join("data/ledger.db");
-    runtime().block_on(async {
-        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
-        let mut conn = sqlx::SqliteConnection::connect_with(&options)
-            .await
-            .unwrap();
-        sqlx::raw_sql(sqlx::AssertSqlSafe(statements.to_owned()))
-            .execute(&mut conn)
-            .await
-            .unwrap();
-        conn.close().await.unwrap();
-    });
 }
 
 #[test]
@@ -162,42 +146,18 @@ fn what_is_done_to_rows_of_commands_is_found() {
     let (_, config) = gateway.stop();
     assert_eq!(verify(&config)["sound"], true);
     let blob = format!("x'{}'", id.replace('-', ""));
-    without_triggers(&config);
     let change = format!("UPDATE records SET outcome = 'failure' WHERE call_id = {blob}");
-    sql(&config, &change);
+    tamper(&config, &change);
     let found = verify(&config);
     assert_eq!(found["faults"][0]["kind"], "row_changed", "{found:#}");
     assert_eq!(found["faults"][0]["call_id"], id, "{found:#}");
-    without_triggers(&config);
-    sql(
+    tamper(
         &config,
         &format!("DELETE FROM records WHERE call_id = {blob}"),
     );
     let found = verify(&config);
     assert_eq!(found["faults"][0]["kind"], "row_removed", "{found:#}");
     assert_eq!(found["faults"][0]["call_id"], id, "{found:#}");
-}
-
-fn without_triggers(config: &Config) {
-    use sqlx::Connection as _;
-    let path = config.directory().join("data/ledger.db");
-    let names: Vec<String> = runtime().block_on(async {
-        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
-        let mut conn = sqlx::SqliteConnection::connect_with(&options)
-            .await
-            .unwrap();
-        let names = sqlx::query_scalar("SELECT name FROM sqlite_schema WHERE type = 'trigger'")
-            .fetch_all(&mut conn)
-            .await
-            .unwrap();
-        conn.close().await.unwrap();
-        names
-    });
-    let dropped: String = names
-        .iter()
-        .map(|name| format!("DROP TRIGGER {name};"))
-        .collect();
-    sql(config, &dropped);
 }
 
 #[test]

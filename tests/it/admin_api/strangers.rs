@@ -1,6 +1,6 @@
 //! From other machines: TLS, client certificates, and an identity provider.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::Write as _;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -12,7 +12,7 @@ use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use serde_json::{Value, json};
 
 use super::on_record;
-use crate::harness::{Authority, Client, Config, client_tls};
+use crate::harness::{Authority, Client, Config, client_tls, read_request};
 
 fn get(gateway: &str, path: &str, headers: &[(&str, &str)]) -> crate::harness::Answer {
     Client::tcp(gateway).call("GET", path, headers, b"")
@@ -112,22 +112,10 @@ impl Provider {
         };
         std::thread::spawn(move || {
             for stream in listener.incoming() {
-                let mut reader = BufReader::new(stream.unwrap());
-                let (mut first, mut length) = (String::new(), 0);
-                reader.read_line(&mut first).unwrap();
-                loop {
-                    let mut line = String::new();
-                    if reader.read_line(&mut line).unwrap() == 0 || line == "\r\n" {
-                        break;
-                    }
-                    if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-                        length = value.trim().parse().unwrap();
-                    }
-                }
-                let mut form = vec![0; length];
-                reader.read_exact(&mut form).unwrap();
+                let mut stream = stream.unwrap();
+                let (head, form) = read_request(&stream);
                 let form = String::from_utf8(form).unwrap();
-                let body = match first.split(' ').nth(1).unwrap() {
+                let body = match head.split(' ').nth(1).unwrap() {
                     "/.well-known/openid-configuration" => json!({
                         "issuer": url,
                         "authorization_endpoint": format!("{url}/authorize"),
@@ -152,10 +140,7 @@ impl Provider {
                     "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
                     body.len()
                 );
-                reader
-                    .get_mut()
-                    .write_all((head + &body).as_bytes())
-                    .unwrap();
+                stream.write_all((head + &body).as_bytes()).unwrap();
             }
         });
         provider
