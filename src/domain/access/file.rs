@@ -7,10 +7,8 @@ use std::sync::Arc;
 use super::book::{AdminBook, AdminKey, MAX_ADMIN_KEYS};
 use super::{Role, Roles};
 use crate::domain::config::Faults;
-use crate::domain::config::reader::{
-    Document, IntegerIn, Kind, Names, Problem, Raw, Table, no_variables,
-};
-use crate::domain::identity::{is_keyed_name, read_key, write_key};
+use crate::domain::config::reader::{Document, IntegerIn, Names, Problem, Table, no_variables};
+use crate::domain::identity::{KeyedName, read_key, write_key};
 
 /// The format that this program writes and reads.
 const VERSION: usize = 1;
@@ -18,27 +16,6 @@ const VERSION: usize = 1;
 const HEADER: &str = "\
 # Keys of the admin API. Kept by `egret admin key`; a running gateway follows the file.
 ";
-
-struct Name;
-
-impl Kind for Name {
-    type Value = Arc<str>;
-
-    fn read(&self, raw: Raw<'_>) -> Result<Arc<str>, Problem> {
-        match raw.text() {
-            Some(name) if is_keyed_name(name) => Ok(name.into()),
-            _ => Err(Problem::new("not a name", self.describe())),
-        }
-    }
-
-    fn describe(&self) -> String {
-        "1 to 64 letters, digits, '.', '_', '-', '@'".to_owned()
-    }
-
-    fn show(&self, value: &Arc<str>) -> String {
-        value.to_string()
-    }
-}
 
 /// A list of roles.
 pub(in crate::domain) const ROLES: Names = Names {
@@ -78,7 +55,7 @@ fn read(top: &Table<'_>) -> AdminBook {
 }
 
 fn read_admin(table: &Table<'_>, ids: &mut HashSet<Arc<str>>) -> Option<AdminKey> {
-    let name = table.required("name", &Name, "");
+    let name = table.required("name", &KeyedName("not a name"), "");
     let roles = table.required("roles", &ROLES, "");
     let key = read_key(table, ids);
     if let Some(roles) = roles.as_ref().filter(|roles| roles.value.is_empty()) {

@@ -14,8 +14,6 @@ pub const MAX_CALLERS: usize = 10_000;
 pub const MAX_KEYS: usize = 8;
 /// Longest life of a key that has an end: longer is a typing error.
 pub const MAX_LIFETIME: Duration = Duration::from_secs(3650 * 86_400);
-/// How long an old key goes on after a rotation, unless said otherwise.
-pub const DEFAULT_OVERLAP: Duration = Duration::from_secs(86_400);
 /// Longest name of a caller with keys, in bytes.
 const MAX_NAME: usize = 64;
 

@@ -19,15 +19,16 @@ const HEADER: &str = "\
 # whoever can change it can call as anybody.
 ";
 
-struct Name;
+/// A name that keys are kept under; with what to say of a value that is none.
+pub(in crate::domain) struct KeyedName(pub &'static str);
 
-impl Kind for Name {
+impl Kind for KeyedName {
     type Value = Arc<str>;
 
     fn read(&self, raw: Raw<'_>) -> Result<Arc<str>, Problem> {
         match raw.text() {
             Some(name) if is_keyed_name(name) => Ok(name.into()),
-            _ => Err(Problem::new("not the name of a caller", self.describe())),
+            _ => Err(Problem::new(self.0, self.describe())),
         }
     }
 
@@ -107,7 +108,7 @@ fn read(top: &Table<'_>) -> CallerBook {
     let mut ids = HashSet::new();
     let mut callers = Vec::new();
     for table in tables.iter().take(MAX_CALLERS) {
-        let name = table.required("name", &Name, "");
+        let name = table.required("name", &KeyedName("not the name of a caller"), "");
         if let Some(name) = &name
             && !names.insert(name.value.clone())
         {

@@ -10,12 +10,12 @@ mod key;
 mod resolve;
 
 pub use book::{
-    BookError, CallerBook, CallerEntry, DEFAULT_OVERLAP, KeyEntry, KeyState, MAX_CALLERS, MAX_KEYS,
-    MAX_LIFETIME, NewKey, Revoked, is_keyed_name,
+    BookError, CallerBook, CallerEntry, KeyEntry, KeyState, MAX_CALLERS, MAX_KEYS, MAX_LIFETIME,
+    NewKey, Revoked, is_keyed_name,
 };
 pub use certificate::{CertificateFault, CertificateIdentity, CertifiedCaller};
+pub(in crate::domain) use file::{KeyedName, read_key, write_key};
 pub use file::{parse_callers, write_callers};
-pub(in crate::domain) use file::{read_key, write_key};
 pub use key::{
     ADMIN_KEY_PREFIX, KEY_LENGTH, KEY_PREFIX, KeyHash, KeyMaterial, RANDOM_BYTES, key_id_of,
 };
