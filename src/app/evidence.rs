@@ -30,7 +30,7 @@ pub(super) fn start(
         return Ok(None);
     }
     let sealer = Sealer::start(settings(config), Arc::clone(journal))?;
-    let (store, _) = runtime.block_on(super::open_store(&config.ledger.place))?;
+    let (store, _) = runtime.block_on(super::ledger::open_store(&config.ledger.place))?;
     let origin = Origin {
         directory: config.journal.directory.clone(),
         journal: journal.id(),

@@ -15,7 +15,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::admin::listen;
-use super::keepers::{FoundLedger, Keepers};
+use super::keepers::Keepers;
+use super::ledger::FoundLedger;
 use super::own_calls::{OwnCallError, OwnCalls, Tally};
 use super::{Running, StartError, VERSION, runtime};
 use crate::adapters::handover::{Line, LineError};

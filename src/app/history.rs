@@ -1,7 +1,8 @@
 //! Finished records brought into the journal and the ledger of a gateway that does not run: what
 //! `egret demo` begins with, so that the detectors know what is usual.
 
-use super::{FLUSH_TIME, StartError, VERSION, journal_settings, open_store, runtime};
+use super::ledger::open_store;
+use super::{FLUSH_TIME, StartError, VERSION, journal_settings, runtime};
 use std::sync::Arc;
 
 use crate::adapters::journal::Journal;

@@ -12,45 +12,20 @@ use super::alerts::{Alerts, desk_rules};
 use super::commands::CommandsKeeper;
 use super::detection::{self, Detections};
 use super::evidence::{self, Evidence};
+use super::ledger::FoundLedger;
 use super::own_calls::OwnCalls;
-use super::{StartError, behind, open_ledger, runtime};
+use super::{StartError, runtime};
 use crate::adapters::journal::Journal;
-use crate::adapters::ledger::{LedgerFeed, Store, Undrained};
+use crate::adapters::ledger::{LedgerFeed, Undrained};
 use crate::adapters::notify::DeskRules;
 use crate::domain::config::Config;
-use crate::domain::journal::{Cursor, Source};
+use crate::domain::journal::Source;
 
 use super::health::Health;
 
 /// How long each of them may take to end while another process waits. What is left undone is done
 /// by that process.
 const LET_GO: Duration = Duration::from_secs(2);
-
-/// The ledger as it is found at a start.
-pub struct FoundLedger {
-    store: Store,
-    /// How far it has come with every journal; `None` if it cannot be reached.
-    cursors: Option<Vec<Cursor>>,
-}
-
-impl FoundLedger {
-    /// Opens it.
-    ///
-    /// # Errors
-    /// [`StartError`]; a database that is away is no error.
-    pub fn open(config: &Config) -> Result<Self, StartError> {
-        behind(|| {
-            let (store, cursors) = runtime()?.block_on(open_ledger(config))?;
-            Ok(Self { store, cursors })
-        })
-    }
-
-    /// How far it has come with a journal.
-    pub fn cursor(&self, journal: &crate::domain::journal::JournalId) -> Option<Cursor> {
-        let mut known = self.cursors.iter().flatten().copied();
-        known.find(|cursor| cursor.journal == *journal)
-    }
-}
 
 /// What a reload changes of what they do.
 #[derive(Clone)]
