@@ -1,9 +1,11 @@
 //! What detection has learned, in a file.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, Read as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
+
+use super::whole_file;
 
 /// Largest state that is read: ten times what the default bounds can come to.
 const MAX_STATE: u64 = 2 << 30;
@@ -55,17 +57,7 @@ impl DetectionFile {
             .recursive(true)
             .mode(0o700)
             .create(&self.directory)?;
-        let unfinished = self.directory.join("state.unfinished");
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&unfinished)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&unfinished, self.path())?;
-        File::open(&self.directory)?.sync_all()
+        whole_file::write(&self.path(), bytes)
     }
 
     /// Puts a state that cannot be used aside, for whoever wants to know why.

@@ -30,3 +30,4 @@ pub mod seen_files;
 pub mod service_manager;
 pub mod signing_key;
 pub mod telemetry;
+pub mod whole_file;

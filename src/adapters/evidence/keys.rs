@@ -6,16 +6,16 @@
 //! an auditor brings along a key of his own, and each rotation is signed by the key before.
 
 use std::fmt::Write as _;
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{FileError, sync_directory};
+use super::FileError;
 use crate::adapters::signing_key::{self, NEXT_ENV, SigningKeyError};
+use crate::adapters::whole_file;
 use crate::domain::evidence::{KeyHistory, RotationError, SignatureType, SignerKey, VerifierKey};
 use crate::types::Secret;
 
@@ -102,19 +102,7 @@ impl LogKeys {
             // Writing to a String cannot fail.
             let _ = writeln!(text, "rotation {index} {}", STANDARD.encode(leaf));
         }
-        let fresh = directory.join(format!("{FILE}.new"));
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&fresh)
-            .map_err(FileError::io("make", &fresh))?;
-        file.write_all(text.as_bytes())
-            .and_then(|()| file.sync_all())
-            .and_then(|()| fs::rename(&fresh, &path))
-            .map_err(FileError::io("write", &path))?;
-        sync_directory(directory)
+        whole_file::write(&path, text.as_bytes()).map_err(FileError::io("write", &path))
     }
 
     /// Which key signs for which size.

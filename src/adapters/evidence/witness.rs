@@ -6,13 +6,14 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
-use std::io::{self, Write as _};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use parking_lot::Mutex;
 
-use super::{FileError, sync_directory};
+use super::FileError;
+use crate::adapters::whole_file;
 use crate::domain::evidence::witness::{
     Accepted, AddCheckpoint, Refusal, Seen, WitnessedLog, decide,
 };
@@ -152,19 +153,7 @@ impl Witness {
 
     fn keep(&self, origin: &str, note: &Note) -> Result<(), FileError> {
         let path = state_path(&self.directory, origin);
-        let fresh = path.with_extension("new");
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&fresh)
-            .map_err(FileError::io("make", &fresh))?;
-        file.write_all(note.to_string().as_bytes())
-            .and_then(|()| file.sync_all())
-            .and_then(|()| fs::rename(&fresh, &path))
-            .map_err(FileError::io("write", &path))?;
-        sync_directory(&self.directory)
+        whole_file::write(&path, note.to_string().as_bytes()).map_err(FileError::io("write", &path))
     }
 }
 

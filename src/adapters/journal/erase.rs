@@ -6,13 +6,14 @@
 
 use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::files::{Directory, DirectoryError, list, segment_path};
+use crate::adapters::whole_file;
 use crate::domain::journal::{
     Damage, ERASED_OPENING, FRAME_HEADER, Found, JournalId, SegmentHeader, Spot, find_openings,
     frame_crc, read_plan, write_plan,
@@ -286,20 +287,7 @@ fn search(
 
 fn save_plan(directory: &Path, plan: &str) -> Result<(), EraseError> {
     let path = directory.join(PLAN);
-    let fresh = directory.join("erase.plan.new");
-    let write = || {
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&fresh)?;
-        file.write_all(plan.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&fresh, &path)?;
-        File::open(directory)?.sync_all()
-    };
-    write().map_err(failed("write", &path))
+    whole_file::write(&path, plan.as_bytes()).map_err(failed("write", &path))
 }
 
 fn remove_plan(directory: &Path) -> Result<(), EraseError> {

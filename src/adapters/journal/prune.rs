@@ -3,13 +3,13 @@
 //! In this order, so that it can be cut off anywhere and repeated: the hashes and a mark that says
 //! what went are on disk, then the segment goes. Only whole segments from the beginning go; `domain::retention` says which.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::erase::{EraseError, Maintenance};
 use super::files::{list, segment_path};
+use crate::adapters::whole_file;
 use crate::domain::evidence::merkle::leaf_hash;
 use crate::domain::evidence::{Note, SignerKey};
 use crate::domain::journal::{
@@ -167,7 +167,7 @@ impl Maintenance {
             };
             let mark = sign(mark.write(), who.signer);
             let mark = mark.ok_or_else(|| EraseError::Unsigned { path: path.clone() })?;
-            write_new(&mark_path(directory, segment), mark.as_bytes())?;
+            write(&mark_path(directory, segment), mark.as_bytes())?;
             sync(directory)?;
             fs::remove_file(&path).map_err(failed("remove", &path))?;
             sync(directory)?;
@@ -209,6 +209,10 @@ fn sync(directory: &Path) -> Result<(), EraseError> {
         .map_err(failed("sync", directory))
 }
 
+fn write(path: &Path, bytes: &[u8]) -> Result<(), EraseError> {
+    whole_file::write(path, bytes).map_err(failed("write", path))
+}
+
 /// Sees to it that the hashes are on disk. Those that are there already must be the same: they were
 /// made when the segment was new, perhaps not of its last events.
 fn keep_hashes(directory: &Path, segment: u64, hashes: &[u8]) -> Result<(), EraseError> {
@@ -226,24 +230,5 @@ fn keep_hashes(directory: &Path, segment: u64, hashes: &[u8]) -> Result<(), Eras
         }
         Err(_) => {}
     }
-    write_new(&path, hashes)?;
-    sync(directory)
-}
-
-/// A whole file or none, also after a power cut.
-fn write_new(path: &Path, bytes: &[u8]) -> Result<(), EraseError> {
-    let mut fresh = path.as_os_str().to_owned();
-    fresh.push(".new");
-    let write = || {
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&fresh)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&fresh, path)
-    };
-    write().map_err(failed("write", path))
+    write(&path, hashes)
 }

@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
 
-use super::spool::{Spool, write_whole};
+use super::spool::Spool;
+use crate::adapters::whole_file;
 use crate::domain::detect::Mark;
 use crate::domain::incident::{
     Act, ActFault, Book, LoadFault, Notice, NoticeKind, Settings, Severity, SharedBook, Sign, Taken,
@@ -272,7 +273,7 @@ impl Desk {
                 *version = shared.write(book.save()).map_err(DeskError::Shared)?;
             }
             None => {
-                write_whole(&self.path(), book.save().as_bytes())
+                whole_file::write(&self.path(), book.save().as_bytes())
                     .map_err(|cause| self.io("write", cause))?;
                 self.stamp = self.stamp_now();
             }

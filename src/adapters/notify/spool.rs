@@ -5,13 +5,14 @@
 //! appear whole or not at all. What was given up on is moved to `dead`.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
+use crate::adapters::whole_file;
 use crate::domain::incident::{Case, Notice};
 use crate::types::Micros;
 
@@ -21,8 +22,6 @@ const MAX_WAITING: usize = 10_000;
 const MAX_FILE: u64 = 1 << 20;
 /// How files end.
 const ENDING: &str = "notice";
-/// How files end that are being written.
-const UNFINISHED: &str = "unfinished";
 /// Between the parts of a name; in no channel's name and in no incident's id.
 const BETWEEN: char = '~';
 
@@ -139,7 +138,7 @@ impl Spool {
             )));
         }
         let path = self.directory.join(waiting.file_name());
-        write_whole(&path, &serde_json::to_vec(notice)?)
+        whole_file::write(&path, &serde_json::to_vec(notice)?)
     }
 
     /// What waits, the earliest first.
@@ -185,7 +184,7 @@ impl Spool {
             {
                 notice.case = case.clone();
                 let path = self.directory.join(waiting.file_name());
-                write_whole(&path, &serde_json::to_vec(&notice)?)?;
+                whole_file::write(&path, &serde_json::to_vec(&notice)?)?;
             }
         }
         Ok(())
@@ -236,29 +235,4 @@ impl Spool {
     pub fn buried(&self) -> io::Result<usize> {
         Ok(fs::read_dir(self.dead())?.count())
     }
-}
-
-/// Writes a file so that a reader, also after a power cut, sees all of it or the former one.
-pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let unfinished = path.with_extension(UNFINISHED);
-    let written = write_synced(&unfinished, bytes).and_then(|()| fs::rename(&unfinished, path));
-    if written.is_err() {
-        let _ = fs::remove_file(&unfinished);
-        return written;
-    }
-    match path.parent() {
-        Some(directory) => File::open(directory)?.sync_all(),
-        None => Ok(()),
-    }
-}
-
-fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
 }
