@@ -14,7 +14,8 @@
     clippy::print_stdout,
     clippy::unwrap_used,
     clippy::expect_used,
-    missing_docs
+    missing_docs,
+    reason = "a bench talks to whoever runs it, and may stop"
 )]
 
 use std::fmt::Write as _;

@@ -4,7 +4,11 @@
 //! `cargo bench --bench journal [-- SECONDS [DIRECTORY]]`. The writers are tasks on two threads, as
 //! in the gateway. CPU is that of the whole process: encoding, waiting, writing, the kernel's part.
 //! Not divan: the figure wanted is CPU over threads, not time of one.
-#![allow(clippy::print_stdout, clippy::expect_used)]
+#![allow(
+    clippy::print_stdout,
+    clippy::expect_used,
+    reason = "a bench talks to whoever runs it, and may stop"
+)]
 
 use std::convert::Infallible;
 use std::path::PathBuf;

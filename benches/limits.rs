@@ -6,7 +6,8 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::print_stdout,
-    missing_docs
+    missing_docs,
+    reason = "a bench talks to whoever runs it, and may stop"
 )]
 
 use std::sync::Arc;

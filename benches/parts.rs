@@ -3,7 +3,13 @@
 //! assembly of a record, and the place of an attempt in its endpoint group.
 //!
 //! `cargo bench --bench parts`
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    reason = "a bench may stop, and nobody uses its items"
+)]
 
 use std::pin::pin;
 use std::sync::Arc;

@@ -1,7 +1,12 @@
 //! What telemetry costs a call, and what it costs the thread that tells.
 //!
 //! `cargo bench --bench telemetry`
-#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    missing_docs,
+    reason = "a bench may stop, and nobody uses its items"
+)]
 
 use std::sync::Arc;
 use std::time::Duration;

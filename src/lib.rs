@@ -1,5 +1,13 @@
 //! Egret, the audited egress gateway for financial APIs. `ARCHITECTURE.md` draws the house.
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        reason = "a test that cannot go on says so and fails"
+    )
+)]
 
 pub mod adapters;
 pub mod app;

@@ -1,5 +1,4 @@
 //! `egret demo` as a user runs it.
-#![allow(clippy::expect_used, clippy::panic)]
 
 use std::process::{Command, Output};
 
