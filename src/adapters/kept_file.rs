@@ -18,9 +18,6 @@ use crate::domain::lockdown::{LockBook, parse_locks, write_locks};
 
 /// What such a file holds. A file that is not there holds the default.
 pub trait Kept: Default {
-    /// What the file is called in messages.
-    const NAME: &'static str;
-
     /// Reads a text; `file` is its name in faults.
     ///
     /// # Errors
@@ -32,8 +29,6 @@ pub trait Kept: Default {
 }
 
 impl Kept for CallerBook {
-    const NAME: &'static str = "callers file";
-
     fn parse(file: &str, text: &str) -> Result<Self, Faults> {
         parse_callers(file, text)
     }
@@ -44,8 +39,6 @@ impl Kept for CallerBook {
 }
 
 impl Kept for AdminBook {
-    const NAME: &'static str = "admins file";
-
     fn parse(file: &str, text: &str) -> Result<Self, Faults> {
         parse_admins(file, text)
     }
@@ -56,8 +49,6 @@ impl Kept for AdminBook {
 }
 
 impl Kept for LockBook {
-    const NAME: &'static str = "lockdown file";
-
     fn parse(file: &str, text: &str) -> Result<Self, Faults> {
         parse_locks(file, text)
     }
@@ -68,8 +59,6 @@ impl Kept for LockBook {
 }
 
 impl Kept for Protections {
-    const NAME: &'static str = "file of what was in force";
-
     fn parse(file: &str, text: &str) -> Result<Self, Faults> {
         if text.is_empty() {
             return Ok(Self::default());

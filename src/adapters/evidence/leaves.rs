@@ -87,18 +87,6 @@ impl LeafStore {
         self.size
     }
 
-    /// Looks again at how many leaves there are.
-    ///
-    /// # Errors
-    /// [`FileError::Io`].
-    pub fn refresh(&mut self) -> Result<(), FileError> {
-        let fresh = Self::open(&self.directory)?;
-        self.parts = fresh.parts;
-        self.size = fresh.size;
-        self.nodes = fresh.nodes;
-        Ok(())
-    }
-
     fn read_part(
         &self,
         part: &Part,

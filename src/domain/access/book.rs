@@ -113,12 +113,6 @@ impl AdminBook {
         &self.keys
     }
 
-    /// Whether any key can be used.
-    pub fn has_usable_key(&self, now: Micros) -> bool {
-        let mut keys = self.keys.iter();
-        keys.any(|key| key.key.state(now) == KeyState::Usable)
-    }
-
     /// Whether a key can be used, by its id.
     pub fn is_usable(&self, id: &str, now: Micros) -> bool {
         let key = self.by_id.get(id).and_then(|at| self.keys.get(*at));

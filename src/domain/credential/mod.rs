@@ -33,7 +33,7 @@ pub use classification::Classification;
 pub use material::{Material, MaterialKind};
 pub use request::{HeaderSource, RequestView};
 pub use scheme::{Scheme, classify, sole_bearer, token_claims};
-pub use sensitive::{canonical_case, credential_headers, is_credential_header};
+pub use sensitive::canonical_case;
 
 /// The longest credential value that is read, in bytes. A Cybrid bank token with every scope is
 /// near 3 KB and an OBP consent with many views can be longer; header limits of servers end at

@@ -62,11 +62,6 @@ impl Window {
         self.limit
     }
 
-    /// The span.
-    pub fn span(&self) -> Duration {
-        self.span
-    }
-
     /// Places that are taken.
     pub fn used(&mut self, now: Micros) -> u32 {
         while self.free_at.front().is_some_and(|at| *at <= now) {

@@ -250,11 +250,6 @@ impl PiiSet {
         self.0 |= 1 << class as u32;
     }
 
-    /// Adds every class of another set.
-    pub fn extend(&mut self, other: Self) {
-        self.0 |= other.0;
-    }
-
     /// Whether the set is empty.
     pub const fn is_empty(self) -> bool {
         self.0 == 0

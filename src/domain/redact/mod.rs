@@ -179,11 +179,6 @@ impl Redacted<Vec<u8>> {
 }
 
 impl Redacted<String> {
-    /// A text of our own, known at compile time.
-    pub fn from_static(text: &'static str) -> Self {
-        Self(text.to_owned())
-    }
-
     /// The first `max` bytes, cut at a character and never inside a mask, with `…` if anything
     /// is left out. Cutting comes after redaction, or half a secret would be read.
     #[must_use]
@@ -307,13 +302,6 @@ impl Redactor {
     pub fn kind_name(&self, kind: Kind) -> &str {
         self.core.masks.name(kind)
     }
-
-    /// Whether there are field rules for an operation.
-    pub fn knows(&self, api: &str, operation: &str) -> bool {
-        self.core
-            .operations
-            .contains_key(&(api.to_owned(), operation.to_owned()))
-    }
 }
 
 impl Core {
@@ -349,16 +337,8 @@ impl RedactorBuilder {
         self
     }
 
-    /// Writes keyed pseudonyms for personal values instead of bare masks. Keys shorter than
-    /// [`PseudonymKey::MIN_BYTES`] make `None` there.
-    #[must_use]
-    pub fn pseudonyms(mut self, key: PseudonymKey) -> Self {
-        self.key = Some(key);
-        self
-    }
-
-    /// Like [`Self::pseudonyms`], from raw key bytes; a key that is too short is left out and the
-    /// masks stay bare.
+    /// Writes keyed pseudonyms for personal values instead of bare masks. With a key shorter than
+    /// [`PseudonymKey::MIN_BYTES`] the masks stay bare.
     #[must_use]
     pub fn pseudonym_key(mut self, key: &Secret<Vec<u8>>) -> Self {
         self.key = PseudonymKey::new(key);

@@ -70,14 +70,6 @@ impl Counts {
         self.0.iter().map(|(_, n)| u64::from(*n)).sum()
     }
 
-    /// How many of one kind.
-    pub fn of(&self, kind: Kind) -> u32 {
-        self.0
-            .iter()
-            .find(|(k, _)| *k == kind)
-            .map_or(0, |(_, n)| *n)
-    }
-
     /// Adds another tally to this one.
     pub fn merge(&mut self, other: &Self) {
         for (kind, n) in other.iter() {

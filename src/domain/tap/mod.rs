@@ -10,7 +10,6 @@
 //!
 //! Not done here: decompression, and judging what a value means.
 
-mod collect;
 mod escape;
 mod form;
 mod json;
@@ -20,7 +19,6 @@ mod path;
 #[cfg(test)]
 mod tests;
 
-pub use collect::{Collected, Collector, MAX_VALUE_BYTES, MAX_VALUES};
 pub use form::{FormTap, NameSet};
 pub use json::{JsonTap, MAX_DEPTH};
 pub use key::MAX_KEY_BYTES;

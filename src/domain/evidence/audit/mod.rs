@@ -16,4 +16,4 @@ mod tests;
 mod walk;
 
 pub use difference::{Difference, first_difference};
-pub use walk::{Audited, Auditor, Finding, MAX_WINDOW, Record, audit};
+pub use walk::{Auditor, Finding, MAX_WINDOW, Record};

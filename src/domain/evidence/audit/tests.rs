@@ -1,5 +1,7 @@
 //! Tampering with a store, one act at a time, and what the audit says.
 
+use std::iter::Peekable;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -31,6 +33,66 @@ fn checkpoints() -> Vec<Checkpoint> {
             Checkpoint::of("log", &tree)
         })
         .collect()
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Audited {
+    /// Records that a checkpoint vouches for.
+    covered: u64,
+    /// Checkpoints that fit.
+    checkpoints: u64,
+    /// Records after the last checkpoint, which nothing vouches for yet.
+    uncovered: u64,
+}
+
+/// Audits a whole store: records in stored order, checkpoints by size.
+fn audit<E: From<Finding>>(
+    records: impl IntoIterator<Item = Result<Record, E>>,
+    checkpoints: impl IntoIterator<Item = Result<Checkpoint, E>>,
+) -> Result<Audited, E> {
+    let mut records = records.into_iter().peekable();
+    let mut auditor = Auditor::new();
+    let mut audited = Audited::default();
+    for checkpoint in checkpoints {
+        let checkpoint = checkpoint?;
+        take_below(checkpoint.size, &mut records, &mut auditor)?;
+        auditor.checkpoint(checkpoint.size, &checkpoint.root)?;
+        audited.checkpoints += 1;
+    }
+    audited.covered = auditor.tree().size();
+    for record in records {
+        let record = record?;
+        let sequence = audited.covered.saturating_add(audited.uncovered);
+        // No root vouches for these, but their numbers must go on, and kept hashes must fit.
+        match record.sequence {
+            numbered if numbered > sequence => {
+                return Err(Finding::from(Difference::Removed { sequence }).into());
+            }
+            numbered if numbered < sequence => {
+                return Err(Finding::from(Difference::Inserted { sequence, numbered }).into());
+            }
+            _ if record.leaf.is_some() && record.kept.is_some() && record.leaf != record.kept => {
+                return Err(Finding::from(Difference::Changed { sequence }).into());
+            }
+            _ => audited.uncovered += 1,
+        }
+    }
+    Ok(audited)
+}
+
+fn take_below<E: From<Finding>>(
+    size: u64,
+    records: &mut Peekable<impl Iterator<Item = Result<Record, E>>>,
+    auditor: &mut Auditor,
+) -> Result<(), E> {
+    while let Some(record) = records.next_if(|record| {
+        record
+            .as_ref()
+            .map_or(true, |record| record.sequence < size)
+    }) {
+        auditor.record(record?)?;
+    }
+    Ok(())
 }
 
 fn run(records: &[Record], checkpoints: &[Checkpoint]) -> Result<Audited, Finding> {

@@ -1,9 +1,6 @@
 //! Walking over records and checkpoints.
 
-use std::iter::Peekable;
-
 use super::difference::{Difference, first_difference};
-use crate::domain::evidence::checkpoint::Checkpoint;
 use crate::domain::evidence::merkle::{NodeHash, Tree};
 
 /// Records between two checkpoints that are held for comparison (64 MiB of hashes). Checkpoints
@@ -59,17 +56,6 @@ pub enum Finding {
         /// Their size.
         size: u64,
     },
-}
-
-/// What an audit covered.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Audited {
-    /// Records that a checkpoint vouches for.
-    pub covered: u64,
-    /// Checkpoints that fit.
-    pub checkpoints: u64,
-    /// Records after the last checkpoint, which nothing vouches for yet.
-    pub uncovered: u64,
 }
 
 /// Takes records and checkpoints in the log's order and finds the first that do not fit.
@@ -260,57 +246,4 @@ impl Auditor {
         self.kept.clear();
         Ok(())
     }
-}
-
-/// Audits a whole store: records in stored order, checkpoints by size (their signatures checked).
-///
-/// # Errors
-/// The first error of reading, or the first [`Finding`].
-pub fn audit<E: From<Finding>>(
-    records: impl IntoIterator<Item = Result<Record, E>>,
-    checkpoints: impl IntoIterator<Item = Result<Checkpoint, E>>,
-) -> Result<Audited, E> {
-    let mut records = records.into_iter().peekable();
-    let mut auditor = Auditor::new();
-    let mut audited = Audited::default();
-    for checkpoint in checkpoints {
-        let checkpoint = checkpoint?;
-        take_below(checkpoint.size, &mut records, &mut auditor)?;
-        auditor.checkpoint(checkpoint.size, &checkpoint.root)?;
-        audited.checkpoints += 1;
-    }
-    audited.covered = auditor.tree().size();
-    for record in records {
-        let record = record?;
-        let sequence = audited.covered.saturating_add(audited.uncovered);
-        // No root vouches for these, but their numbers must go on, and kept hashes must fit.
-        match record.sequence {
-            numbered if numbered > sequence => {
-                return Err(Finding::from(Difference::Removed { sequence }).into());
-            }
-            numbered if numbered < sequence => {
-                return Err(Finding::from(Difference::Inserted { sequence, numbered }).into());
-            }
-            _ if record.leaf.is_some() && record.kept.is_some() && record.leaf != record.kept => {
-                return Err(Finding::from(Difference::Changed { sequence }).into());
-            }
-            _ => audited.uncovered += 1,
-        }
-    }
-    Ok(audited)
-}
-
-fn take_below<E: From<Finding>>(
-    size: u64,
-    records: &mut Peekable<impl Iterator<Item = Result<Record, E>>>,
-    auditor: &mut Auditor,
-) -> Result<(), E> {
-    while let Some(record) = records.next_if(|record| {
-        record
-            .as_ref()
-            .map_or(true, |record| record.sequence < size)
-    }) {
-        auditor.record(record?)?;
-    }
-    Ok(())
 }

@@ -25,4 +25,4 @@ mod verify;
 
 pub use create::{CreateError, add_records, create};
 pub use format::{BundleError, LeafContent, LeafProof, MAX_BUNDLE_BYTES, ProofBundle};
-pub use verify::{BundleFault, Step, Trust, Verified, Witnessed, verify_bundle};
+pub use verify::{BundleFault, Trust, Verified, Witnessed, verify_bundle};

@@ -7,6 +7,32 @@ use super::*;
 use crate::domain::evidence::merkle::{MAX_PROOF_HASHES, NodeHash};
 use crate::domain::evidence::{SignatureType, SignerKey, VerifyError};
 
+/// The steps of verification.
+#[derive(Debug, PartialEq)]
+enum Step {
+    Format,
+    Checkpoint,
+    Rotation,
+    Signature,
+    Witness,
+    Inclusion,
+    Opening,
+}
+
+impl BundleFault {
+    const fn step(&self) -> Step {
+        match self {
+            Self::Format(_) => Step::Format,
+            Self::Checkpoint(_) | Self::UnknownLog(_) => Step::Checkpoint,
+            Self::RotationNotInLog { .. } | Self::Rotation { .. } => Step::Rotation,
+            Self::Signature(_) => Step::Signature,
+            Self::WrongCosignature(_) | Self::Quorum { .. } => Step::Witness,
+            Self::Inclusion { .. } => Step::Inclusion,
+            Self::Opening(_) => Step::Opening,
+        }
+    }
+}
+
 fn verify(bundle: &ProofBundle, trust: &Trust) -> Result<Verified, BundleFault> {
     verify_bundle(bundle.to_string().as_bytes(), trust)
 }

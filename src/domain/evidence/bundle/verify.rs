@@ -1,7 +1,5 @@
 //! Checking a bundle. Needs the file and the trusted keys; no database, no network, no clock.
 
-use std::fmt;
-
 use super::{BundleError, LeafContent, ProofBundle};
 use crate::domain::evidence::checkpoint::{Checkpoint, CheckpointError};
 use crate::domain::evidence::commitment::Opening;
@@ -53,39 +51,6 @@ pub struct Witnessed {
     pub name: String,
     /// When it cosigned, by its own clock: the record existed by then.
     pub at: Option<Micros>,
-}
-
-/// The steps of verification, in their order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Step {
-    /// The file has the form of a bundle.
-    Format,
-    /// The checkpoint has its form, and a key of its log is trusted.
-    Checkpoint,
-    /// The key changes are in the log, and each is signed by the key before.
-    Rotation,
-    /// The log's key signed the checkpoint.
-    Signature,
-    /// Enough witnesses cosigned it.
-    Witness,
-    /// The record is in the tree.
-    Inclusion,
-    /// The pseudonyms shown are those in the record.
-    Opening,
-}
-
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Format => "format",
-            Self::Checkpoint => "checkpoint",
-            Self::Rotation => "key rotation",
-            Self::Signature => "signature",
-            Self::Witness => "witness",
-            Self::Inclusion => "inclusion",
-            Self::Opening => "opening",
-        })
-    }
 }
 
 /// Why a bundle proves nothing.
@@ -141,21 +106,6 @@ pub enum BundleFault {
     /// An opening does not belong to the record.
     #[error("opening: pseudonym {0} is not committed to by the record")]
     Opening(usize),
-}
-
-impl BundleFault {
-    /// Which step failed.
-    pub const fn step(&self) -> Step {
-        match self {
-            Self::Format(_) => Step::Format,
-            Self::Checkpoint(_) | Self::UnknownLog(_) => Step::Checkpoint,
-            Self::RotationNotInLog { .. } | Self::Rotation { .. } => Step::Rotation,
-            Self::Signature(_) => Step::Signature,
-            Self::WrongCosignature(_) | Self::Quorum { .. } => Step::Witness,
-            Self::Inclusion { .. } => Step::Inclusion,
-            Self::Opening(_) => Step::Opening,
-        }
-    }
 }
 
 /// Checks a bundle end to end.

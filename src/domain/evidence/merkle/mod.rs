@@ -15,7 +15,7 @@ pub(super) mod vectors;
 
 pub use hash::{NodeHash, leaf_hash, node_hash};
 pub use prove::{LeafHashes, ProofError, prove_consistency, prove_inclusion, root_at, tree_at};
-pub use tree::{BrokenTree, Tree};
+pub use tree::Tree;
 pub use verify::{ProofFault, verify_consistency, verify_inclusion};
 
 /// No proof has more hashes: a tree of 2^64 leaves has 64 levels.

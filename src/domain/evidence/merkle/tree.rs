@@ -12,21 +12,6 @@ pub struct Tree {
     roots: Vec<NodeHash>,
 }
 
-/// The stored parts of a tree do not fit each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "a tree of {size} leaves is kept as {expected} subtree roots, but {found} were stored: \
-     rebuild the tree from the leaf hashes"
-)]
-pub struct BrokenTree {
-    /// The stated number of leaves.
-    pub size: u64,
-    /// How many roots such a tree has.
-    pub expected: u32,
-    /// How many were given.
-    pub found: usize,
-}
-
 impl Tree {
     /// The tree without leaves.
     pub const fn new() -> Self {
@@ -36,30 +21,14 @@ impl Tree {
         }
     }
 
-    /// A tree from what [`Tree::size`] and [`Tree::roots`] gave earlier. Whether the roots are the
-    /// right ones shows only when [`Tree::root`] is compared with a signed checkpoint.
-    ///
-    /// # Errors
-    /// [`BrokenTree`] if the number of roots does not fit the size.
-    pub fn from_parts(size: u64, roots: Vec<NodeHash>) -> Result<Self, BrokenTree> {
-        let expected = size.count_ones();
-        if usize::try_from(expected) != Ok(roots.len()) {
-            return Err(BrokenTree {
-                size,
-                expected,
-                found: roots.len(),
-            });
-        }
-        Ok(Self { size, roots })
-    }
-
     /// Number of leaves.
     pub const fn size(&self) -> u64 {
         self.size
     }
 
     /// Roots of the largest perfect subtrees, left to right.
-    pub fn roots(&self) -> &[NodeHash] {
+    #[cfg(test)]
+    pub(super) fn roots(&self) -> &[NodeHash] {
         &self.roots
     }
 
@@ -129,18 +98,6 @@ mod tests {
             tree.append(leaf_hash(leaf));
             assert_eq!(tree.root(), root, "size {}", tree.size());
         }
-    }
-
-    #[test]
-    fn parts_that_do_not_fit_are_refused() {
-        let mut tree = Tree::new();
-        for leaf in vectors::leaves() {
-            tree.append(leaf_hash(&leaf));
-        }
-        let again = Tree::from_parts(tree.size(), tree.roots().to_vec()).unwrap();
-        assert_eq!(again, tree);
-        let error = Tree::from_parts(7, tree.roots().to_vec()).unwrap_err();
-        assert_eq!((error.expected, error.found), (3, 1));
     }
 
     #[test]
