@@ -145,14 +145,7 @@ impl CommandSeal {
         let history = history.map_err(|(index, fault)| Unsealed::Rotation { index, fault })?;
         let places = KeyPlaces::of_this_process(self.key_file.clone()).lent_by(&node);
         let key = places.in_force(&origin, history.as_ref())?;
-        let keys = match known {
-            Some(keys) => keys,
-            None => {
-                let keys = LogKeys::new(key.verifier().clone());
-                keys.write(directory)?;
-                keys
-            }
-        };
+        let keys = LogKeys::known_or_first(known, &key, directory)?;
         let history = history.unwrap_or_else(|| KeyHistory::new(key.verifier().clone()));
         let reader = journal
             .reader()

@@ -91,6 +91,23 @@ impl LogKeys {
         Ok(Some(keys))
     }
 
+    /// The keys of a log: those that are known, or, of a log that begins, the first, which is written.
+    ///
+    /// # Errors
+    /// [`FileError::Io`].
+    pub fn known_or_first(
+        known: Option<Self>,
+        first: &SignerKey,
+        directory: &Path,
+    ) -> Result<Self, FileError> {
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let keys = Self::new(first.verifier().clone());
+        keys.write(directory)?;
+        Ok(keys)
+    }
+
     /// Writes the file, durably and as a whole.
     ///
     /// # Errors

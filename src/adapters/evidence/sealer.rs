@@ -150,14 +150,7 @@ impl Sealer {
             Some(_) => None,
             None => {
                 let key = settings.keys.in_force(&origin, history.as_ref())?;
-                let keys = match known {
-                    Some(keys) => keys,
-                    None => {
-                        let keys = LogKeys::new(key.verifier().clone());
-                        keys.write(directory)?;
-                        keys
-                    }
-                };
+                let keys = LogKeys::known_or_first(known, &key, directory)?;
                 let history = history.unwrap_or_else(|| KeyHistory::new(key.verifier().clone()));
                 Some((keys, history, key))
             }

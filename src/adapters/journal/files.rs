@@ -173,6 +173,20 @@ fn lock(directory: &Path) -> io::Result<File> {
     }
 }
 
+/// Reads from a place on until the buffer is full or the file ends; gives how much was read.
+pub(super) fn read_at(file: &File, buffer: &mut [u8], from: u64) -> io::Result<usize> {
+    let mut read = 0;
+    while let Some(space) = buffer.get_mut(read..).filter(|space| !space.is_empty()) {
+        match file.read_at(space, from + read as u64) {
+            Ok(0) => break,
+            Ok(more) => read += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(read)
+}
+
 /// Where a segment lies.
 pub fn segment_path(directory: &Path, first_seq: u64) -> PathBuf {
     directory.join(format!("{first_seq:0DIGITS$}{SUFFIX}"))

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::files::{list, segment_path};
+use super::files::{list, read_at, segment_path};
 use super::shared::Shared;
 use crate::domain::journal::{
     Assembler, Batch, Cursor, DecodeError, Decoder, FrameError, FrameRef, JournalId,
@@ -394,23 +394,10 @@ impl Segment {
         let mut fresh = std::mem::take(&mut self.spare);
         fresh.resize(PIECE.max(wanted), 0);
         let from = self.at + self.used as u64;
-        let mut read = 0;
-        while read < fresh.len() {
-            let Some(space) = fresh.get_mut(read..) else {
-                break;
-            };
-            match self.file.read_at(space, from + read as u64) {
-                Ok(0) => break,
-                Ok(more) => read += more,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(source) => {
-                    return Err(ReadError::Io {
-                        path: self.path.clone(),
-                        source,
-                    });
-                }
-            }
-        }
+        let read = read_at(&self.file, &mut fresh, from).map_err(|source| ReadError::Io {
+            path: self.path.clone(),
+            source,
+        })?;
         fresh.truncate(read);
         let old = self.buffer.get(self.used..).unwrap_or_default();
         let is_new = read > kept || fresh.get(..kept) != Some(old);

@@ -2,12 +2,10 @@
 //! at what should not be.
 
 use std::fs::File;
-use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use super::ReadError;
-use super::files::{list, segment_path};
+use super::files::{list, read_at, segment_path};
 use crate::domain::journal::{
     FRAME_MAGIC, FrameError, JournalId, SEGMENT_HEADER, SegmentHeader, read_frame,
 };
@@ -226,20 +224,10 @@ impl Open {
         let kept = self.buffer.len() - self.used;
         let mut fresh = vec![0; kept + PIECE];
         let from = self.at + self.used as u64;
-        let mut read = 0;
-        while let Some(space) = fresh.get_mut(read..).filter(|space| !space.is_empty()) {
-            match self.file.read_at(space, from + read as u64) {
-                Ok(0) => break,
-                Ok(more) => read += more,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(source) => {
-                    return Err(ReadError::Io {
-                        path: self.path.clone(),
-                        source,
-                    });
-                }
-            }
-        }
+        let read = read_at(&self.file, &mut fresh, from).map_err(|source| ReadError::Io {
+            path: self.path.clone(),
+            source,
+        })?;
         fresh.truncate(read);
         self.buffer = fresh;
         self.at = from;

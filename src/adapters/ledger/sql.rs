@@ -124,20 +124,13 @@ impl Connection {
         let Sql { text, values } = sql;
         match self {
             Self::Sqlite(conn) => {
-                let mut bound = SqliteArguments::default();
-                for value in values {
-                    add(&mut bound, value)?;
-                }
-                let query = sqlx::query_with(AssertSqlSafe(text), bound);
+                let query =
+                    sqlx::query_with(AssertSqlSafe(text), bound::<SqliteArguments>(values)?);
                 let rows = query.fetch_all(conn).await?;
                 Ok(rows.into_iter().map(Row::Sqlite).collect())
             }
             Self::Postgres(conn) => {
-                let mut bound = PgArguments::default();
-                for value in values {
-                    add(&mut bound, value)?;
-                }
-                let query = sqlx::query_with(AssertSqlSafe(text), bound);
+                let query = sqlx::query_with(AssertSqlSafe(text), bound::<PgArguments>(values)?);
                 let rows = query.fetch_all(&mut **conn).await?;
                 Ok(rows.into_iter().map(Row::Postgres).collect())
             }
@@ -151,19 +144,12 @@ impl Connection {
         let Sql { text, values } = sql;
         match self {
             Self::Sqlite(conn) => {
-                let mut bound = SqliteArguments::default();
-                for value in values {
-                    add(&mut bound, value)?;
-                }
-                let query = sqlx::query_with(AssertSqlSafe(text), bound);
+                let query =
+                    sqlx::query_with(AssertSqlSafe(text), bound::<SqliteArguments>(values)?);
                 Ok(query.execute(conn).await?.rows_affected())
             }
             Self::Postgres(conn) => {
-                let mut bound = PgArguments::default();
-                for value in values {
-                    add(&mut bound, value)?;
-                }
-                let query = sqlx::query_with(AssertSqlSafe(text), bound);
+                let query = sqlx::query_with(AssertSqlSafe(text), bound::<PgArguments>(values)?);
                 Ok(query.execute(&mut **conn).await?.rows_affected())
             }
         }
@@ -185,7 +171,7 @@ impl Connection {
     }
 }
 
-fn add<A: Arguments>(bound: &mut A, value: Bound) -> Result<(), sqlx::Error>
+fn bound<A: Arguments + Default>(values: impl IntoIterator<Item = Bound>) -> Result<A, sqlx::Error>
 where
     for<'q> i64: sqlx::Encode<'q, A::Database> + sqlx::Type<A::Database>,
     for<'q> String: sqlx::Encode<'q, A::Database> + sqlx::Type<A::Database>,
@@ -194,15 +180,19 @@ where
     for<'q> Option<String>: sqlx::Encode<'q, A::Database>,
     for<'q> Option<Vec<u8>>: sqlx::Encode<'q, A::Database>,
 {
-    match value {
-        Bound::Integer(number) => bound.add(number),
-        Bound::Text(text) => bound.add(text),
-        Bound::Bytes(bytes) => bound.add(bytes),
-        Bound::NoInteger => bound.add(None::<i64>),
-        Bound::NoText => bound.add(None::<String>),
-        Bound::NoBytes => bound.add(None::<Vec<u8>>),
+    let mut bound = A::default();
+    for value in values {
+        match value {
+            Bound::Integer(number) => bound.add(number),
+            Bound::Text(text) => bound.add(text),
+            Bound::Bytes(bytes) => bound.add(bytes),
+            Bound::NoInteger => bound.add(None::<i64>),
+            Bound::NoText => bound.add(None::<String>),
+            Bound::NoBytes => bound.add(None::<Vec<u8>>),
+        }
+        .map_err(sqlx::Error::Encode)?;
     }
-    .map_err(sqlx::Error::Encode)
+    Ok(bound)
 }
 
 /// One row of an answer; columns are named by their place.

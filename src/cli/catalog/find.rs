@@ -95,13 +95,7 @@ fn find<'a>(
         return Err(refused(problem::NO_SUCH_PROVIDER));
     };
     recognise::check_slashes(Some(service), &parsed).map_err(|refusal| refused(refusal.into()))?;
-    let served = Served {
-        provider: &entry.provider,
-        matcher: &entry.matcher,
-        service: place.service,
-        service_id: &service.id,
-        environment: place.environment,
-    };
+    let served = Served::at(entry, service, &place);
     let asked = Asked {
         method: &method,
         path: place.rest,

@@ -203,13 +203,7 @@ fn recognise_call(
     let service = entry.provider.service(place.service);
     recognise::check_slashes(service, target)?;
     let service = service.ok_or(problem::NO_SUCH_PROVIDER)?;
-    let served = Served {
-        provider: &entry.provider,
-        matcher: &entry.matcher,
-        service: place.service,
-        service_id: &service.id,
-        environment: place.environment,
-    };
+    let served = Served::at(entry, service, place);
     let asked = Asked {
         method: head.method,
         path: place.rest,

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use super::Place;
 use crate::domain::catalog::{
-    FactKeep, Locator, Matcher, ParamKeep, PiiRule, Provider, QueryKeep, QueryRules, Route,
-    ServiceIndex, Shape,
+    Entry, FactKeep, Locator, Matcher, ParamKeep, PiiRule, Provider, QueryKeep, QueryRules, Route,
+    Service, ServiceIndex, Shape,
 };
 use crate::domain::http::{ParameterRule, Target, parameters, redact_query};
 use crate::domain::keyring::Keyring;
@@ -30,6 +31,19 @@ pub struct Served<'m> {
     pub service_id: &'m Arc<str>,
     /// The environment.
     pub environment: Environment,
+}
+
+impl<'m> Served<'m> {
+    /// A service of the catalog, at a place that [`locate`](super::locate) has found.
+    pub fn at(entry: &'m Entry, service: &'m Service, place: &Place<'_>) -> Self {
+        Self {
+            provider: &entry.provider,
+            matcher: &entry.matcher,
+            service: place.service,
+            service_id: &service.id,
+            environment: place.environment,
+        }
+    }
 }
 
 /// What is asked of the service.

@@ -36,13 +36,7 @@ fn recognise(method: &str, host: &str, raw: &str) -> Option<CallRecord> {
     })?;
     let entry = catalog.entry(place.provider)?;
     let service = entry.provider.service(place.service)?;
-    let served = Served {
-        provider: &entry.provider,
-        matcher: &entry.matcher,
-        service: place.service,
-        service_id: &service.id,
-        environment: place.environment,
-    };
+    let served = Served::at(entry, service, &place);
     let asked = Asked {
         method,
         path: place.rest,
