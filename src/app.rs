@@ -120,8 +120,10 @@ impl Running {
     /// Stops: no new connections, calls in flight end unless `hurry` becomes true, records are
     /// written.
     pub fn stop(mut self, hurry: &AtomicBool) -> Stopped {
+        // Before readiness turns red: who sees that gets no connection that is kept open.
+        self.server.end_connections();
         self.health.draining();
-        // First: nothing is replaced any more.
+        // First of the parts: nothing is replaced any more.
         if let Some(reload) = self.reload.take() {
             reload.stop();
         }

@@ -267,11 +267,16 @@ impl Server {
         self.listeners.clear();
     }
 
+    /// Tells connections to end: each answer from here on is the last of its connection.
+    pub fn end_connections(&self) {
+        self.shutdown.send_replace(true);
+    }
+
     /// Stops. Connections are told to end, for `delay` new ones are still accepted, so that load
     /// balancers can notice; then calls in flight may end within `drain`, unless `hurry` becomes
     /// true; then the workers end.
     pub fn stop(self, delay: Duration, drain: Duration, hurry: &AtomicBool) -> StopReport {
-        self.shutdown.send_replace(true);
+        self.end_connections();
         let until = Instant::now() + delay;
         while Instant::now() < until && !hurry.load(Ordering::Relaxed) {
             std::thread::sleep(DRAIN_TICK);
