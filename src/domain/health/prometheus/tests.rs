@@ -6,13 +6,17 @@ use super::*;
 use crate::domain::health::HTTP_BOUNDS;
 use crate::types::{Micros, TraceId};
 
+/// Names and values.
+type Labels = Vec<(String, String)>;
+
 /// A line of OpenMetrics that is no comment, taken apart by the grammar of the specification.
 #[derive(Debug, PartialEq)]
 struct Read {
     name: String,
-    labels: Vec<(String, String)>,
+    labels: Labels,
     value: f64,
-    exemplar: Option<(Vec<(String, String)>, f64, f64)>,
+    /// Its labels, value and time.
+    exemplar: Option<(Labels, f64, f64)>,
 }
 
 /// Reads a line with nothing left over.
@@ -38,7 +42,7 @@ fn read(line: &str) -> Read {
     }
 }
 
-fn labels(rest: &mut &str) -> Vec<(String, String)> {
+fn labels(rest: &mut &str) -> Labels {
     let Some(mut inside) = rest.strip_prefix('{') else {
         return Vec::new();
     };
