@@ -90,6 +90,13 @@ const OWN_CHANGES: &[(OwnOperation, &str)] = &[
     (OwnOperation::AuditGap, "audit.gap"),
 ];
 
+/// Fact: where a user who is given access comes from.
+const USER_PROVIDER: &str = "user_provider";
+/// How Open Bank Project begins the names of networks whose contracts are users.
+const DAUTH: &str = "dauth";
+/// Operations that make a user with access, of which Open Bank Project accepts no other users.
+const OF_CONTRACTS: &str = "createUserWithAccountAccess";
+
 /// Fact of a call that changes from where browsers may call the bank.
 const CORS_FACT: &str = "cors_origins_changed";
 
@@ -114,22 +121,15 @@ impl Row {
     pub fn of(raw: RowFields) -> Self {
         let fact = |names: &[&str]| {
             let facts = raw.facts.as_ref();
-            let found = names.iter().find_map(|name| facts?.get(*name)?.as_str());
-            found.unwrap_or_default().to_owned()
+            let found = names.iter().find_map(|name| facts?.get(*name));
+            found.map(one_text).unwrap_or_default()
         };
         let scopes = raw
             .facts
             .as_ref()
             .and_then(|facts| facts.get("requested_scopes"));
         let scopes = scopes.map(words).unwrap_or_default();
-        let changes_access = raw.effect.as_deref() == Some("access-change");
-        let grantee =
-            raw.subjects.iter().flatten().find(|subject| {
-                changes_access && subject.kind == "user" && subject.role == "request"
-            });
-        let target = grantee
-            .and_then(|user| user.subject.clone())
-            .unwrap_or_default();
+        let target = grantee(&raw, &fact(&[USER_PROVIDER]));
         let has_fact = |name| {
             raw.facts
                 .as_ref()
@@ -138,7 +138,7 @@ impl Row {
         let view = match raw.provider.as_deref() {
             Some(OWN_PROVIDER) => what_changed(&fact),
             _ if has_fact(CORS_FACT) => CORS_FACT.to_owned(),
-            _ => fact(&["view_id", "view"]),
+            _ => fact(&["view_id", "path_view_id", "view"]),
         };
         Self {
             scopes,
@@ -286,6 +286,55 @@ impl Row {
     }
 }
 
+/// Who is given access: a user by number or by name, or a contract as `NETWORK/0xADDRESS`, with the
+/// pseudonym of its address. A contract that calls with DAuth is one too: Open Bank Project makes
+/// it a user by its first call.
+fn grantee(raw: &RowFields, provider: &str) -> String {
+    let named = |kinds: &[&str], role: &str| {
+        let mut subjects = raw.subjects.iter().flatten();
+        let found = subjects.find(|subject| {
+            subject.role == role
+                && subject.subject.is_some()
+                && kinds.contains(&subject.kind.as_str())
+        });
+        found.and_then(|subject| subject.subject.as_deref())
+    };
+    let contract = |of: &str| {
+        let network = provider.split_once('.').map_or(DAUTH, |(_, name)| name);
+        format!("{network}/0x{of}")
+    };
+    if raw.token_type.as_deref() == Some(DAUTH)
+        && let Some(caller) = named(&["contract"], "token")
+        && raw.effect.as_deref() != Some("access-change")
+    {
+        return contract(caller);
+    }
+    if raw.effect.as_deref() != Some("access-change") {
+        return String::new();
+    }
+    let operation = raw.operation.as_deref().unwrap_or_default();
+    let of_contracts = provider.starts_with(DAUTH) || operation.contains(OF_CONTRACTS);
+    match (named(&["user"], "request"), named(&["username"], "request")) {
+        (_, Some(name)) if of_contracts => contract(name),
+        (Some(user), _) | (None, Some(user)) => user.to_owned(),
+        (None, None) => String::new(),
+    }
+}
+
+/// A fact as one text: one that was said several times has its different values, one after the other.
+fn one_text(value: &Value) -> String {
+    let Value::Array(values) = value else {
+        return value.as_str().unwrap_or_default().to_owned();
+    };
+    let mut seen: Vec<&str> = Vec::new();
+    for text in values.iter().filter_map(Value::as_str) {
+        if !seen.contains(&text) {
+            seen.push(text);
+        }
+    }
+    seen.join(" ")
+}
+
 /// What a change of the gateway's own was about, in words: its key and how it changed, the caller that
 /// was added, the lock that was lifted.
 fn what_changed(fact: &dyn Fn(&[&str]) -> String) -> String {
@@ -426,6 +475,43 @@ mod tests {
             (event.target, event.view, event.subject),
             ("ee", "owner", "ff")
         );
+    }
+
+    #[test]
+    fn a_user_made_with_access_is_a_contract_and_one_made_with_roles_a_grantee() {
+        let made = |changes: Value| {
+            let mut made = json!({
+                "effect": "access-change", "provider": "obp", "operation": "OBPv4.0.0-createUserWithAccountAccess",
+                "subjects": [{ "kind": "account", "role": "request", "subject": "ff" },
+                             { "kind": "username", "role": "request", "subject": "ee" }],
+                "facts": { "view_id": ["auditor", "owner", "owner"], "user_provider": "dauth.ETHEREUM" },
+                "minted_kind": null,
+            });
+            for (key, value) in changes.as_object().unwrap() {
+                made[key] = value.clone();
+            }
+            row(made)
+        };
+        for (changes, target, view) in [
+            (json!({}), "ETHEREUM/0xee", "auditor owner"),
+            (json!({"facts": {}}), "dauth/0xee", ""),
+            (
+                json!({"operation": "OBPv4.0.0-createUserWithRoles", "facts": {}}),
+                "ee",
+                "",
+            ),
+            (
+                json!({"effect": "read", "token_type": "dauth", "operation": "OBPv3.0.0-getCurrentUser",
+                       "subjects": [{ "kind": "contract", "role": "token", "subject": "dd" }], "facts": {}}),
+                "dauth/0xdd",
+                "",
+            ),
+        ] {
+            let row = made(changes.clone());
+            let event = row.event();
+            assert_eq!((event.target, event.view), (target, view), "{changes}");
+        }
+        assert_eq!(made(json!({})).event().subject, "ff");
     }
 
     #[test]

@@ -138,7 +138,9 @@ impl Tenant {
             return false;
         };
         let share = 1.0 - own as f64 / total as f64;
-        let expected = counter.expected(now, window, born) * share;
+        // By the hour: for minutes, all that may come at once would be usual.
+        let hour = counter.expected(now, Window::Hours(1), born);
+        let expected = hour * f64::from(window.seconds()) / 3600.0 * share;
         expected >= FEW && f64::from(counter.count(now, window)) < 0.3 * expected
     }
 

@@ -104,7 +104,8 @@ impl PerCaller {
             let opens = call.operation.administers || !event.target.is_empty();
             let grants = opens && acts && !call.operation.revokes && !(peers && self.is_admin());
             let doors = call.operation.exposes || call.operation.mints;
-            let handed = grants && !doors && is_contract(event.target);
+            let money = call.operation.touches_money;
+            let handed = grants && !doors && !money && is_contract(event.target);
             let strong =
                 doors || grants || call.operation.touches_money || call.operation.makes_destination;
             let severity = match () {

@@ -66,14 +66,20 @@ impl PerCaller {
             self.consents.add(scene.now, event.id);
             self.watch_consents(scene);
         }
-        if event.target.is_empty()
-            || !call.succeeded()
-            || !(call.operation.writes || call.operation.revokes)
-        {
+        if event.target.is_empty() || !call.succeeded() {
             return;
         }
         let now = scene.now.second;
         let grantee = hash::text(event.target);
+        if !(call.operation.writes || call.operation.revokes) {
+            // A contract becomes a user by its first call.
+            let known = self.grantees.known(grantee, now, FORGET) == Known::Learned;
+            if let Some(chain) = chain(event.target).filter(|_| !known) {
+                self.watch_chain(scene, call, chain);
+                self.grantees.note(grantee, now, false);
+            }
+            return;
+        }
         let pair = hash::pair(
             hash::pair(grantee, hash::text(event.view)),
             call.subject_key,

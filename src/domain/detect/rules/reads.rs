@@ -40,6 +40,7 @@ pub(in crate::domain::detect) struct PerCaller {
     crossed: Counter,
     last_subjects: Vec<u64>,
     list_hours: Hours,
+    list_runs: Runs,
     personal_hours: Hours,
     /// Until when, in seconds, a run that began at its usual time may go on.
     run_until: u32,
@@ -84,6 +85,34 @@ impl Share {
 struct Hours {
     /// On how many days, and the last of them.
     days: Vec<(u16, u16)>,
+}
+
+/// The largest runs of work that is done in one go, however seldom.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Runs {
+    largest: f64,
+    /// The hour that is looked at, and the most that lay in two hours in it.
+    hour: i64,
+    now: f64,
+}
+
+/// The share that the largest run keeps from day to day.
+const FADING: f64 = 0.98;
+/// A run that is repeated at another hour is the same again: this share of the largest one is to be
+/// expected at any time, so that half as much again is told.
+const AGAIN: f64 = 0.6;
+
+impl Runs {
+    /// What to expect of a run that begins now.
+    fn expected(&mut self, hour: i64) -> f64 {
+        if hour != self.hour {
+            let days = (hour - self.hour).clamp(0, 24 * 365) as f64 / 24.0;
+            self.largest = self.largest.max(self.now) * FADING.powf(days);
+            self.hour = hour;
+            self.now = 0.0;
+        }
+        AGAIN * self.largest
+    }
 }
 
 /// How long a pause a run may make, in seconds.
@@ -177,6 +206,8 @@ impl PerCaller {
                 "read lists page by page",
             ) {
                 self.list_hours.learn(scene.now);
+                let run = self.lists.count(scene.now, Window::Hours(2));
+                self.list_runs.now = self.list_runs.now.max(f64::from(run));
             }
         }
         if (event.token_kind == TokenKind::ApiKey || whole) && call.subject_key != 0 {
@@ -285,7 +316,12 @@ impl PerCaller {
         } else {
             0.0
         };
-        let floor = |window| usual * f64::from(calls.count(now, window));
+        let run = if rule.name == LIST_PAGES.name {
+            self.list_runs.expected(now.hour)
+        } else {
+            0.0
+        };
+        let floor = |window| run.max(usual * f64::from(calls.count(now, window)));
         let Some((excess, nats)) = scene.test_above(counter, &question, floor) else {
             return false;
         };
