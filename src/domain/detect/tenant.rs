@@ -156,3 +156,33 @@ pub(super) enum Which {
     Calls,
     Mints,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_silence_of_all_is_told_from_that_of_one() {
+        const START: i64 = 1_767_225_600_000;
+        let mut tenant = Tenant {
+            first: (START / 1000) as u32,
+            total: [2 * 4320, 0],
+            ..Tenant::default()
+        };
+        // Two callers, one call a minute each, for three days.
+        for minute in 0..4320 {
+            let now = Moment::new(START + minute * 60_000);
+            tenant.calls[0].add(now, 1);
+            tenant.calls[0].add(now, 2);
+        }
+        let later = |minute: i64| Moment::new(START + (4320 + minute) * 60_000);
+        let mut all = tenant.clone();
+        assert!(all.is_silent_but_for(4320, later(26), 0));
+        for minute in 0..26 {
+            tenant.calls[0].add(later(minute), 2);
+        }
+        assert!(!tenant.is_silent_but_for(4320, later(26), 0));
+        // Who is alone has no others.
+        assert!(!all.is_silent_but_for(2 * 4320, later(26), 0));
+    }
+}

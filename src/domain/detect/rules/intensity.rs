@@ -294,3 +294,23 @@ impl PerCaller {
         self.busy.clear();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_did_for_a_customer_does_not_count() {
+        let mut caller = PerCaller::default();
+        let mut own = |all| caller.own(7, all, BUSY_MINTS, |busy| &mut busy.mints);
+        // Its own only, one by one.
+        let counts: Vec<f64> = (1..=9).map(|all| own(f64::from(all))).collect();
+        assert_eq!(counts, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0]);
+        // The first after forty of another's.
+        let mut other = PerCaller::default();
+        assert_eq!(
+            other.own(7, 41.0, BUSY_MINTS, |busy| &mut busy.mints),
+            BUSY_MINTS + 1.0
+        );
+    }
+}

@@ -139,31 +139,35 @@ impl PerCaller {
         self.grantees.note(grantee, now, told);
     }
 
-    /// Customers give consents when it suits them: only very many at once call somebody.
+    /// Customers give and renew consents when it suits them, on some days many: what calls somebody is
+    /// very many within an hour.
     fn watch_consents(&mut self, scene: &mut Scene<'_>) {
-        let question = Count {
+        let question = |windows, n_min| Count {
             rule: CONSENT_BURST,
-            windows: WINDOWS,
-            n_min: 4.0,
+            windows,
+            n_min,
             ratio: 2.0,
             factor: 1.0,
         };
-        let Some((excess, nats)) = scene.look(&mut self.consents, &question) else {
-            return;
+        let at_once = scene
+            .look(&mut self.consents, &question(&WINDOWS[..1], MANY_CONSENTS))
+            .filter(|(excess, nats)| excess.score >= CERTAIN * nats);
+        let found = match &at_once {
+            Some((excess, _)) => {
+                self.consents.consume(excess.window);
+                at_once.clone()
+            }
+            None if self.told_consents == scene.now.hour => return,
+            None => scene.look(&mut self.consents, &question(WINDOWS, 4.0)),
         };
-        let many = excess.count >= MANY_CONSENTS && excess.score >= CERTAIN * nats;
-        if many {
-            self.consents.consume(excess.window);
-        } else if self.told_consents == scene.now.hour {
-            return;
-        }
+        let Some((excess, nats)) = found else { return };
         self.told_consents = scene.now.hour;
         let text = format!(
             "{} made consents: {}.",
             scene.profile.name,
             measure(&excess)
         );
-        let severity = if many {
+        let severity = if at_once.is_some() {
             Severity::Medium
         } else {
             Severity::Low

@@ -336,3 +336,30 @@ impl PerCaller {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_read_besides_grows_with_the_calls_and_what_is_all_there_is_does_not() {
+        let share = |personal| Share {
+            calls: 1000.0,
+            personal,
+            day: 0,
+        };
+        assert!((share(50.0).usual() - 0.05 * CROWD).abs() < 1e-9);
+        assert_eq!(share(500.0).usual(), 0.0);
+        assert_eq!(Share::default().usual(), 0.0);
+    }
+
+    #[test]
+    fn the_largest_run_is_remembered_and_fades() {
+        let mut runs = Runs::default();
+        assert_eq!(runs.expected(1000), 0.0);
+        runs.now = 50.0;
+        let next = runs.expected(1030);
+        assert!((next - AGAIN * 50.0 * FADING.powf(1.25)).abs() < 1e-9);
+        assert!(runs.expected(1030 + 24 * 100) < 0.2 * next);
+    }
+}

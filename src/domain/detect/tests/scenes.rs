@@ -188,6 +188,18 @@ fn attacks_on_ordinary_days_call_somebody() {
                 });
             }
         }),
+        ("consent-burst", |feed| {
+            for n in 0..30 {
+                feed.say(Say {
+                    at: ATTACK + n * 40_000,
+                    op: "consents.create",
+                    kind: "direct_login",
+                    subject: 1 + n as u64 * 4,
+                    status: 201,
+                    ..SAY
+                });
+            }
+        }),
         ("configuration", |feed| {
             feed.say(Say {
                 at: ATTACK,
@@ -322,6 +334,23 @@ fn harmless_bursts_call_nobody() {
                 });
             }
         }),
+        (
+            "tokens whose mint is seen a little after their first use",
+            |feed| {
+                for n in 0..200 {
+                    let say = Say {
+                        at: ATTACK + n * 20_000,
+                        subject: 1 + n as u64,
+                        ..SAY
+                    };
+                    let token = feed.mint(say);
+                    for call in -1..3 + feed.random(5) as i64 {
+                        let at = say.at + call * 4_000;
+                        feed.say(Say { at, token, ..say });
+                    }
+                }
+            },
+        ),
         ("a release that mints ahead for many", |feed| {
             for n in 0..150 {
                 let say = Say {
