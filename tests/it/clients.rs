@@ -356,6 +356,24 @@ fn an_obp_flow_is_on_record_call_by_call() {
     let found = gateway.query(&["--subject", "user:5d1d0000-0000-4000-8000-000000000002"]);
     let found: Vec<&str> = found.iter().map(|row| row.text("operation")).collect();
     assert!(found.contains(&GRANT), "{found:?}");
+    // And as detection reads it: a grant and its end are about the same user and view, a user who is
+    // made with access is a contract, and so is whoever calls with DAuth.
+    let export = gateway.directory().join("calls.jsonl");
+    let export = export.to_str().unwrap();
+    gateway.egret(&["audit", "export", "-o", export]).ok();
+    let lines = std::fs::read_to_string(export).unwrap();
+    let given: Vec<(String, String)> = lines
+        .lines()
+        .map(|line| egret::domain::detect::Row::read(line.as_bytes()).unwrap())
+        .filter(|row| !row.event().target.is_empty() && row.event().status < 300)
+        .map(|row| (row.event().target.to_owned(), row.event().view.to_owned()))
+        .collect();
+    assert_eq!(given.len(), 6, "{given:?}");
+    assert_eq!(given[0].1, "auditor", "{given:?}");
+    assert_eq!(given[0], given[1], "{given:?}");
+    assert_eq!(given[2], given[3], "{given:?}");
+    assert!(given[4].0.starts_with("dauth/0x"), "{given:?}");
+    assert!(given[5].0.starts_with("dauth/0x"), "{given:?}");
 }
 
 #[test]
