@@ -30,6 +30,17 @@ pub(super) enum Worth {
     Kept(u32),
 }
 
+impl Worth {
+    /// The same order in one number, since the hand compares many.
+    fn weight(self) -> u64 {
+        match self {
+            Self::Nothing => 0,
+            Self::Once(second) => (1 << 32) | u64::from(second),
+            Self::Kept(second) => (2 << 32) | u64::from(second),
+        }
+    }
+}
+
 /// Rows by key.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Table<R> {
@@ -156,10 +167,13 @@ impl<R: Row> Table<R> {
         let len = self.rows.len();
         let first = self.hand as usize % len;
         let mut at = first;
-        let mut found = (Worth::Kept(u32::MAX), first);
+        let mut found = (u64::MAX, first);
         for _ in 0..LOOKS.min(len) {
             if let Some(row) = self.rows.get(at) {
-                found = found.min((row.worth(now), at));
+                let weight = row.worth(now).weight();
+                if weight < found.0 {
+                    found = (weight, at);
+                }
             }
             at += 1;
             if at == len {
