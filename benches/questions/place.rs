@@ -31,6 +31,12 @@ pub async fn in_sqlite(
     directory: &Path,
 ) -> Result<LedgerPlace, Box<dyn Error>> {
     let path = directory.join(format!("schema-{SQLITE_SCHEMA}-rows-{rows}.db"));
+    make_file(year, rows, &path).await?;
+    Ok(LedgerPlace::from(path.as_path()))
+}
+
+/// Makes a ledger in SQLite, if it is not there.
+pub async fn make_file(year: &Year, rows: u64, path: &Path) -> Result<(), Box<dyn Error>> {
     if !path.exists() {
         let unfinished = path.with_extension("unfinished");
         for suffix in ["", "-wal", "-shm"] {
@@ -42,21 +48,33 @@ pub async fn in_sqlite(
         let begun = Instant::now();
         fill(&mut store, year, rows).await?;
         store.close().await?;
-        fs::rename(&unfinished, &path)?;
-        tell("SQLite", rows, fs::metadata(&path)?.len(), begun);
+        fs::rename(&unfinished, path)?;
+        tell("SQLite", rows, fs::metadata(path)?.len(), begun);
     }
-    Ok(LedgerPlace::from(path.as_path()))
+    Ok(())
 }
 
 /// A server that lives as long as this, and the ledger of the year in it.
 pub struct InPostgres {
     pub place: LedgerPlace,
+    /// With what the server is told to let in.
+    pub url: String,
     _server: Option<Server>,
 }
 
 /// The ledger of the year in Postgres, made if it is not there: on the server of an address, or on
 /// one of its own. `None` if there is no server.
 pub async fn in_postgres(
+    year: &Year,
+    rows: u64,
+    address: Option<String>,
+) -> Result<Option<InPostgres>, Box<dyn Error>> {
+    named_in_postgres("questions", year, rows, address).await
+}
+
+/// As [`in_postgres`], under a name of its own.
+pub async fn named_in_postgres(
+    name: &str,
     year: &Year,
     rows: u64,
     address: Option<String>,
@@ -71,7 +89,7 @@ pub async fn in_postgres(
             (Some(server), address)
         }
     };
-    let name = format!("egret_questions_{POSTGRES_SCHEMA}_{rows}");
+    let name = format!("egret_{name}_{POSTGRES_SCHEMA}_{rows}");
     let url = database(&address, &name)?;
     if try_execute(&url, "SELECT").is_err() {
         let unfinished = format!("{name}_unfinished");
@@ -96,6 +114,7 @@ pub async fn in_postgres(
     }
     Ok(Some(InPostgres {
         place: LedgerPlace::Postgres(PostgresPlace::parse(&url)?),
+        url,
         _server: server,
     }))
 }

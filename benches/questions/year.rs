@@ -95,9 +95,12 @@ const OPERATIONS: [Operation; 12] = [
     operation("identity.create_bank_application", "/api/bank_applications", Effect::AccessChange, "POST", &[], 10),
 ];
 
-/// Makes the calls of the year.
+/// Makes the calls of the year, or of as long as it is told.
 pub struct Year {
     rows: u64,
+    begin: i64,
+    /// Microseconds.
+    length: i64,
     gateways: Vec<Arc<Gateway>>,
     callers: Vec<(Arc<str>, Arc<str>)>,
     operations: Vec<(Arc<str>, Arc<str>)>,
@@ -110,6 +113,11 @@ pub struct Year {
 impl Year {
     /// A year of so many calls.
     pub fn new(rows: u64) -> Self {
+        Self::between(BEGIN, Micros(BEGIN.0 + YEAR), rows)
+    }
+
+    /// So many calls, evenly from one moment to another.
+    pub fn between(begin: Micros, end: Micros, rows: u64) -> Self {
         let gateway = |n: u64| {
             Arc::new(Gateway {
                 node: format!("gateway-{}", n % 3).into(),
@@ -137,6 +145,8 @@ impl Year {
         shares.truncate(65_536);
         Self {
             rows,
+            begin: begin.0,
+            length: end.0 - begin.0,
             gateways: (0..3 * MONTHS).map(gateway).collect(),
             callers: (0..CALLERS).map(caller).collect(),
             operations: std::iter::once(&MINT)
@@ -163,8 +173,8 @@ impl Year {
     /// Call number `n` in the order of time.
     pub fn record(&self, n: u64) -> CallRecord {
         let mixed = mix(n);
-        let apart = YEAR as u64 / self.rows.max(1);
-        let at = BEGIN.0 + (n * apart + mixed % apart.max(1)) as i64;
+        let apart = self.length as u64 / self.rows.max(1);
+        let at = self.begin + (n * apart + mixed % apart.max(1)) as i64;
         let mut random = [0; 10];
         random[..8].copy_from_slice(&mixed.to_be_bytes());
         let id = CallId::from_parts(at / 1_000, random);
@@ -181,12 +191,12 @@ impl Year {
         let token = customer_token(session);
         self.fill(&mut record, caller, mixed);
         if step == 0 {
-            let day = (at - BEGIN.0) / DAY;
+            let day = (at - self.begin) / DAY;
             self.mint(&mut record, caller, day, customer, token, at);
         } else {
             // The same in every call of the token.
             let end = (group + 1) * PARALLEL * SESSION * apart;
-            let until = BEGIN.0 + end as i64 + 1_800_000_000;
+            let until = self.begin + end as i64 + 1_800_000_000;
             self.act(&mut record, customer, token, mixed, until);
         }
         self.end(&mut record, mixed, at);
@@ -256,7 +266,7 @@ impl Year {
         self.claims(
             record,
             bank_token(caller, day as u64),
-            BEGIN.0 + (day + 1) * DAY,
+            self.begin + (day + 1) * DAY,
         );
         record.add_subject(Subject {
             kind: Arc::clone(&self.names[2]),

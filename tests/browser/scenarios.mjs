@@ -45,6 +45,20 @@ export async function now(stage, set) {
   }
 }
 
+export async function marks_of_time(stage, set) {
+  const page = await stage.person();
+  await stage.signIn(page, set.keys.viewer);
+  const marks = await page.evaluate(async () => {
+    const app = document.querySelector('script[src$="/app.js"]').src;
+    const { timeMarks } = await import(app.replace("app.js", "lib/format.js"));
+    const from = Date.UTC(2026, 10, 22, 9) / 1_000;
+    return [5, 30, 60, 3_600, 6 * 3_600, 86_400].map((step) => timeMarks(Array.from({ length: 12 }, (_, index) => from + index * step), step));
+  });
+  for (const row of marks) {
+    check(row.every((mark, index) => index === 0 || mark !== row[index - 1]), `no two marks beside each other are the same: ${row.join(" ")}`);
+  }
+}
+
 export async function searching(stage, set) {
   const page = await stage.person();
   await stage.signIn(page, set.keys.auditor);

@@ -131,10 +131,11 @@ fn large(rows: usize) -> Config {
     // Copies of what was recorded, under other ids.
     let copy = "INSERT INTO records (call_id, received_at, forwarded_after, first_byte_after, \
         completed_after, profile_id, credential_id, minted_fingerprint, outcome, status, \
-        error_code, attempts, request_bytes, response_bytes, trace_high, trace_low, detail) \
+        error_code, attempts, request_bytes, response_bytes, trace_high, trace_low, detail, \
+        activity_id) \
         SELECT randomblob(16), received_at, forwarded_after, first_byte_after, completed_after, \
         profile_id, credential_id, minted_fingerprint, outcome, status, error_code, attempts, \
-        request_bytes, response_bytes, trace_high, trace_low, detail FROM records";
+        request_bytes, response_bytes, trace_high, trace_low, detail, activity_id FROM records";
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&ledger);
     crate::harness::runtime().block_on(async {
         use sqlx::Connection;

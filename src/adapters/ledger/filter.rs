@@ -68,6 +68,10 @@ pub struct Filter {
 /// read the whole ledger. Few in tests.
 pub(super) const MANY_CREDENTIALS: i64 = if cfg!(test) { 10 } else { 1_000 };
 
+/// From how many activities on Postgres looks at all calls of a rare outcome: fewer are looked up
+/// one by one in each month. Few in tests.
+pub(super) const MANY_ACTIVITIES: i64 = if cfg!(test) { 4 } else { 64 };
+
 /// A filter and what had to be looked up for it.
 pub(super) struct Resolved<'a> {
     pub(super) filter: &'a Filter,
@@ -76,6 +80,8 @@ pub(super) struct Resolved<'a> {
     pub(super) credentials: Vec<i64>,
     /// For each subject, whether [`MANY_CREDENTIALS`] or more name it.
     pub(super) is_wide: Vec<bool>,
+    /// Whether it is about [`MANY_ACTIVITIES`] or more, and a rare outcome: in Postgres.
+    pub(super) is_broad: bool,
     /// Which database is asked.
     pub(super) is_sqlite: bool,
 }
@@ -109,6 +115,10 @@ pub(super) enum Path {
     NotSuccessful,
     /// That of the calls that did not end well, by activity.
     FailedActivities,
+    /// That of the statuses from 400 on.
+    Statuses,
+    /// That of the banks' error codes.
+    ErrorCodes,
 }
 
 impl Path {
@@ -118,9 +128,9 @@ impl Path {
             Self::Activities if is_sqlite => "records INDEXED BY records_by_activity",
             Self::NotSuccessful if is_sqlite => "records INDEXED BY records_not_successful",
             Self::FailedActivities if is_sqlite => "records INDEXED BY records_failed_by_activity",
-            Self::Planned | Self::Activities | Self::NotSuccessful | Self::FailedActivities => {
-                "records"
-            }
+            Self::Statuses if is_sqlite => "records INDEXED BY records_by_status",
+            Self::ErrorCodes if is_sqlite => "records INDEXED BY records_by_error",
+            _ => "records",
         }
     }
 }
@@ -136,11 +146,27 @@ impl Resolved<'_> {
     pub(super) fn push_others(&self, sql: &mut Sql, over: Over) {
         let filter = self.filter;
         filter.push_received(sql, self.is_sqlite);
-        filter.push_common(sql, over, self.is_sqlite);
+        filter.push_common(sql, over, self.is_sqlite, self.is_broad);
         filter.push_ended(sql, over);
-        if filter.banks_only {
-            // Not a condition on activities: it leaves nearly all of them, so no index leads there.
-            sql.push(" AND profile_id NOT IN (SELECT id FROM profiles WHERE provider = ");
+        match self.path() {
+            // In these words the partial index is defined.
+            Path::Statuses => {
+                sql.push(" AND status >= 400");
+            }
+            Path::ErrorCodes => {
+                sql.push(" AND error_code IS NOT NULL");
+            }
+            _ => {}
+        }
+        if filter.banks_only && !(over == Over::Records && filter.asks_activity()) {
+            // It leaves nearly all activities, so no index leads there; but most indexes name the
+            // activity, so that this needs no look at the row.
+            sql.push(match over {
+                Over::Calls => " AND profile_id NOT IN (SELECT id FROM profiles WHERE provider = ",
+                Over::Records => {
+                    " AND activity_id NOT IN (SELECT id FROM activities WHERE provider = "
+                }
+            });
             sql.push_bind(OWN_PROVIDER).push(")");
         }
         if filter.fingerprint.is_some() {
@@ -194,11 +220,42 @@ impl Resolved<'_> {
         if leads_by_itself {
             return Path::Planned;
         }
+        if filter.error_code.is_some() {
+            return Path::ErrorCodes;
+        }
+        if filter.status.is_some_and(StatusFilter::is_bad) {
+            return Path::Statuses;
+        }
         match (filter.is_not_successful(), filter.asks_activity()) {
+            (true, true) if self.is_broad => Path::NotSuccessful,
             (true, true) => Path::FailedActivities,
             (true, false) => Path::NotSuccessful,
             (false, true) => Path::Activities,
             (false, false) => Path::Planned,
+        }
+    }
+
+    /// Whether it is about one token, one person or one call.
+    pub(super) fn is_narrow(&self) -> bool {
+        let filter = self.filter;
+        filter.fingerprint.is_some()
+            || filter.minted.is_some()
+            || filter.call_id.is_some()
+            || self.is_wide.iter().any(|is_wide| !is_wide)
+    }
+
+    /// Whether calls are looked at one by one, as the index that leads to them does not know all
+    /// conditions, or none leads to them: then all of a period may have to be looked at for one
+    /// page.
+    pub(super) fn is_slow(&self) -> bool {
+        let filter = self.filter;
+        let has_status = filter.status.is_some();
+        match self.path() {
+            Path::Planned => !self.is_narrow() && (has_status || !filter.subjects.is_empty()),
+            Path::Activities => has_status,
+            Path::NotSuccessful | Path::FailedActivities => has_status || filter.auth_failed,
+            Path::Statuses => filter.is_not_successful(),
+            Path::ErrorCodes => has_status || filter.is_not_successful(),
         }
     }
 }
@@ -229,6 +286,12 @@ impl Filter {
             || !self.pii.is_empty()
             || self.has_pii
             || self.mints
+    }
+
+    /// Whether it is about activities, and about an outcome that few calls have.
+    pub(super) fn asks_rare_ends(&self) -> bool {
+        let is_rare = matches!(self.outcome, Some(Outcome::Unknown | Outcome::Cancelled));
+        is_rare && self.asks_activity()
     }
 
     /// Columns of an activity, and what they must be.
@@ -342,7 +405,7 @@ impl Filter {
     }
 
     /// What calls have in common is asked of a dictionary, which is small, and not of each call.
-    fn push_common(&self, sql: &mut Sql, over: Over, is_sqlite: bool) {
+    fn push_common(&self, sql: &mut Sql, over: Over, is_sqlite: bool, is_broad: bool) {
         if !self.asks_activity() {
             return;
         }
@@ -350,6 +413,11 @@ impl Filter {
         // begin with all calls of the period, since it takes no activity to be rare.
         let (begin, end) = match (over, is_sqlite) {
             (Over::Calls, _) => ("profile_id IN (SELECT id FROM profiles", ")"),
+            // With few calls to begin with, a join is right: each activity apart would be
+            // thousands of looks into the index.
+            (Over::Records, false) if is_broad => {
+                ("activity_id IN (SELECT id FROM activities", ")")
+            }
             (Over::Records, true) => ("activity_id IN (SELECT id FROM activities", ")"),
             (Over::Records, false) => ("activity_id = ANY (ARRAY(SELECT id FROM activities", "))"),
         };
@@ -380,6 +448,10 @@ impl Filter {
         }
         if self.mints {
             sql.push(" AND minted_kind IS NOT NULL");
+        }
+        if self.banks_only {
+            sql.push(" AND provider IS DISTINCT FROM ")
+                .push_bind(OWN_PROVIDER);
         }
     }
 
@@ -415,7 +487,17 @@ impl Filter {
                 .push_bind(Decision::Denied.as_str());
             sql.push("))");
         }
-        if let Some(status) = self.status {
+        if let Some(status) = self.status
+            && status.is_bad()
+        {
+            // One by one, so that an index of statuses is read in the order of calls within each.
+            sql.push(" AND status IN (");
+            for one in status.first..=status.last {
+                sql.push(if one == status.first { "" } else { ", " })
+                    .push(one);
+            }
+            sql.push(")");
+        } else if let Some(status) = self.status {
             sql.push(" AND status BETWEEN ")
                 .push_bind(i64::from(status.first));
             sql.push(" AND ").push_bind(i64::from(status.last));
@@ -448,6 +530,13 @@ pub(super) fn push_id(sql: &mut Sql, comparison: &str, id: CallId) {
 pub struct StatusFilter {
     first: u16,
     last: u16,
+}
+
+impl StatusFilter {
+    /// Whether only what did not go well has such a status.
+    const fn is_bad(self) -> bool {
+        self.first >= 400
+    }
 }
 
 impl fmt::Display for StatusFilter {

@@ -6,12 +6,21 @@
 //! is as long as some thousand calls took, each further one [`GROWTH`] times as long as the one
 //! before, until the page is full. What is frequent is found in the first window, what is rare is
 //! not much in a long one.
+//!
+//! Some conditions no index knows: a status of calls that went well, whom nearly all calls
+//! concern, both a frequent caller and a rare status. A search for them may have to look at each
+//! call of a period. Whoever waits for it gives it a [time](Pace): its windows grow no longer than
+//! can be searched in a part of that, and when it is over the search says how far it has come. It goes
+//! on from there if it is asked to.
+
+use std::time::Duration;
 
 use super::error::LedgerError;
 use super::filter::{Over, Path, Resolved, push_id};
 use super::query::{Order, Reader};
 use super::sql::Sql;
-use crate::types::CallId;
+use crate::adapters::clock::Steady;
+use crate::types::{CallId, Micros};
 
 /// How many calls the first window spans; few in tests, so that those have several windows.
 const FIRST_WINDOW: i64 = if cfg!(test) { 16 } else { 4_096 };
@@ -20,11 +29,65 @@ const FIRST_WINDOW: i64 = if cfg!(test) { 16 } else { 4_096 };
 /// activity, so there should be few.
 const GROWTH: i64 = 16;
 
+/// How many windows there should be in the time of a search.
+const PARTS: i64 = 4;
+
+/// As [`GROWTH`], at least, after a window that was quick enough.
+const PACED_GROWTH: i64 = 4;
+
 /// The ids of calls, as bytes.
 type Ids = Vec<Vec<u8>>;
 
+/// What a search found.
+#[derive(Default)]
+pub(super) struct Gathered {
+    /// The ids of calls, as bytes.
+    pub(super) ids: Ids,
+    /// Where it stopped, because its time was over: what comes after this in its order was not
+    /// looked at.
+    pub(super) stopped: Option<CallId>,
+}
+
+/// The time that a search has.
+struct Pace {
+    clock: Steady,
+    length: Micros,
+    told: Micros,
+}
+
+impl Pace {
+    fn begin(length: Duration) -> Self {
+        Self {
+            clock: Steady::default(),
+            length: Micros(0).plus(length),
+            told: Micros(0),
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.clock.now() >= self.length
+    }
+
+    /// How long a window may be after one of a length. One that took its part of the time is
+    /// followed by a shorter one; a quick one says little, since much of its time was not the
+    /// search's.
+    fn next(&mut self, span: i64) -> i64 {
+        let now = self.clock.now();
+        let took = now.0.saturating_sub(self.told.0).max(1);
+        self.told = now;
+        let part = self.length.0 / PARTS;
+        let fits = i128::from(span) * i128::from(part) / i128::from(took);
+        let fits = i64::try_from(fits).unwrap_or(i64::MAX).max(1);
+        match took <= part {
+            true => fits.max(span.saturating_mul(PACED_GROWTH)),
+            false => fits,
+        }
+    }
+}
+
 impl Reader {
-    /// The ids of the first `wanted` calls in that order, found by way of an index.
+    /// The ids of the first `wanted` calls in that order, found by way of an index, or as many as
+    /// are found within a time.
     pub(super) async fn gather(
         &mut self,
         filter: &Resolved<'_>,
@@ -32,22 +95,66 @@ impl Reader {
         order: Order,
         after: Option<CallId>,
         wanted: u32,
-    ) -> Result<Ids, LedgerError> {
-        let mut found = Ids::new();
+        time: Option<Duration>,
+    ) -> Result<Gathered, LedgerError> {
+        let mut found = Gathered::default();
         let Some(mut windows) = self.windows(filter, order, after).await? else {
             return Ok(found);
         };
+        let mut pace = time.map(Pace::begin);
         let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
         while let Some(window) = windows.next_window() {
-            let left = wanted.saturating_sub(found.len());
-            if left == 0 {
-                break;
-            }
+            let left = wanted.saturating_sub(found.ids.len());
             let sql = search(filter, path, self.is_sqlite(), order, window, left);
             let ids = self.rows(sql, |row| row.bytes(0)).await?;
-            found.extend(ids.into_iter().flatten());
+            found.ids.extend(ids.into_iter().flatten());
+            if found.ids.len() >= wanted {
+                break;
+            }
+            if windows.stop(&mut pace) {
+                found.stopped = Some(windows.reached());
+                break;
+            }
         }
         Ok(found)
+    }
+
+    /// How many calls there are, the newest first, up to `most` or as many as are counted within a
+    /// time; and where the counting stopped, if that was over.
+    pub(super) async fn number_in(
+        &mut self,
+        filter: &Resolved<'_>,
+        path: Path,
+        most: u64,
+        time: Duration,
+    ) -> Result<(u64, Option<CallId>), LedgerError> {
+        let mut counted = 0;
+        let order = Order::NewestFirst;
+        let Some(mut windows) = self.windows(filter, order, None).await? else {
+            return Ok((counted, None));
+        };
+        let mut pace = Some(Pace::begin(time));
+        while let Some(window) = windows.next_window() {
+            let left = most.saturating_sub(counted);
+            let table = path.table(self.is_sqlite());
+            let mut sql = Sql::new(format!(
+                "SELECT count(*) FROM (SELECT 1 FROM {table} WHERE true"
+            ));
+            window.push(&mut sql);
+            filter.push_others(&mut sql, Over::Records);
+            sql.push(" LIMIT ")
+                .push_bind(i64::try_from(left).unwrap_or(i64::MAX))
+                .push(") AS found");
+            let more = self.number(sql).await?;
+            counted = counted.saturating_add(u64::try_from(more).unwrap_or(0));
+            if counted >= most {
+                break;
+            }
+            if windows.stop(&mut pace) {
+                return Ok((counted, Some(windows.reached())));
+            }
+        }
+        Ok((counted, None))
     }
 
     /// `None` if no call is in the period.
@@ -116,8 +223,7 @@ fn search(
         "WITH found AS MATERIALIZED ("
     });
     sql.push(format!("SELECT call_id FROM {table} WHERE true"));
-    push_id(&mut sql, ">=", window.low);
-    push_id(&mut sql, "<", window.high);
+    window.push(&mut sql);
     filter.push_others(&mut sql, Over::Records);
     if !is_sqlite {
         // Of a window all that there is: it is not much, or an earlier window had been enough. For
@@ -140,6 +246,13 @@ struct Window {
     high: CallId,
 }
 
+impl Window {
+    fn push(self, sql: &mut Sql) {
+        push_id(sql, ">=", self.low);
+        push_id(sql, "<", self.high);
+    }
+}
+
 /// The windows of a search.
 struct Windows {
     order: Order,
@@ -149,6 +262,8 @@ struct Windows {
     turn: Option<CallId>,
     /// How long the last one was, in milliseconds.
     span: i64,
+    /// The longest that the next one may be.
+    most: i64,
 }
 
 impl Windows {
@@ -164,6 +279,25 @@ impl Windows {
             high,
             turn,
             span,
+            most: i64::MAX,
+        }
+    }
+
+    /// After a window: whether to stop, as the time is over and there is more. If not, the next
+    /// window fits the time.
+    fn stop(&mut self, pace: &mut Option<Pace>) -> bool {
+        let Some(pace) = pace else {
+            return false;
+        };
+        self.most = pace.next(self.span);
+        self.low < self.high && pace.is_over()
+    }
+
+    /// All calls before this one in the order of the search were looked at.
+    fn reached(&self) -> CallId {
+        match self.order {
+            Order::NewestFirst => self.high,
+            Order::OldestFirst => id_before(self.low),
         }
     }
 
@@ -174,7 +308,7 @@ impl Windows {
         let cut = match self.turn.take() {
             Some(turn) => turn,
             None => {
-                self.span = self.span.saturating_mul(GROWTH);
+                self.span = self.span.saturating_mul(GROWTH).min(self.most);
                 match self.order {
                     Order::NewestFirst => {
                         CallId::floor(millis(self.high).saturating_sub(self.span))
@@ -218,7 +352,7 @@ impl Windows {
 const LAST_MILLIS: i64 = (1 << 48) - 1;
 
 /// The time in an id.
-fn millis(id: CallId) -> i64 {
+pub(super) fn millis(id: CallId) -> i64 {
     let bytes = id.as_bytes();
     bytes
         .iter()
@@ -227,9 +361,15 @@ fn millis(id: CallId) -> i64 {
 }
 
 /// The id that comes next.
-fn next_id(id: CallId) -> CallId {
+pub(super) fn next_id(id: CallId) -> CallId {
     let number = u128::from_be_bytes(*id.as_bytes());
     CallId::from_bytes(number.saturating_add(1).to_be_bytes())
+}
+
+/// The id that comes before.
+pub(super) fn id_before(id: CallId) -> CallId {
+    let number = u128::from_be_bytes(*id.as_bytes());
+    CallId::from_bytes(number.saturating_sub(1).to_be_bytes())
 }
 
 #[cfg(test)]

@@ -1,20 +1,29 @@
 //! Reads calls. The connection is read-only: a question never holds up the writer.
 
+use std::time::Duration;
+
 use super::error::LedgerError;
-use super::filter::{Filter, IdPrefix, MANY_CREDENTIALS, Over, Path as Way, Resolved, push_id};
+use super::filter::{
+    Filter, IdPrefix, MANY_ACTIVITIES, MANY_CREDENTIALS, Over, Path as Way, Resolved, push_id,
+};
+use super::gather::{Gathered, id_before, millis, next_id};
 use super::place::LedgerPlace;
 use super::row::{COLUMNS, CallRow};
 use super::sql::{Connection, Row, Sql};
+use super::sqlite::schema::Abandoned;
 use super::{feed, postgres, sqlite};
 use crate::domain::journal::Cursor;
 use crate::domain::record::Fingerprint;
-use crate::types::CallId;
+use crate::types::{CallId, Micros};
 
 /// How many calls of a token's history [`Reader::show`] lists; the others are only counted.
 pub const LINEAGE_ROWS: u32 = 10;
 
 /// How many calls with the same beginning of an id [`Reader::show`] names.
 const CANDIDATES: u32 = 5;
+
+/// So many rows SQLite reads one after the other sooner than it follows an index to few of them.
+const NEAR: i64 = 20_000;
 
 /// In which order calls come. Call ids begin with the time of reception, so their order is the
 /// order of reception to the millisecond, and never changes.
@@ -45,6 +54,32 @@ pub struct Found {
     pub rows: Vec<CallRow>,
     /// Where the next page goes on; `None` when this was the last.
     pub next: Option<CallId>,
+    /// The time of the search was over: it has looked at all calls up to this moment, in its
+    /// order. `next` goes on there.
+    pub searched_to: Option<Micros>,
+}
+
+/// How many calls there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Number {
+    /// So many were found.
+    pub calls: u64,
+    /// The time was over: only calls since this moment were counted.
+    pub counted_to: Option<Micros>,
+}
+
+/// What was written into the ledger after some other call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// The calls that are meant.
+    pub rows: Vec<CallRow>,
+    /// All rows up to this number were looked at: the next look begins after it.
+    pub looked_to: i64,
+}
+
+/// The moment in an id.
+fn moment(id: CallId) -> Micros {
+    Micros(millis(id).saturating_mul(1_000))
 }
 
 /// The history of the tokens of a call.
@@ -71,6 +106,9 @@ pub enum Shown {
 
 /// The reading end of a ledger.
 pub struct Reader {
+    /// Before the connection, which goes on with its question until it hears of this.
+    #[cfg_attr(not(test), expect(dead_code, reason = "it acts when it is dropped"))]
+    pub(super) abandoned: Option<Abandoned>,
     place: LedgerPlace,
     conn: Connection,
 }
@@ -81,15 +119,21 @@ impl Reader {
     /// # Errors
     /// [`LedgerError`]: it is not there, is none, or has another schema.
     pub async fn open(place: &LedgerPlace) -> Result<Self, LedgerError> {
-        let conn = match place {
+        let (conn, abandoned) = match place {
             LedgerPlace::Sqlite(path) => {
-                Connection::Sqlite(sqlite::schema::open_reader(path).await?)
+                let mut conn = sqlite::schema::open_reader(path).await?;
+                let abandoned = Abandoned::watched_by(&mut conn)
+                    .await
+                    .map_err(|source| LedgerError::database(place, "read", source))?;
+                (Connection::Sqlite(conn), Some(abandoned))
             }
             LedgerPlace::Postgres(at) => {
-                Connection::Postgres(Box::new(postgres::schema::open_reader(at).await?))
+                let conn = postgres::schema::open_reader(at).await?;
+                (Connection::Postgres(Box::new(conn)), None)
             }
         };
         Ok(Self {
+            abandoned,
             place: place.clone(),
             conn,
         })
@@ -118,6 +162,29 @@ impl Reader {
     /// # Errors
     /// [`LedgerError::Database`].
     pub async fn query(&mut self, filter: &Filter, page: Page) -> Result<Found, LedgerError> {
+        self.look(filter, page, None).await
+    }
+
+    /// As [`Reader::query`], for somebody who waits: a search that no index leads is ended after
+    /// about that time, and says how far it has come.
+    ///
+    /// # Errors
+    /// [`LedgerError::Database`].
+    pub async fn query_within(
+        &mut self,
+        filter: &Filter,
+        page: Page,
+        time: Duration,
+    ) -> Result<Found, LedgerError> {
+        self.look(filter, page, Some(time)).await
+    }
+
+    async fn look(
+        &mut self,
+        filter: &Filter,
+        page: Page,
+        time: Option<Duration>,
+    ) -> Result<Found, LedgerError> {
         let resolved = self.resolve(filter).await?;
         let (comparison, direction) = match page.order {
             Order::NewestFirst => ("<", " ORDER BY call_id DESC"),
@@ -125,8 +192,10 @@ impl Reader {
         };
         // One more than wanted tells whether there is a next page.
         let wanted = page.limit.saturating_add(1);
+        let time = time.filter(|_| resolved.is_slow());
+        let mut stopped = None;
         let mut rows = match resolved.path() {
-            Way::Planned => {
+            Way::Planned if time.is_none() => {
                 let mut sql = select(&resolved);
                 if let Some(after) = page.after {
                     push_id(&mut sql, comparison, after);
@@ -136,8 +205,9 @@ impl Reader {
                 self.fetch(sql).await?
             }
             way => {
-                let ids = self.gather(&resolved, way, page.order, page.after, wanted);
-                let ids = ids.await?;
+                let found = self.gather(&resolved, way, page.order, page.after, wanted, time);
+                let Gathered { ids, stopped: at } = found.await?;
+                stopped = at;
                 if ids.is_empty() {
                     Vec::new()
                 } else {
@@ -156,7 +226,8 @@ impl Reader {
         rows.truncate(limit);
         let last = rows.last().and_then(|row| row.text("call_id").parse().ok());
         Ok(Found {
-            next: last.filter(|_| more),
+            next: last.filter(|_| more).or(stopped),
+            searched_to: stopped.map(moment),
             rows,
         })
     }
@@ -233,9 +304,36 @@ impl Reader {
         resolved.push(&mut sql, Over::Records);
         sql.push(" LIMIT ")
             .push_bind(i64::try_from(most).unwrap_or(i64::MAX))
-            .push(") AS some");
+            .push(") AS found");
         let count = self.number(sql).await?;
         Ok(u64::try_from(count).unwrap_or(0))
+    }
+
+    /// As [`Reader::count_up_to`], for somebody who waits: what no index leads to is counted for
+    /// about that time, from the newest calls on.
+    ///
+    /// # Errors
+    /// [`LedgerError::Database`].
+    pub async fn count_within(
+        &mut self,
+        filter: &Filter,
+        most: u64,
+        time: Duration,
+    ) -> Result<Number, LedgerError> {
+        let resolved = self.resolve(filter).await?;
+        let path = resolved.path();
+        if !resolved.is_slow() {
+            let calls = self.count_up_to(filter, most).await?;
+            return Ok(Number {
+                calls,
+                counted_to: None,
+            });
+        }
+        let (calls, stopped) = self.number_in(&resolved, path, most, time).await?;
+        Ok(Number {
+            calls,
+            counted_to: stopped.map(moment),
+        })
     }
 
     /// Whether any call meets the filter.
@@ -271,13 +369,40 @@ impl Reader {
         filter: &Filter,
         seq: i64,
         limit: u32,
-    ) -> Result<Vec<CallRow>, LedgerError> {
+    ) -> Result<Written, LedgerError> {
         let settled = self.last_seq().await?;
-        let mut sql = select(&self.resolve(filter).await?);
+        if settled <= seq {
+            return Ok(Written {
+                rows: Vec::new(),
+                looked_to: seq,
+            });
+        }
+        let resolved = self.resolve(filter).await?;
+        // SQLite takes any condition to be rarer than a range of numbers: for those who wait for
+        // failures to come it would read all that there ever were.
+        let is_near = settled.saturating_sub(seq) <= NEAR;
+        let by_number = self.is_sqlite() && (is_near || !resolved.is_narrow());
+        let mut sql = if by_number {
+            let mut sql = columns();
+            sql.push(" WHERE seq IN (SELECT seq FROM records NOT INDEXED WHERE true");
+            resolved.push(&mut sql, Over::Records);
+            sql
+        } else {
+            select(&resolved)
+        };
         sql.push(" AND seq > ").push_bind(seq);
         sql.push(" AND seq <= ").push_bind(settled);
         sql.push(" ORDER BY seq LIMIT ").push_bind(i64::from(limit));
-        self.fetch(sql).await
+        if by_number {
+            sql.push(") ORDER BY seq");
+        }
+        let rows = self.fetch(sql).await?;
+        let is_full = u32::try_from(rows.len()).is_ok_and(|length| length >= limit);
+        let last = rows.last().and_then(|row| row.integer("seq"));
+        Ok(Written {
+            looked_to: last.filter(|_| is_full).unwrap_or(settled),
+            rows,
+        })
     }
 
     /// The number of the last row written; 0 when there is none. No row with a smaller number will
@@ -332,10 +457,20 @@ impl Reader {
                 .push(") AS named");
             is_wide.push(self.number(sql).await? >= MANY_CREDENTIALS);
         }
+        let mut is_broad = false;
+        if !self.is_sqlite() && filter.asks_rare_ends() {
+            let mut sql = Sql::new("SELECT count(*) FROM (SELECT 1 FROM activities WHERE true");
+            filter.push_activity(&mut sql);
+            sql.push(" LIMIT ")
+                .push_bind(MANY_ACTIVITIES)
+                .push(") AS named");
+            is_broad = self.number(sql).await? >= MANY_ACTIVITIES;
+        }
         Ok(Resolved {
             filter,
             credentials,
             is_wide,
+            is_broad,
             is_sqlite: self.is_sqlite(),
         })
     }
@@ -363,6 +498,16 @@ impl Reader {
     pub(super) async fn number(&mut self, sql: Sql) -> Result<i64, LedgerError> {
         let rows = self.rows(sql, |row| row.integer(0)).await?;
         Ok(rows.into_iter().next().flatten().unwrap_or(0))
+    }
+}
+
+impl Page {
+    /// The last place before a call in the order of the page, from which the page begins with it.
+    pub fn just_before(order: Order, call: CallId) -> CallId {
+        match order {
+            Order::NewestFirst => next_id(call),
+            Order::OldestFirst => id_before(call),
+        }
     }
 }
 

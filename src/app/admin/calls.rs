@@ -9,7 +9,7 @@ use super::terms::{add, is_about_people};
 use super::{AdminDesk, Ready};
 use crate::adapters::clock;
 use crate::adapters::ledger::{
-    CallRow, Filter, IdPrefix, Lineage, Order, Page, Question, QuestionFault, Shown,
+    CallRow, Filter, IdPrefix, Lineage, Order, Page, Question, QuestionFault, Shown, Written,
 };
 use crate::app::audit::concerning;
 use crate::domain::access::Person;
@@ -22,6 +22,10 @@ use crate::types::{CallId, Micros};
 /// Up to how many calls are counted.
 const MAX_TOTAL: u64 = 10_000;
 
+/// How long a page may search where no index leads to the calls, and how long they are counted;
+/// then it says how far it has come. One who types does not wait longer than that.
+const SEARCH: Duration = Duration::from_millis(200);
+
 /// Pause between two looks for calls to come, for each who waits for them.
 const POLL: Duration = Duration::from_millis(500);
 
@@ -33,6 +37,16 @@ const QUEUE: usize = 64;
 
 /// How long a tail goes on; a browser comes back by itself, and goes on where it was.
 const TAIL_TIME: Duration = Duration::from_secs(540);
+
+/// A page of calls.
+struct Shows {
+    calls: Vec<CallRow>,
+    /// Where the next begins, and the one before.
+    next: Option<String>,
+    prev: Option<String>,
+    /// How far the search has come, if its time was over.
+    searched_to: Option<String>,
+}
 
 impl AdminDesk {
     /// The filter that a question means now.
@@ -72,11 +86,18 @@ impl AdminDesk {
             call = call.fact("about_people", true);
         }
         let work = async {
-            let page = self.page(&filter, asked.order, asked.limit, asked.cursor);
-            let (calls, next, prev) = page.await?;
+            // Who asks for both waits for both.
+            let time = if asked.total { SEARCH / 2 } else { SEARCH };
+            let page = self.page(&filter, asked.order, asked.limit, asked.cursor, time);
+            let Shows {
+                calls,
+                next,
+                prev,
+                searched_to,
+            } = page.await?;
             let total = match asked.total {
                 // A count that takes too long is not told; the page is.
-                true => self.total(&filter).await.ok(),
+                true => self.total(&filter, time).await.ok(),
                 false => None,
             };
             let rows = calls.len() as u64;
@@ -84,6 +105,7 @@ impl AdminDesk {
                 calls,
                 next,
                 prev,
+                searched_to,
                 total,
                 understood,
             };
@@ -99,7 +121,8 @@ impl AdminDesk {
         order: Order,
         limit: u32,
         cursor: Option<Cursor>,
-    ) -> Result<(Vec<CallRow>, Option<String>, Option<String>), Fault> {
+        time: Duration,
+    ) -> Result<Shows, Fault> {
         let is_back = matches!(cursor, Some(Cursor::Before(_)));
         let backwards = match order {
             Order::NewestFirst => Order::OldestFirst,
@@ -113,37 +136,50 @@ impl AdminDesk {
         let found = self
             .readers
             .ask(|mut reader| async move {
-                let found = reader.query(filter, page).await;
+                let found = reader.query_within(filter, page, time).await;
                 (reader, found)
             })
             .await?;
-        let mut rows = found.rows;
+        let mut calls = found.rows;
         if is_back {
-            rows.reverse();
+            calls.reverse();
         }
         let of = |row: Option<&CallRow>| row.map(|row| row.text("call_id").to_owned());
-        let (first, last) = (of(rows.first()), of(rows.last()));
-        let goes_on = found.next.is_some();
-        Ok(match cursor {
-            // There is the one that was gone on from.
-            Some(Cursor::After(_)) => (rows, last.filter(|_| goes_on), first),
-            Some(Cursor::Before(_)) => (rows, last, first.filter(|_| goes_on)),
-            None => (rows, last.filter(|_| goes_on), None),
+        let (first, last) = (of(calls.first()), of(calls.last()));
+        let on = found.next.map(|id| id.to_string());
+        let (next, prev) = match cursor {
+            // There is the one that was gone on from, also where nothing more was found.
+            Some(Cursor::After(id)) => {
+                let back = Page::just_before(backwards, id).to_string();
+                (on, Some(first.unwrap_or(back)))
+            }
+            Some(Cursor::Before(id)) => {
+                let forth = Page::just_before(order, id).to_string();
+                (Some(last.unwrap_or(forth)), on)
+            }
+            None => (on, None),
+        };
+        Ok(Shows {
+            calls,
+            next,
+            prev,
+            searched_to: found.searched_to.map(|at| at.to_string()),
         })
     }
 
-    async fn total(&self, filter: &Filter) -> Result<model::Total, Fault> {
+    async fn total(&self, filter: &Filter, time: Duration) -> Result<model::Total, Fault> {
         let most = MAX_TOTAL.saturating_add(1);
         let count = self
             .readers
             .ask(|mut reader| async move {
-                let found = reader.count_up_to(filter, most).await;
+                let found = reader.count_within(filter, most, time).await;
                 (reader, found)
             })
             .await?;
         Ok(model::Total {
-            calls: count.min(MAX_TOTAL),
-            more: count > MAX_TOTAL,
+            calls: count.calls.min(MAX_TOTAL),
+            more: count.calls > MAX_TOTAL,
+            counted_to: count.counted_to.map(|at| at.to_string()),
         })
     }
 
@@ -257,11 +293,11 @@ impl AdminDesk {
                     })
                     .await;
                 match found {
-                    Ok(rows) => {
+                    Ok(Written { rows, looked_to }) => {
                         is_away = false;
                         let is_full = rows.len() >= CHUNK as usize;
                         for row in rows {
-                            seq = row.integer("seq").unwrap_or(seq).max(seq);
+                            let seq = row.integer("seq").unwrap_or(seq);
                             let row = serde_json::to_string(&row).unwrap_or_default();
                             if events.send(Event::Call { seq, row }).await.is_err() {
                                 open.left(shown);
@@ -269,6 +305,7 @@ impl AdminDesk {
                             }
                             shown += 1;
                         }
+                        seq = seq.max(looked_to);
                         if is_full {
                             continue;
                         }

@@ -1,7 +1,8 @@
 //! Calls as a file, reports and investigations.
 
 use bytes::Bytes;
-use tokio::sync::mpsc;
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot};
 
 use super::AdminDesk;
 use super::ledger::{Held, LONG, away};
@@ -85,16 +86,36 @@ fn write_rows(rows: &[CallRow], form: Form, is_first: bool) -> Vec<u8> {
 }
 
 impl AdminDesk {
-    /// Asks something that reads a whole period, of one state of the ledger.
-    async fn ask_long<T, A>(&self, question: impl FnOnce(Reader) -> A) -> Result<T, Fault>
+    /// Asks something that reads a whole period, of one state of the ledger. It is made of many
+    /// rows, which takes a thread that does not answer others meanwhile.
+    async fn ask_long<T, A>(
+        &self,
+        question: impl FnOnce(Reader) -> A + Send + 'static,
+    ) -> Result<T, Fault>
     where
-        A: Future<Output = Result<T, LedgerError>> + Send,
+        T: Send + 'static,
+        A: Future<Output = Result<T, LedgerError>> + Send + 'static,
     {
-        let Held { reader, _turn, .. } = self.readers.hold().await?;
         // Not given back: it holds still.
-        match tokio::time::timeout(LONG, question(reader)).await {
-            Err(_) => Err(Fault::Timeout),
-            Ok(done) => done.map_err(|error| away(&error)),
+        let Held { reader, _turn, .. } = self.readers.hold_long().await?;
+        // Dropped with this future, when nobody waits for the answer.
+        let (_waits, gone) = oneshot::channel::<()>();
+        let runtime = Handle::current();
+        let work = tokio::task::spawn_blocking(move || {
+            let _turn = _turn;
+            runtime.block_on(async {
+                tokio::select! {
+                    done = tokio::time::timeout(LONG, question(reader)) => match done {
+                        Err(_) => Err(Fault::Timeout),
+                        Ok(done) => done.map_err(|error| away(&error)),
+                    },
+                    _ = gone => Err(Fault::Timeout),
+                }
+            })
+        });
+        match work.await {
+            Ok(done) => done,
+            Err(_) => Err(Fault::Failed("the ledger could not be read".to_owned())),
         }
     }
 
@@ -134,7 +155,7 @@ impl AdminDesk {
             )
         })?;
         let place = self.readers.place().clone();
-        self.ask_long(|mut reader| async move {
+        self.ask_long(move |mut reader| async move {
             make(&mut reader, &place, kind, &filter, asked, |_, _, _| ()).await
         })
         .await
@@ -200,14 +221,15 @@ impl AdminDesk {
         let place = self.readers.place().to_string();
         let work = async {
             let document = self
-                .ask_long(|mut reader| async move {
+                .ask_long(move |mut reader| async move {
                     reader.hold_still().await?;
                     let source = vec![
                         ("ledger", place),
                         ("schema", reader.schema().to_string()),
                         ("made_with", format!("egret {}", crate::app::VERSION)),
                     ];
-                    investigate::gather(&mut reader, whom, &filter, asked, source).await
+                    let most = investigate::MAX_SHOWN_CALLS;
+                    investigate::gather(&mut reader, whom, &filter, asked, source, most).await
                 })
                 .await?;
             let rows = rows_of(&document);
@@ -236,7 +258,7 @@ impl AdminDesk {
             .on_record(OwnOperation::AuditExport, &filter)
             .fact("format", form.as_str());
         let open = ready.access.begin(call, who, id).await?;
-        let held = match self.readers.hold().await {
+        let held = match self.readers.hold_long().await {
             Ok(held) => held,
             Err(fault) => {
                 open.failed(&fault);

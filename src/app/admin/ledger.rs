@@ -14,6 +14,10 @@ use crate::edge::admin::desk::Fault;
 /// Questions at a time. A ledger in SQLite has one disk, one in Postgres other users.
 const AT_A_TIME: usize = 4;
 
+/// Those among what reads a whole period, as reports and exports do, beside the others: whoever
+/// looks at a page does not wait for them.
+const LONG_AT_A_TIME: usize = 2;
+
 /// Questions that wait; more are told to come again.
 const MAX_WAITING: usize = 16;
 
@@ -27,9 +31,50 @@ pub(super) const LONG: Duration = Duration::from_secs(300);
 /// The connections.
 pub(super) struct Readers {
     place: LedgerPlace,
-    turns: Arc<Semaphore>,
-    waiting: AtomicUsize,
+    short: Turns,
+    long: Turns,
     idle: Arc<Mutex<Vec<Reader>>>,
+}
+
+/// Who may ask at a time, and who waits for that.
+struct Turns {
+    free: Arc<Semaphore>,
+    waiting: AtomicUsize,
+}
+
+impl Turns {
+    fn new(at_a_time: usize) -> Self {
+        Self {
+            free: Arc::new(Semaphore::new(at_a_time)),
+            waiting: AtomicUsize::new(0),
+        }
+    }
+
+    async fn take(&self) -> Result<OwnedSemaphorePermit, Fault> {
+        match Arc::clone(&self.free).try_acquire_owned() {
+            Ok(turn) => Ok(turn),
+            Err(_) => self.wait().await,
+        }
+    }
+
+    async fn wait(&self) -> Result<OwnedSemaphorePermit, Fault> {
+        /// Counts down whatever ends the waiting.
+        struct Waits<'a>(&'a AtomicUsize);
+        impl Drop for Waits<'_> {
+            fn drop(&mut self) {
+                self.0.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+        let before = self.waiting.fetch_add(1, Ordering::Relaxed);
+        let _waits = Waits(&self.waiting);
+        if before >= MAX_WAITING {
+            return Err(Fault::Busy);
+        }
+        match tokio::time::timeout(TURN, Arc::clone(&self.free).acquire_owned()).await {
+            Ok(Ok(turn)) => Ok(turn),
+            _ => Err(Fault::Busy),
+        }
+    }
 }
 
 /// A connection for one question. It is used again only if it is [given back](Held::give_back): one
@@ -58,8 +103,8 @@ impl Readers {
     pub(super) fn new(place: LedgerPlace) -> Self {
         Self {
             place,
-            turns: Arc::new(Semaphore::new(AT_A_TIME)),
-            waiting: AtomicUsize::new(0),
+            short: Turns::new(AT_A_TIME),
+            long: Turns::new(LONG_AT_A_TIME),
             idle: Arc::default(),
         }
     }
@@ -72,11 +117,21 @@ impl Readers {
     ///
     /// # Errors
     /// [`Fault::Busy`], [`Fault::LedgerAway`].
-    pub(super) async fn hold(&self) -> Result<Held, Fault> {
-        let turn = match Arc::clone(&self.turns).try_acquire_owned() {
-            Ok(turn) => turn,
-            Err(_) => self.wait().await?,
-        };
+    async fn hold(&self) -> Result<Held, Fault> {
+        let turn = self.short.take().await?;
+        self.connect(turn).await
+    }
+
+    /// As `hold`, for what reads a whole period.
+    ///
+    /// # Errors
+    /// [`Fault::Busy`], [`Fault::LedgerAway`].
+    pub(super) async fn hold_long(&self) -> Result<Held, Fault> {
+        let turn = self.long.take().await?;
+        self.connect(turn).await
+    }
+
+    async fn connect(&self, turn: OwnedSemaphorePermit) -> Result<Held, Fault> {
         let idle = self.idle.lock().pop();
         let reader = match idle {
             Some(reader) => reader,
@@ -87,25 +142,6 @@ impl Readers {
             idle: Arc::clone(&self.idle),
             _turn: turn,
         })
-    }
-
-    async fn wait(&self) -> Result<OwnedSemaphorePermit, Fault> {
-        /// Counts down whatever ends the waiting.
-        struct Waits<'a>(&'a AtomicUsize);
-        impl Drop for Waits<'_> {
-            fn drop(&mut self) {
-                self.0.fetch_sub(1, Ordering::Relaxed);
-            }
-        }
-        let before = self.waiting.fetch_add(1, Ordering::Relaxed);
-        let _waits = Waits(&self.waiting);
-        if before >= MAX_WAITING {
-            return Err(Fault::Busy);
-        }
-        match tokio::time::timeout(TURN, Arc::clone(&self.turns).acquire_owned()).await {
-            Ok(Ok(turn)) => Ok(turn),
-            _ => Err(Fault::Busy),
-        }
     }
 
     /// Asks something: `question` gives the connection back with the answer. A connection that failed once, as after a restart of the database, is given

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::AdminDesk;
 use crate::adapters::clock;
-use crate::adapters::ledger::{Filter, Minted};
+use crate::adapters::ledger::{Filter, Minted, Steps};
 use crate::domain::access::Person;
 use crate::domain::own::{self, OwnCall, OwnOperation};
 use crate::edge::admin::desk::{Fault, Period, Reply};
@@ -124,19 +124,22 @@ impl AdminDesk {
             }
         }
         let filter = Filter {
-            from: Some(from),
-            to: Some(to),
             caller,
             provider,
-            mints: true,
             ..Filter::default()
         };
+        let ranges = Steps {
+            from,
+            to,
+            origin: Micros::from_secs(first),
+            length_s: step_s,
+        };
         let work = async {
-            let (origin, filter) = (Micros::from_secs(first), &filter);
+            let filter = &filter;
             let found = self
                 .readers
                 .ask(|mut reader| async move {
-                    let found = reader.mints(filter, origin, step_s).await;
+                    let found = reader.mints(filter, ranges).await;
                     (reader, found)
                 })
                 .await?;

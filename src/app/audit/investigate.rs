@@ -15,7 +15,10 @@ use crate::types::{Micros, Outcome};
 const CHUNK: u32 = 1_000;
 
 /// Most calls that are taken in, the newest: beyond, one page says less and less.
-const MAX_CALLS: u64 = 100_000;
+pub const MAX_CALLS: u64 = 100_000;
+
+/// The same for somebody who waits at a page, in the gateway's own memory.
+pub const MAX_SHOWN_CALLS: u64 = 20_000;
 
 /// Most tokens whose origin is looked up, one question each.
 const MAX_LOOKUPS: usize = 1_000;
@@ -51,7 +54,7 @@ pub fn on_record(whom: &Whom, from: Micros, to: Micros) -> OwnCall {
     }
 }
 
-/// Gathers everything.
+/// Gathers everything about at most so many calls.
 ///
 /// # Errors
 /// The ledger cannot be read.
@@ -61,6 +64,7 @@ pub async fn gather(
     filter: &Filter,
     asked: Asked,
     source: Vec<(&'static str, String)>,
+    most: u64,
 ) -> Result<Document, LedgerError> {
     let follows_uses = matches!(whom, Whom::Token(_));
     let mut builder = Builder::new(whom, asked, source);
@@ -69,7 +73,7 @@ pub async fn gather(
     let mut tokens = Vec::new();
     tokens.extend(filter.fingerprint.map(|token| token.to_string()));
     while let Some((filter, depth)) = filters.pop_front() {
-        for call in calls(reader, &filter, &mut builder).await? {
+        for call in calls(reader, &filter, &mut builder, most).await? {
             let found = builder.add(&call);
             for token in found {
                 let is_obtained = token == call.minted;
@@ -121,6 +125,7 @@ async fn calls(
     reader: &mut Reader,
     filter: &Filter,
     builder: &mut Builder,
+    most: u64,
 ) -> Result<Vec<Call>, LedgerError> {
     let mut calls = Vec::new();
     let mut page = Page {
@@ -129,7 +134,7 @@ async fn calls(
         after: None,
     };
     loop {
-        if builder.len() + calls.len() as u64 >= MAX_CALLS {
+        if builder.len() + calls.len() as u64 >= most {
             builder.cut();
             return Ok(calls);
         }

@@ -10,7 +10,7 @@ use super::report::{self, ReportFormat};
 use super::{AuditError, Context, Moment};
 use crate::adapters::ledger::{CUSTOMER, Filter, LedgerPlace, Reader};
 use crate::adapters::machine;
-use crate::app::audit::investigate::{DEFAULT_PERIOD, about, gather, on_record};
+use crate::app::audit::investigate::{DEFAULT_PERIOD, MAX_CALLS, about, gather, on_record};
 use crate::app::own_calls::Tally;
 use crate::domain::investigation::Whom;
 use crate::domain::record::{Fingerprint, Pseudonym};
@@ -142,7 +142,7 @@ pub async fn run(
             ("schema", reader.schema().to_string()),
             ("made_with", format!("egret {}", crate::app::VERSION)),
         ];
-        let document = gather(&mut reader, whom, &filter, asked, source).await?;
+        let document = gather(&mut reader, whom, &filter, asked, source, MAX_CALLS).await?;
         tally.add(document.tables.iter().map(|table| table.rows.len()).sum());
         let to = how.output.as_deref();
         report::deliver(out, to, how.format, context.colour, &document)?;

@@ -38,7 +38,7 @@ use crate::adapters::evidence::verify::NotAudited;
 use crate::adapters::journal::ReadError;
 use crate::adapters::key_file::KeyError;
 use crate::adapters::ledger::{
-    CallRow, LedgerError, LedgerPlace, Order, Page, Reader, Shown, Store,
+    CallRow, LedgerError, LedgerPlace, Order, Page, Reader, Shown, Store, Written,
 };
 use crate::adapters::signing_key::SigningKeyError;
 use crate::app::audit::concerning;
@@ -346,11 +346,11 @@ pub async fn run_tail(
                 () = tokio::time::sleep(POLL) => {}
             }
             loop {
-                let rows = reader.since(&filter, seq, CHUNK).await?;
-                let Some(newest) = rows.last().and_then(|row| row.integer("seq")) else {
+                let Written { rows, looked_to } = reader.since(&filter, seq, CHUNK).await?;
+                seq = looked_to;
+                if rows.is_empty() {
                     break;
-                };
-                seq = newest;
+                }
                 tally.add(rows.len());
                 lines.write(out, &rows)?;
             }

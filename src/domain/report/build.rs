@@ -7,6 +7,7 @@ use super::document::{Asked, Cell, Column, DAY, Day, Document, Table, Total};
 use super::tally::{Activity, Busiest, Counted, Counts, Names, Shown, Summary};
 use super::token::{TokenUse, Tokens};
 use super::{ReportKind, terms};
+use crate::domain::own::OWN_PROVIDER;
 use crate::types::{Decision, Effect, Micros, Outcome};
 
 /// Classes of personal data that are numbers or pictures of papers, or that prove who one is.
@@ -75,6 +76,8 @@ pub struct Builder {
     source: Source,
     activities: HashMap<i64, Activity>,
     counts: Counts,
+    /// Those of the counted calls that are no calls to banks.
+    own: u64,
     /// Numbers of the first page that are not the calls and how they ended.
     special: BTreeMap<&'static str, u64>,
     callers: Names,
@@ -98,6 +101,7 @@ impl Builder {
             source,
             activities: HashMap::new(),
             counts: Counts::default(),
+            own: 0,
             special: BTreeMap::new(),
             callers: Names::default(),
             days: Vec::new(),
@@ -136,6 +140,9 @@ impl Builder {
             }
         }
         self.counts.add(counted);
+        if activity.provider.as_deref() == Some(OWN_PROVIDER) {
+            self.own = self.own.saturating_add(counted.calls);
+        }
         for key in special(self.kind, activity, counted) {
             let sum = self.special.entry(key).or_default();
             *sum = sum.saturating_add(counted.calls);
@@ -254,6 +261,7 @@ impl Builder {
         let counts = &self.counts;
         let mut totals = vec![
             total("calls", "Calls in this report", counts.calls),
+            total("own_calls", "Of these, done in Egret itself", self.own),
             total("callers", "Callers", self.callers.count()),
         ];
         match self.kind {

@@ -1,16 +1,28 @@
 //! Changes, and figures.
 
+use egret::adapters::ledger::{LedgerPlace, SharedIncidents};
 use egret::adapters::notify::Desk;
+use egret::domain::config::PostgresPlace;
 use egret::domain::incident::{Category, Settings, Severity, Sign};
 use egret::types::Micros;
 use serde_json::Value;
 
-use super::{BANKS, Someone, call, gateway, on_record};
+use super::{BANKS, Ledger, Someone, call, on_record};
 use crate::harness::{Gateway, until};
 
-fn incident(gateway: &Gateway) -> String {
+over_both!(
+    an_incident_is_taken_and_closed,
+    a_caller_is_locked_down_and_let_go,
+    figures_of_now_and_of_the_setup,
+);
+
+fn incident(gateway: &Gateway, ledger: &Ledger) -> String {
     let directory = gateway.directory().join("data").join("alerts");
     let mut desk = Desk::open(&directory, Settings::default(), Vec::new()).unwrap();
+    if let Ledger::Postgres(url) = ledger {
+        let place = LedgerPlace::Postgres(PostgresPlace::parse(url).unwrap());
+        desk = desk.sharing(Box::new(SharedIncidents::beside(&place).unwrap()));
+    }
     let now = Micros(1_795_348_800_000_000);
     let sign = Sign {
         at: now,
@@ -33,11 +45,10 @@ fn incident(gateway: &Gateway) -> String {
     desk.book().unwrap().cases().next().unwrap().id.clone()
 }
 
-#[test]
-fn an_incident_is_taken_and_closed() {
-    let (gateway, _sim) = gateway();
+fn an_incident_is_taken_and_closed(ledger: &Ledger) {
+    let (gateway, _sim) = ledger.gateway();
     let ann = Someone::new(&gateway, "ann", "operator");
-    let id = incident(&gateway);
+    let id = incident(&gateway, ledger);
     let list = ann.json("/incidents");
     assert_eq!(list["incidents"][0]["id"], id.as_str());
     let now = ann.json("/now");
@@ -82,9 +93,8 @@ fn an_incident_is_taken_and_closed() {
     assert_eq!(all.status, 409);
 }
 
-#[test]
-fn a_caller_is_locked_down_and_let_go() {
-    let (gateway, _sim) = gateway();
+fn a_caller_is_locked_down_and_let_go(ledger: &Ledger) {
+    let (gateway, _sim) = ledger.gateway();
     let ann = Someone::new(&gateway, "ann", "operator");
     let body = "{\"target\":\"caller:app\",\"reason\":\"drill\",\"for\":\"1h\"}";
     let lock = ann.post("/lockdown", body);
@@ -117,9 +127,8 @@ fn a_caller_is_locked_down_and_let_go() {
     assert_eq!(record["caller"], "ann");
 }
 
-#[test]
-fn figures_of_now_and_of_the_setup() {
-    let (gateway, _sim) = gateway();
+fn figures_of_now_and_of_the_setup(ledger: &Ledger) {
+    let (gateway, _sim) = ledger.gateway();
     let ann = Someone::new(&gateway, "ann", "operator");
     call(&gateway, 4);
     until("the calls are counted", || {

@@ -5,8 +5,23 @@ use std::net::TcpStream;
 
 use serde_json::Value;
 
-use super::{BANKS, Someone, call, gateway, on_record};
+use super::{BANKS, Ledger, Someone, call, on_record};
 use crate::harness::{Client, PATIENCE, until};
+
+over_both!(
+    pages_go_forth_and_back_while_calls_come,
+    one_call_with_its_steps_and_its_proof,
+    words_are_understood_and_people_stay_unnamed,
+    calls_come_as_they_are_recorded,
+    files_reports_and_packs,
+    what_one_has_looked_at_is_on_record,
+    tokens_are_counted_and_followed,
+    what_is_rare_is_searched_for_and_says_how_far,
+);
+
+const MINT: &str = "/cybrid/identity/oauth/token";
+const CREDENTIALS: &str = "{\"grant_type\":\"client_credentials\",\"client_id\":\"sim-bank-id\",\
+                           \"client_secret\":\"sim-bank-secret\"}";
 
 fn ids(page: &Value) -> Vec<String> {
     let calls = page["calls"].as_array().unwrap();
@@ -14,9 +29,8 @@ fn ids(page: &Value) -> Vec<String> {
     calls.iter().map(id).collect()
 }
 
-#[test]
-fn pages_go_forth_and_back_while_calls_come() {
-    let (gateway, _sim) = gateway();
+fn pages_go_forth_and_back_while_calls_come(ledger: &Ledger) {
+    let (gateway, _sim) = ledger.gateway();
     let ann = Someone::new(&gateway, "ann", "auditor");
     call(&gateway, 25);
     until("they are in the ledger", || {
@@ -53,9 +67,8 @@ fn pages_go_forth_and_back_while_calls_come() {
     assert_eq!(ids(&oldest), end);
 }
 
-#[test]
-fn one_call_with_its_steps_and_its_proof() {
-    let (gateway, _sim) = gateway();
+fn one_call_with_its_steps_and_its_proof(ledger: &Ledger) {
+    let (gateway, _sim) = ledger.gateway();
     let ann = Someone::new(&gateway, "ann", "auditor");
     let answer = gateway.get(BANKS, &[]);
     let id = answer.call_id().to_owned();
@@ -87,9 +100,8 @@ fn one_call_with_its_steps_and_its_proof() {
     assert_eq!(ann.get("/calls/xyz").status, 400);
 }
 
-#[test]
-fn words_are_understood_and_people_stay_unnamed() {
-    let (gateway, _sim) = gateway();
+fn words_are_understood_and_people_stay_unnamed(ledger: &Ledger) {
+    let (gateway, _sim) = ledger.gateway();
     let ann = Someone::new(&gateway, "ann", "auditor");
     let guid = "3f1c6b0e-8f55-4f0e-a6a5-3e4f3a0f9c11";
     gateway.get(&format!("/cybrid/bank/api/customers/{guid}"), &[]);
@@ -138,9 +150,8 @@ fn words_are_understood_and_people_stay_unnamed() {
     assert!(!gateway.stderr().contains(guid));
 }
 
-#[test]
-fn calls_come_as_they_are_recorded() {
-    let (gateway, _sim) = gateway();
+fn calls_come_as_they_are_recorded(ledger: &Ledger) {
+    let (gateway, _sim) = ledger.gateway();
     let ann = Someone::new(&gateway, "ann", "operator");
     call(&gateway, 1);
     until("it is in the ledger", || {
@@ -183,9 +194,8 @@ fn calls_come_as_they_are_recorded() {
     assert_eq!(row["call_id"], missed.call_id());
 }
 
-#[test]
-fn files_reports_and_packs() {
-    let (gateway, _sim) = gateway();
+fn files_reports_and_packs(ledger: &Ledger) {
+    let (gateway, _sim) = ledger.gateway();
     let ann = Someone::new(&gateway, "ann", "auditor");
     call(&gateway, 3);
     until("they are in the ledger", || {
@@ -269,9 +279,8 @@ fn tar_names(bytes: &[u8]) -> Vec<String> {
     names
 }
 
-#[test]
-fn what_one_has_looked_at_is_on_record() {
-    let (gateway, _sim) = gateway();
+fn what_one_has_looked_at_is_on_record(ledger: &Ledger) {
+    let (gateway, _sim) = ledger.gateway();
     let ann = Someone::new(&gateway, "ann", "auditor");
     for _ in 0..5 {
         ann.json("/now?history=true");
@@ -308,4 +317,80 @@ fn what_one_has_looked_at_is_on_record() {
             >= 6,
         "{row:#}"
     );
+}
+
+fn tokens_are_counted_and_followed(ledger: &Ledger) {
+    let (gateway, _sim) = ledger.gateway();
+    let ann = Someone::new(&gateway, "ann", "auditor");
+    let minted = gateway.post(MINT, &[("Content-Type", "application/json")], CREDENTIALS);
+    assert_eq!(minted.status, 200, "{}", minted.text());
+    let token = minted.json()["access_token"].as_str().unwrap().to_owned();
+    let bearer = format!("Bearer {token}");
+    for _ in 0..3 {
+        let answer = gateway.get(BANKS, &[("Authorization", &bearer)]);
+        assert_eq!(answer.status, 200, "{}", answer.text());
+    }
+    until("they are in the ledger", || {
+        ids(&ann.json("/calls?provider=cybrid&outcome=success")).len() == 4
+    });
+    let mints = ann.json("/tokens?from=1h&step=5m");
+    let series = mints["series"].as_array().unwrap();
+    assert_eq!(series.len(), 1, "{mints:#}");
+    assert_eq!(series[0]["caller"], "app");
+    let counts = series[0]["mints"].as_array().unwrap();
+    assert_eq!(counts.len(), mints["at"].as_array().unwrap().len());
+    let sum: u64 = counts.iter().filter_map(Value::as_u64).sum();
+    assert_eq!(sum, 1);
+    let others = ann.json("/tokens?from=1h&caller=nobody");
+    assert_eq!(others["series"], Value::Array(Vec::new()));
+    // From the call to the token that it handed out, and on to what was done with that.
+    let detail = ann.json(&format!("/calls/{}", minted.call_id()));
+    assert_eq!(detail["lineage"]["used_by_count"], 3);
+    let fingerprint = detail["call"]["minted_fingerprint"].as_str().unwrap();
+    let with_it = ann.json(&format!("/calls?fingerprint={fingerprint}&total=true"));
+    assert_eq!(ids(&with_it).len(), 3);
+    assert_eq!(with_it["total"]["calls"], 3);
+    let detail = ann.json(&format!("/calls/{}", ids(&with_it)[0]));
+    let by = &detail["lineage"]["minted_by"][0]["call_id"];
+    assert_eq!(by, minted.call_id());
+    for of in [format!("token/{fingerprint}"), "caller/app".to_owned()] {
+        let lineage = ann.json(&format!("/lineage/{of}?from=1h&format=json"));
+        assert!(
+            lineage["totals"]["calls"].as_u64() >= Some(3),
+            "{lineage:#}"
+        );
+        assert!(!lineage.to_string().contains(&token));
+    }
+}
+
+fn what_is_rare_is_searched_for_and_says_how_far(ledger: &Ledger) {
+    let (gateway, _sim) = ledger.gateway();
+    let ann = Someone::new(&gateway, "ann", "auditor");
+    call(&gateway, 5);
+    until("they are in the ledger", || {
+        ids(&ann.json("/calls?provider=cybrid&status=401")).len() == 5
+    });
+    for (conditions, count) in [
+        ("status=401", 5),
+        ("status=4xx&caller=app", 5),
+        ("status=404", 0),
+        // No index leads to a status of what went well.
+        ("status=206", 0),
+        ("error_code=nothing-like-it", 0),
+    ] {
+        let page = ann.json(&format!("/calls?banks_only=true&total=true&{conditions}"));
+        assert_eq!(ids(&page).len(), count, "{conditions}");
+        assert_eq!(page["total"]["calls"], count, "{conditions}");
+        // Of few calls everything is searched within the time.
+        assert_eq!(page["searched_to"], Value::Null, "{conditions}");
+        assert_eq!(page["total"]["counted_to"], Value::Null, "{conditions}");
+        assert_eq!(page["next"], Value::Null, "{conditions}");
+    }
+    // Beyond the last page there is a way back to it.
+    let first = ids(&ann.json("/calls?provider=cybrid&order=oldest&limit=1"))[0].clone();
+    let empty = ann.json(&format!("/calls?provider=cybrid&after={first}"));
+    assert!(ids(&empty).is_empty());
+    let prev = empty["prev"].as_str().unwrap();
+    let back = ann.json(&format!("/calls?provider=cybrid&limit=1&before={prev}"));
+    assert_eq!(ids(&back), [first]);
 }

@@ -1,4 +1,25 @@
-//! The admin API as people and programs use it: over a socket, with keys.
+//! The admin API as people and programs use it: over a socket, with keys. What asks the ledger is
+//! tried over both databases.
+
+/// Makes a test of each function for a ledger in SQLite, and one for a ledger in Postgres.
+macro_rules! over_both {
+    ($($name:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[test]
+            fn $name() {
+                super::$name(&crate::admin_api::Ledger::Sqlite);
+            })*
+        }
+        mod postgres {
+            $(#[test]
+            fn $name() {
+                if let Some(ledger) = crate::admin_api::Ledger::postgres() {
+                    super::$name(&ledger);
+                }
+            })*
+        }
+    };
+}
 
 mod acts;
 mod calls;
@@ -9,6 +30,7 @@ mod strangers;
 use egret::sim::Vendor;
 use serde_json::Value;
 
+use crate::harness::postgres::database;
 use crate::harness::{Answer, Client, Config, Gateway, Sim};
 
 pub(super) const BANKS: &str = "/cybrid/bank/api/banks";
@@ -79,11 +101,34 @@ impl Someone {
     }
 }
 
+/// Where the ledger of a test is.
+pub(super) enum Ledger {
+    Sqlite,
+    /// The address of an empty database.
+    Postgres(String),
+}
+
+impl Ledger {
+    /// `None` if there is no server.
+    pub(super) fn postgres() -> Option<Self> {
+        database().map(Self::Postgres)
+    }
+
+    /// A gateway that has it, before a simulated bank, and the bank.
+    pub(super) fn gateway(&self) -> (Gateway, Sim) {
+        let sim = Sim::start(Vendor::Cybrid);
+        let config = Config::new().cybrid(&sim.url());
+        let config = match self {
+            Self::Sqlite => config,
+            Self::Postgres(url) => config.section(&format!("[ledger]\nurl = \"{url}\"")),
+        };
+        (config.start(), sim)
+    }
+}
+
 /// A gateway before a simulated bank, and the bank.
 pub(super) fn gateway() -> (Gateway, Sim) {
-    let sim = Sim::start(Vendor::Cybrid);
-    let gateway = Config::new().cybrid(&sim.url()).start();
-    (gateway, sim)
+    Ledger::Sqlite.gateway()
 }
 
 /// Makes calls, and waits until they are in the ledger.

@@ -1,6 +1,6 @@
 use super::*;
 use crate::adapters::ledger::sqlite::schema::open_writer;
-use crate::adapters::ledger::{CallRow, Filter, Page, RecordStore, SqliteStore, samples};
+use crate::adapters::ledger::{CallRow, Filter, Number, Page, RecordStore, SqliteStore, samples};
 use crate::domain::record::{CallRecord, Fingerprint, Pseudonym, Subject, SubjectRole};
 use crate::types::{Decision, Effect, Micros, Outcome, PiiClass};
 use proptest::prelude::*;
@@ -85,6 +85,7 @@ fn records() -> Vec<CallRecord> {
             1 => {
                 record.outcome = Outcome::Failure;
                 record.status = Some(if n.is_multiple_of(2) { 401 } else { 422 });
+                record.error_code = Some(if n < 99 { "early" } else { "late" }.into());
             }
             2 => record.outcome = Outcome::Unknown,
             3 => {
@@ -240,7 +241,67 @@ fn questions() -> Vec<(Filter, Meant)> {
             },
             |row| !is_failed(row) && is_money(row),
         ),
+        (
+            Filter {
+                status: "422".parse().ok(),
+                ..none()
+            },
+            |row| row.integer("status") == Some(422),
+        ),
+        (
+            Filter {
+                status: "4xx".parse().ok(),
+                caller: Some("payouts".into()),
+                ..none()
+            },
+            |row| row.integer("status") >= Some(400) && row.text("caller") == "payouts",
+        ),
+        (
+            Filter {
+                status: "2xx".parse().ok(),
+                ..none()
+            },
+            |row| row.integer("status") == Some(200),
+        ),
+        (
+            Filter {
+                status: "206".parse().ok(),
+                ..none()
+            },
+            |_| false,
+        ),
+        (
+            Filter {
+                error_code: Some("early".into()),
+                status: "4xx".parse().ok(),
+                failed: true,
+                ..none()
+            },
+            |row| row.text("error_code") == "early",
+        ),
     ]
+}
+
+/// As [`pages`], by somebody who has no time: each question ends after its first window.
+async fn hurried_pages(reader: &mut Reader, filter: &Filter, order: Order) -> Vec<CallRow> {
+    let mut rows = Vec::new();
+    let mut after = None;
+    loop {
+        let page = Page {
+            order,
+            limit: 7,
+            after,
+        };
+        let found = reader.query_within(filter, page, Duration::ZERO).await;
+        let found = found.unwrap();
+        assert!(found.searched_to.is_none() || found.next.is_some());
+        assert!(found.searched_to.is_none() || found.rows.len() < 7);
+        rows.extend(found.rows);
+        after = found.next;
+        if after.is_none() {
+            return rows;
+        }
+    }
 }
 
 /// Every question, over all time and over a part of it, in both orders, in pages of any size, and
@@ -268,11 +329,27 @@ async fn check_questions(path: &std::path::Path) {
             let mut expected: Vec<CallRow> = all.iter().filter(is_in).cloned().collect();
             let count = reader.count(&filter).await.unwrap();
             assert_eq!(count, expected.len() as u64, "question {number}");
+            let whole = reader.count_within(&filter, 1_000, Duration::MAX).await;
+            assert_eq!(
+                whole.unwrap(),
+                Number {
+                    calls: count,
+                    counted_to: None
+                }
+            );
+            let part = reader.count_within(&filter, 1_000, Duration::ZERO).await;
+            let part = part.unwrap();
+            assert!(part.calls == count || part.counted_to.is_some());
+            assert!(part.calls <= count);
+            let found = hurried_pages(&mut reader, &filter, Order::OldestFirst).await;
+            assert_eq!(found, expected, "question {number}");
             for limit in [7, 1_000] {
                 let found = pages(&mut reader, &filter, Order::OldestFirst, limit).await;
                 assert_eq!(found, expected, "question {number}");
             }
             expected.reverse();
+            let found = hurried_pages(&mut reader, &filter, Order::NewestFirst).await;
+            assert_eq!(found, expected, "question {number}");
             for limit in [7, 1_000] {
                 let found = pages(&mut reader, &filter, Order::NewestFirst, limit).await;
                 assert_eq!(found, expected, "question {number}");
@@ -302,6 +379,10 @@ async fn a_ledger_of_before_learns_who_did_what() {
     }
     conn.execute(
         "DROP INDEX records_by_activity; DROP INDEX records_failed_by_activity; \
+         DROP INDEX records_by_status; DROP INDEX records_by_error; \
+         DROP INDEX records_not_successful; \
+         CREATE INDEX records_not_successful ON records (outcome, call_id) \
+         WHERE outcome <> 'success'; \
          ALTER TABLE records DROP COLUMN activity_id; DROP TABLE activities; \
          DROP TABLE maintenance; DROP TABLE holds; \
          DELETE FROM _sqlx_migrations WHERE version >= 5; PRAGMA user_version = 2",
@@ -372,6 +453,22 @@ async fn a_window_is_searched_by_its_index_alone() {
             },
             by_outcome,
         ),
+        (
+            Filter {
+                status: "404".parse().ok(),
+                caller: Some("x".into()),
+                ..Filter::default()
+            },
+            "COVERING INDEX records_by_status (status=? AND call_id>? AND call_id<?)",
+        ),
+        (
+            Filter {
+                error_code: Some("x".into()),
+                caller: Some("x".into()),
+                ..Filter::default()
+            },
+            "COVERING INDEX records_by_error (error_code=? AND call_id>? AND call_id<?)",
+        ),
     ] {
         let resolved = reader.resolve(&filter).await.unwrap();
         let path = resolved.path();
@@ -425,4 +522,26 @@ async fn a_subject_of_many_tokens_is_found_in_the_order_of_time() {
         40
     );
     assert_eq!(reader.last(&filter, 5).await.unwrap().len(), 5);
+}
+
+#[tokio::test]
+async fn what_nobody_waits_for_is_ended() {
+    let (_dir, path) = ledger(records()).await;
+    let place = path.as_path().into();
+    let mut reader = Reader::open(&place).await.unwrap();
+    // For hours.
+    let sql =
+        Sql::new("SELECT count(*) FROM records a, records b, records c, records d, records e");
+    let asked = tokio::time::timeout(Duration::from_millis(50), reader.number(sql)).await;
+    assert!(asked.is_err());
+    let asks_on = reader.abandoned.as_ref().unwrap().seen();
+    drop(reader);
+    // The handler that is asked whether to go on goes with the connection, once that is at rest.
+    let ended = async {
+        while asks_on.strong_count() > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let ended = tokio::time::timeout(Duration::from_secs(20), ended).await;
+    assert!(ended.is_ok(), "it goes on");
 }

@@ -15,7 +15,7 @@ use crate::adapters::ledger::{LedgerError, LedgerPlace};
 use crate::domain::config::PostgresPlace;
 
 /// The schema that this program writes: the number of the last file in `migrations/postgres`.
-pub const SCHEMA_VERSION: i64 = 5;
+pub const SCHEMA_VERSION: i64 = 6;
 
 /// The schema of the database that everything is in.
 const SCHEMA: &str = "egret";
@@ -40,9 +40,12 @@ const WRITER_SETTINGS: &str = "SET search_path = egret, pg_catalog; SET synchron
 ///   serves rare and frequent ones alike.
 /// - `jit`: what the server takes for a long question is compiled first, which takes longer than
 ///   nearly every answer.
+/// - `client_connection_check_interval` (from Postgres 14 on): a question that nobody waits for any
+///   longer is ended.
 const READER_SETTINGS: &str = "SET search_path = egret, pg_catalog; \
     SET default_transaction_read_only = on; SET plan_cache_mode = force_custom_plan; \
-    SET jit = off;";
+    SET jit = off; SELECT set_config(name, '1s', false) FROM pg_settings \
+    WHERE name = 'client_connection_check_interval';";
 
 static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
     let mut migrations = sqlx::migrate!("migrations/postgres");

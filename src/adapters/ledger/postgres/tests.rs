@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use sqlx::ConnectOptions as _;
 use sqlx::sqlite::SqliteConnectOptions;
@@ -8,12 +9,12 @@ use super::server::{database, execute, number, try_execute};
 use super::*;
 use crate::adapters::ledger::{
     CallRow, Filter, LedgerError, LedgerPlace, Order, Page, Reader, RecordStore, SqliteStore,
-    samples,
+    Steps, samples,
 };
 use crate::domain::config::PostgresPlace;
 use crate::domain::journal::{Batch, Cursor, Finished, Gap, JournalId, Leaves};
 use crate::domain::record::{CallRecord, Fact, Fingerprint, Pseudonym, Subject, SubjectRole};
-use crate::types::{Effect, Micros, Outcome};
+use crate::types::{Decision, Effect, Micros, Outcome};
 
 /// A database for one test; the test ends here if there is no server.
 macro_rules! database {
@@ -166,6 +167,15 @@ async fn both_databases_give_the_same_answers() {
             ..none()
         },
         Filter {
+            status: "2xx".parse().ok(),
+            ..none()
+        },
+        Filter {
+            outcome: Some(Outcome::Unknown),
+            decision: Some(Decision::Forwarded),
+            ..none()
+        },
+        Filter {
             error_code: Some("invalid_parameter".into()),
             ..none()
         },
@@ -212,14 +222,37 @@ async fn both_databases_give_the_same_answers() {
         );
         let stats = sqlite.stats(filter).await.unwrap();
         assert_eq!(stats, postgres.stats(filter).await.unwrap(), "{filter:?}");
+        let page = Page {
+            order: Order::NewestFirst,
+            limit: 7,
+            after: None,
+        };
+        for time in [Duration::ZERO, Duration::MAX] {
+            let one = sqlite.query_within(filter, page, time).await.unwrap();
+            let other = postgres.query_within(filter, page, time).await.unwrap();
+            assert_eq!(shown(&one.rows), shown(&other.rows), "{filter:?}");
+            assert_eq!(one.next, other.next);
+            assert_eq!(one.searched_to, other.searched_to);
+            let one = sqlite.count_within(filter, 9, time).await.unwrap();
+            assert_eq!(one, postgres.count_within(filter, 9, time).await.unwrap());
+        }
         let last = sqlite.last(filter, 5).await.unwrap();
         assert_eq!(
             shown(&last),
             shown(&postgres.last(filter, 5).await.unwrap())
         );
     }
-    let first = postgres.since(&none(), 0, 1_000).await.unwrap();
+    let first = postgres.since(&none(), 0, 1_000).await.unwrap().rows;
     assert_eq!(first.len(), records.len());
+    let steps = Steps {
+        from: samples::received(0),
+        to: samples::received(90_000),
+        origin: samples::received(0),
+        length_s: 600,
+    };
+    let minted = sqlite.mints(&none(), steps).await.unwrap();
+    assert!(!minted.is_empty());
+    assert_eq!(minted, postgres.mints(&none(), steps).await.unwrap());
     for n in [1, 5, 9] {
         let id = samples::id(n).into();
         let shown = |found: crate::adapters::ledger::Shown| match found {
@@ -461,7 +494,11 @@ async fn who_follows_a_ledger_that_many_write_misses_nothing() {
     let (mut detected_to, mut detected) = (0, Vec::new());
     loop {
         let done = writers.iter().all(JoinHandle::is_finished);
-        let rows = reader.since(&Filter::default(), seq, 10_000).await.unwrap();
+        let rows = reader
+            .since(&Filter::default(), seq, 10_000)
+            .await
+            .unwrap()
+            .rows;
         for row in &rows {
             assert!(seen.insert(row.text("call_id").to_owned()), "shown twice");
         }

@@ -308,11 +308,11 @@ async fn the_tail_follows_the_order_of_writing() {
     let rows = reader.last(&all, 2).await.unwrap();
     assert_eq!(ids(&rows), sample_ids([1, 3]));
     let seq = reader.last_seq().await.unwrap();
-    assert_eq!(reader.since(&all, seq, 10).await.unwrap(), []);
+    assert_eq!(reader.since(&all, seq, 10).await.unwrap().rows, []);
     let batch = [Box::new(samples::plain(2)), Box::new(samples::full(4))];
     store.write(&batch).await.unwrap();
     assert_eq!(
-        ids(&reader.since(&all, seq, 10).await.unwrap()),
+        ids(&reader.since(&all, seq, 10).await.unwrap().rows),
         sample_ids([2, 4])
     );
     let money = Filter {
@@ -320,7 +320,7 @@ async fn the_tail_follows_the_order_of_writing() {
         ..all
     };
     assert_eq!(
-        ids(&reader.since(&money, seq, 10).await.unwrap()),
+        ids(&reader.since(&money, seq, 10).await.unwrap().rows),
         sample_ids([4])
     );
 }

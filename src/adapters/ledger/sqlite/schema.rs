@@ -5,6 +5,8 @@ use std::fs::{self, DirBuilder, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
@@ -17,7 +19,7 @@ pub const APPLICATION_ID: i64 = 0x4547_5254;
 
 /// The schema that this program writes (`PRAGMA user_version`): the number of the last file in
 /// `migrations/sqlite`.
-pub const SCHEMA_VERSION: i64 = 6;
+pub const SCHEMA_VERSION: i64 = 7;
 
 /// How long SQLite itself waits for a lock before it reports one. Short enough for the feed to
 /// notice a stop meanwhile; the feed tries again anyway.
@@ -35,7 +37,41 @@ const WRITER_PRAGMAS: &str = "PRAGMA synchronous = FULL; PRAGMA foreign_keys = O
     PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = 4096; \
     PRAGMA journal_size_limit = 67108864; PRAGMA secure_delete = ON;";
 
+/// So many steps of SQLite's machine pass between two looks whether anybody waits for an answer:
+/// some hundred microseconds.
+const STEPS: i32 = 10_000;
+
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
+
+/// Ends what a reader's connection is at when this is dropped. Its thread would otherwise go on to the end of a
+/// question that nobody waits for, as it notices that only at the next row.
+pub(in crate::adapters::ledger) struct Abandoned(Arc<AtomicBool>);
+
+impl Abandoned {
+    pub(in crate::adapters::ledger) async fn watched_by(
+        conn: &mut SqliteConnection,
+    ) -> Result<Self, sqlx::Error> {
+        let flag = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&flag);
+        let mut handle = conn.lock_handle().await?;
+        handle.set_progress_handler(STEPS, move || !seen.load(Ordering::Relaxed));
+        Ok(Self(flag))
+    }
+}
+
+#[cfg(test)]
+impl Abandoned {
+    /// Lives for as long as the connection or this does.
+    pub(in crate::adapters::ledger) fn seen(&self) -> std::sync::Weak<AtomicBool> {
+        Arc::downgrade(&self.0)
+    }
+}
+
+impl Drop for Abandoned {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
 
 /// What the header and the schema of a file say it is.
 enum Kind {

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde_json::{Map, Value, json};
 
-use crate::domain::report::{Cell, Document, Table};
+use crate::domain::report::{Cell, Document, Table, Total};
 
 /// Writes a document.
 ///
@@ -34,6 +34,18 @@ pub fn write(out: &mut impl Write, document: &Document) -> io::Result<()> {
         .iter()
         .map(|day| json!({"date": day.date(), "calls": day.calls, "marked": day.marked}))
         .collect();
+    let figures: Vec<_> = totals
+        .iter()
+        .map(|total| {
+            let Total {
+                key,
+                label,
+                value,
+                is_warning,
+            } = total;
+            json!({"key": key, "label": label, "value": value, "warning": *is_warning && *value > 0})
+        })
+        .collect();
     let totals: Map<_, _> = totals
         .iter()
         .map(|total| (total.key.to_owned(), total.value.into()))
@@ -57,6 +69,7 @@ pub fn write(out: &mut impl Write, document: &Document) -> io::Result<()> {
         "made_by": asked.by,
         "source": sources,
         "totals": totals,
+        "figures": figures,
         "days": days,
         "marked": marked,
         "tables": tables,

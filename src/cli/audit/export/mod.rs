@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use clap::{Args, ValueEnum};
 
 use super::{AuditError, Context, FilterArgs};
-use crate::adapters::ledger::{CallRow, Filter, LedgerPlace, Reader};
+use crate::adapters::ledger::{CallRow, Filter, LedgerPlace, Reader, Written};
 use crate::app::own_calls::Tally;
 use crate::domain::own::OwnOperation;
 use lines::{FileLines, StreamLines};
@@ -278,7 +278,7 @@ impl<'a> Run<'a> {
         let mut committed = Instant::now();
         while self.at.seq < self.end.seq {
             let page = self.reader.since(self.filter, self.at.seq, PAGE);
-            let mut rows = tokio::select! {
+            let Written { mut rows, .. } = tokio::select! {
                 biased;
                 () = &mut stop => {
                     sink.commit(self.at, true)?;

@@ -34,12 +34,14 @@ pub struct TermsBody {
 }
 
 /// How many calls meet the filter.
-#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Total {
     /// So many, up to 10,000.
     pub calls: u64,
     /// Whether there are more.
     pub more: bool,
+    /// If the time for it was over: only calls since this moment were counted.
+    pub counted_to: Option<String>,
 }
 
 /// A page of calls.
@@ -52,6 +54,9 @@ pub struct Calls {
     pub next: Option<String>,
     /// Goes back with `before`; null at the beginning.
     pub prev: Option<String>,
+    /// If the time for the search was over: up to this moment all calls were looked at, in the
+    /// order of the search. `next`, or `prev` after `before`, goes on there.
+    pub searched_to: Option<String>,
     /// How many there are, if asked for and counted in time.
     pub total: Option<Total>,
     /// What was made of `q`.

@@ -97,6 +97,24 @@ export function local(at, { millis = false, now = Date.now() } = {}) {
 export const hourAndMinute = (at) => brief.format(new Date(at));
 export const dayOf = (at) => dayAndYear.format(new Date(at));
 
+const DAY_S = 86_400;
+
+/**
+ * What stands below the marks of a time axis, which are `step` seconds apart: no two beside each
+ * other say the same. Where days change between hours, the first mark of a day names it.
+ */
+export function timeMarks(seconds, step) {
+  let before = null;
+  return seconds.map((second) => {
+    const date = new Date(second * 1_000);
+    const name = day.format(date);
+    const isNew = before !== null && name !== before;
+    before = name;
+    if (step >= DAY_S || isNew) return name;
+    return (step < 60 ? clock : brief).format(date);
+  });
+}
+
 /** UTC in full, for titles and for reading to somebody in another zone. */
 export function utc(at) {
   return `${new Date(at).toISOString().replace("T", " ").replace(/\.\d+Z$/, "")} UTC`;

@@ -3,14 +3,9 @@
 import uPlot from "../vendor/uplot.js";
 import { html, useEffect, useLayoutEffect, useRef, useState } from "./dom.js";
 import { colour, onTheme } from "./theme.js";
-import { dayOf, hourAndMinute, NONE } from "./format.js";
+import { hourAndMinute, NONE, timeMarks } from "./format.js";
 
-const DAY_S = 86_400;
-
-function ticks(self, splits) {
-  const span = self.scales.x.max - self.scales.x.min;
-  return splits.map((at) => (span > 2 * DAY_S ? dayOf(at * 1000).replace(/,? \d{4}$/, "") : hourAndMinute(at * 1000)));
-}
+const ticks = (_self, splits, _axis, _space, step) => timeMarks(splits, step);
 
 /** Half a bar more at both ends, so that the first and the last are whole. */
 function roomForBars(self, from, to) {

@@ -81,7 +81,14 @@ function Total({ parameters, enabled }) {
   const state = useLoaded((signal) => get("/calls", { ...parameters, limit: 1, total: true }, signal), key, { enabled });
   const total = state.loading ? null : state.data?.total;
   if (!total) return html`<span class="faint">${state.loading && enabled ? "counting…" : ""}</span>`;
-  return html`<span>${total.more ? `more than ${number(total.calls)} calls` : plural(total.calls, "call")}</span>`;
+  const since = total.counted_to && html` since <${Time} at=${total.counted_to} />; earlier ones are not counted`;
+  return html`<span>${total.more ? `more than ${number(total.calls)} calls` : plural(total.calls, "call")}${since}</span>`;
+}
+
+/** A search that no index leads takes its time; it says how far it has come, and goes on if asked to. */
+function SoFar({ at, none, isForth, onGo }) {
+  return html`<div class="card-body row" role="status"><span>${none ? "Nothing found yet" : "These are not all"}: calls were searched ${isForth ? "up" : "back"} to <${Time} at=${at} />.</span>
+    <button type="button" class="button" onClick=${onGo}>Search on</button></div>`;
 }
 
 function Export({ parameters }) {
@@ -151,6 +158,8 @@ export function Calls({ route }) {
   const { isReady } = asked;
   const key = JSON.stringify([parameters, cursor]);
   const page = useLoaded((signal) => get("/calls", { ...parameters, ...cursor, limit: PAGE }, signal), key, { enabled: isReady && !live });
+  const newer = () => go(path(here, amend(query, { before: page.data.prev, after: null })));
+  const older = () => go(path(here, amend(query, { after: page.data.next, before: null })));
   const tail = useTail(live, parameters);
   const calls = live ? tail.rows : (page.data?.calls ?? []);
 
@@ -185,13 +194,14 @@ export function Calls({ route }) {
         ${live && tail.problem && html`<div class="card-body"><${Trouble} problem=${tail.problem} /></div>`}
         ${!live && page.problem && html`<div class="card-body"><${Trouble} problem=${page.problem} retry=${page.refresh} /></div>`}
         ${!live && page.data === null && !page.problem && html`<div class="card-body"><${Loading} lines=${10} /></div>`}
-        ${(live || page.data) && calls.length === 0 && html`<${Empty} title=${live ? "Waiting for the next call." : "No calls meet these conditions."}>${!live && html`Take a condition out, or look at a longer period.`}</${Empty}>`}
+        ${(live || (page.data && !page.data.searched_to)) && calls.length === 0 && html`<${Empty} title=${live ? "Waiting for the next call." : "No calls meet these conditions."}>${!live && html`Take a condition out, or look at a longer period.`}</${Empty}>`}
         ${calls.length > 0 && html`<div aria-busy=${String(page.loading && !live)} class=${page.stale && !live ? "dim" : ""}><${Rows} calls=${calls} query=${listQuery} chosen=${chosen} fresh=${live} /></div>`}
+        ${!live && page.data?.searched_to && html`<${SoFar} at=${page.data.searched_to} none=${calls.length === 0} isForth=${Boolean(cursor.before) !== (parameters.order === "oldest")} onGo=${cursor.before ? newer : older} />`}
         ${!live && page.data && html`<div class="card-foot"><span role="status" aria-live="polite"><${Total} parameters=${parameters} enabled=${isReady && !page.loading} /></span>
           <label class="row"><input type="checkbox" checked=${Boolean(query.get("own"))} onChange=${(event) => change({ own: event.target.checked ? "1" : null })} /> with what people did in Egret</label>
           <span class="spacer"></span>
-          <button type="button" class="button tiny" disabled=${!page.data.prev} onClick=${() => go(path(here, amend(query, { before: page.data.prev, after: null })))}>Newer</button>
-          <button type="button" class="button tiny" disabled=${!page.data.next} onClick=${() => go(path(here, amend(query, { after: page.data.next, before: null })))}>Older</button></div>`}
+          <button type="button" class="button tiny" disabled=${!page.data.prev} onClick=${newer}>Newer</button>
+          <button type="button" class="button tiny" disabled=${!page.data.next} onClick=${older}>Older</button></div>`}
       </div>
       ${chosen && html`<${CallPanel} key=${chosen} id=${chosen} onClose=${() => go(path("/calls", query))} />`}
     </div>

@@ -55,12 +55,13 @@ export function Report({ report }) {
   return html`<div class="stack report">
     <${Card} title=${report.title} aside=${html`<span class="faint small">${period}, UTC</span>`}>
       <p class="soft">${report.scope}</p>
-      <dl class="stats inner">${Object.entries(report.totals ?? {}).map(([name, value]) => html`<div key=${name} class="stat"><dt>${sentence(name)}</dt><dd>${number(value)}</dd></div>`)}</dl>
+      <dl class="stats inner">${(report.figures ?? []).map((one) => html`<div key=${one.key} class="stat ${one.warning ? "warn" : ""}"><dt>${one.label}</dt><dd>${number(one.value)}</dd></div>`)}</dl>
     </${Card}>
     <${Days} days=${report.days ?? []} marked=${report.marked} />
     ${tables.map(([key, table]) => html`<${Card} key=${key} title=${table.title} flush>
       ${table.note && html`<p class="soft note-line">${table.note}</p>`}<${Rows} table=${table} /></${Card}>`)}
     ${Object.keys(report.terms ?? {}).length > 0 && html`<${Card} title="Words"><dl class="facts">${Object.entries(report.terms).map(([word, meaning]) => html`<dt key=${word}>${words(word)}</dt><dd>${meaning}</dd>`)}</dl></${Card}>`}
+    ${(report.verify ?? []).length > 0 && html`<${Card} title="How to check it"><ul>${report.verify.map((line, index) => html`<li key=${index} class="break">${line}</li>`)}</ul></${Card}>`}
     <p class="faint small">Made ${local(instant(report.made_at) ?? Date.now(), { now: 0 })} by ${report.made_by}.</p>
   </div>`;
 }
