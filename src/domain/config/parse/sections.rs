@@ -22,10 +22,6 @@ const MIN_TIMEOUT: Duration = Duration::from_millis(1);
 /// Most names in `[callers.certificates]`.
 const MAX_CERTIFICATES: usize = 10_000;
 
-/// Of the warnings of these libraries only level and place could be shown, and Egret's own lines about
-/// the same call or connection say what has happened.
-const DEFAULT_FILTER: &str = "info,pingora=error,sqlx=error";
-
 pub(super) fn read_callers(top: &Table<'_>, files: &Files<'_>, data_dir: &Path) -> Callers {
     let table = top.table("callers");
     let file = files.in_data_dir(
@@ -351,7 +347,7 @@ pub(super) fn read_log(top: &Table<'_>, surroundings: &dyn Surroundings) -> Log 
             max: 1024,
             what: "log filter, such as `\"info,egret=debug\"`",
         },
-        DEFAULT_FILTER.to_owned(),
+        "info".to_owned(),
         "Which log lines are written to standard error.",
     );
     if let Err(message) = surroundings.check_log_filter(&filter.value) {
