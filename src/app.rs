@@ -9,6 +9,7 @@ pub mod changes;
 pub mod commands;
 pub mod detection;
 pub mod evidence;
+pub mod files;
 pub mod handover;
 pub mod health;
 pub mod history;

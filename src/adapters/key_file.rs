@@ -6,6 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::adapters::entropy;
+use crate::adapters::key_mark::MarkError;
 use crate::adapters::private_file;
 use crate::domain::keyring::MASTER_KEY_LEN;
 use crate::types::Secret;
@@ -29,6 +30,17 @@ pub enum KeyError {
         /// What the system said.
         cause: io::Error,
     },
+    /// There is none, and a new one would fit nothing on record.
+    #[error(
+        "there is no key file {path}: what is on record can be searched and read with the gateway's own \
+         key only; give this user that file, or the key in {variable}"
+    )]
+    Absent {
+        /// Which file.
+        path: PathBuf,
+        /// The environment variable that can hold the key.
+        variable: String,
+    },
     /// Others may read the key.
     #[error("the key file {path} has mode {mode:o}; others could read it: run `chmod 600 {path}`")]
     TooOpen {
@@ -46,6 +58,9 @@ pub enum KeyError {
     /// No random bytes for a new key.
     #[error(transparent)]
     NoEntropy(#[from] entropy::NoEntropy),
+    /// Not the key that the records were made with.
+    #[error(transparent)]
+    Mark(#[from] MarkError),
 }
 
 /// Reads the key from the environment or the file; makes the file if neither is there.
@@ -106,7 +121,13 @@ pub fn load_named(
     from_env: Option<String>,
 ) -> Result<Secret<[u8; MASTER_KEY_LEN]>, KeyError> {
     if from_env.is_none() {
-        fs::metadata(path).map_err(|cause| io_error("read", path, cause))?;
+        fs::metadata(path).map_err(|cause| match cause.kind() {
+            io::ErrorKind::NotFound => KeyError::Absent {
+                path: path.to_owned(),
+                variable: variable.to_owned(),
+            },
+            _ => io_error("read", path, cause),
+        })?;
     }
     load_or_create_named(path, variable, from_env)
 }

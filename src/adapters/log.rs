@@ -388,12 +388,14 @@ fn is_promised(name: &str, value: &str) -> bool {
     match name {
         "call" => value.parse::<CallId>().is_ok(),
         "trace" => value.len() == 32 && value.bytes().all(|byte| byte.is_ascii_hexdigit()),
+        // Of the configuration.
+        "hash" => value.len() == 16 && value.bytes().all(|byte| byte.is_ascii_hexdigit()),
         // Words of this program.
         "problem" => problem::is_code(value),
         // Our own listeners.
         "address" => value.starts_with("unix:") || value.parse::<SocketAddr>().is_ok(),
         // These repeat the configuration, which no caller and no bank can write to.
-        "node" | "ledger" | "version" | "host" => true,
+        "node" | "ledger" | "version" | "host" | "sentinel" => true,
         _ => !value.is_empty() && is_short_number(),
     }
 }

@@ -15,6 +15,7 @@ pub mod http_client;
 pub mod journal;
 pub mod kept_file;
 pub mod key_file;
+pub mod key_mark;
 pub mod ledger;
 pub mod limits;
 pub mod log;

@@ -104,6 +104,18 @@ pub fn faults(config: &Config) -> Vec<OpenFault> {
         .collect()
 }
 
+/// What keeps the incidents on this machine from being read, if they were begun.
+pub fn book_fault(config: &Config) -> Option<String> {
+    let directory = &config.alerts.directory;
+    if !directory.exists() {
+        return None;
+    }
+    let DeskRules { settings, routes } = desk_rules(config);
+    let desk = Desk::open(directory, settings, routes);
+    let read = desk.and_then(|mut desk| desk.book().map(drop));
+    read.err().map(|error| error.to_string())
+}
+
 /// The incidents and channels of a configuration that can be used.
 pub struct Prepared {
     desk: Desk,

@@ -84,6 +84,12 @@ pub fn put_on_record(
     }
 }
 
+/// What is wrong with what is kept of the protections that were in force, if anything.
+pub fn fault(config: &Config) -> Option<String> {
+    let kept = kept_file::load::<Protections>(&file(config));
+    kept.err().map(|error| error.to_string())
+}
+
 /// Puts changes on record. Gives false if one could not be.
 pub fn record(
     changes: &[Change],

@@ -187,6 +187,16 @@ pub struct Follower {
 }
 
 impl Follower {
+    /// Whether the files of a configuration can be used.
+    ///
+    /// # Errors
+    /// As [`Follower::open`].
+    pub fn look(config: &Config) -> Result<(), KeptFileError> {
+        KeptFile::<LockBook>::open(&config.lockdown.file)?;
+        kept_file::load::<LockBook>(&config.lockdown.shared_copy)?;
+        Ok(())
+    }
+
     /// Reads what is locked before the first call comes. The ledger is not waited for: until it
     /// answers, what the fleet had locked when this node saw it last stays locked.
     ///
@@ -282,9 +292,9 @@ async fn follow_files(
         });
         let path = sentinel.display();
         if is_there {
-            tracing::error!(%path, "everything is locked down: the sentinel file is there");
+            tracing::error!(sentinel = %path, "everything is locked down: the sentinel file is there");
         } else {
-            tracing::warn!(%path, "the sentinel file is gone: calls go on");
+            tracing::warn!(sentinel = %path, "the sentinel file is gone: calls go on");
         }
         put_on_record(own_calls, is_there);
     }

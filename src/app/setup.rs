@@ -8,6 +8,7 @@ use crate::adapters::evidence::sealer::SealerError;
 use crate::adapters::journal::{JournalError, ReadError};
 use crate::adapters::kept_file::KeptFileError;
 use crate::adapters::key_file::{self, KeyError};
+use crate::adapters::key_mark;
 use crate::adapters::ledger::LedgerError;
 use crate::adapters::machine::{self, Machine};
 use crate::adapters::seen_files::SeenFiles;
@@ -20,11 +21,19 @@ use crate::domain::redact::{Redactor, RedactorBuilder, RuleError};
 use crate::edge::ServeError;
 use crate::edge::proxy::RouteError;
 
+/// Most often it lies elsewhere.
+fn advice(cause: &io::Error) -> &'static str {
+    match cause.kind() {
+        io::ErrorKind::NotFound => "; say where it is by --config or EGRET_CONFIG",
+        _ => "",
+    }
+}
+
 /// Why the gateway does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The configuration cannot be read.
-    #[error("cannot read the configuration {path}: {cause}")]
+    #[error("cannot read the configuration {path}: {cause}{}", advice(cause))]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -248,16 +257,25 @@ fn override_base_urls(provider: &mut Provider, wanted: &config::Provider) {
 /// Reads the key that fingerprints and pseudonyms are made with.
 ///
 /// # Errors
-/// [`KeyError`].
+/// [`KeyError`]; also for another key than the one that the records were made with.
 pub fn keyring(config: &Config, may_create: bool) -> Result<Keyring, KeyError> {
     let variable = std::env::var(key_file::ENV).ok();
     let path = &config.fingerprint_key_file;
+    let place = match &variable {
+        Some(_) => format!("the environment variable {}", key_file::ENV),
+        None => path.display().to_string(),
+    };
     let master = if may_create {
+        if variable.is_none() && !path.exists() {
+            key_mark::check_missing(path, &config.data_dir, &config.journal.directory)?;
+        }
         key_file::load_or_create(path, variable)?
     } else {
         key_file::load(path, variable)?
     };
-    Ok(Keyring::new(master.expose()))
+    let keyring = Keyring::new(master.expose());
+    key_mark::check(&keyring, &place, &config.data_dir, may_create)?;
+    Ok(keyring)
 }
 
 /// The redactor of a configuration, without the rules of operations. It has the key of pseudonyms

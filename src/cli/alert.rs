@@ -153,7 +153,15 @@ async fn dispatch(
             let cases: Vec<&Case> = book.cases().filter(|case| *all || case.is_open()).collect();
             tally.add(cases.len());
             match format {
-                Format::Text if cases.is_empty() => writeln!(out, "no incidents")?,
+                Format::Text if cases.is_empty() => {
+                    let closed = book.cases().count();
+                    match closed {
+                        0 => writeln!(out, "no incidents")?,
+                        _ => {
+                            writeln!(out, "no incident is open; --all lists the closed ones, too")?
+                        }
+                    }
+                }
                 Format::Text => out.write_all(incident::list(cases.into_iter()).as_bytes())?,
                 Format::Json => {
                     for case in cases {

@@ -1,13 +1,28 @@
 //! `egret check`
 
+use std::collections::BTreeSet;
 use std::io::Write;
 
 use clap::Args;
 
 use super::{ConfigArgs, Failure, Outcome};
-use crate::app::{Setup, StartError, alerts};
-use crate::domain::config::show_duration;
+use crate::adapters::{key_file, signing_key};
+use crate::app::{Setup, StartError, alerts, files};
+use crate::domain::config::settings::Setting;
+use crate::domain::config::{nearest, show_duration};
 use crate::domain::quota::Plans;
+
+const PREFIX: &str = "EGRET_";
+
+/// Variables that stand for no key.
+const OTHER_VARIABLES: [&str; 6] = [
+    "EGRET_CONFIG",
+    "EGRET_ALLOW_ROOT",
+    key_file::ENV,
+    key_file::CAPTURE_ENV,
+    signing_key::ENV,
+    signing_key::NEXT_ENV,
+];
 
 /// Options of `egret check`.
 #[derive(Debug, Args)]
@@ -27,9 +42,11 @@ pub fn run(args: &CheckArgs, out: &mut impl Write) -> Outcome {
     match Setup::read(path) {
         Ok(setup) => {
             let faults = alerts::faults(&setup.config);
+            let faults = faults.iter().map(|fault| format!("alerts: {fault}"));
+            let faults: Vec<String> = faults.chain(files::named(&setup.config)).collect();
             if !faults.is_empty() {
                 for fault in faults {
-                    writeln!(out, "{}: alerts: {fault}", path.display())?;
+                    writeln!(out, "{}: {fault}", path.display())?;
                 }
                 return Err(Failure::new(format!("{}: not usable", path.display())));
             }
@@ -48,6 +65,10 @@ pub fn run(args: &CheckArgs, out: &mut impl Write) -> Outcome {
                 )?;
             }
             let config = &setup.config;
+            let variables = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+            for (name, near) in mistyped(&setup, variables) {
+                writeln!(out, "  takes nothing from {name}; did you mean {near}?")?;
+            }
             for line in budgets(&setup) {
                 writeln!(out, "  {line}")?;
             }
@@ -76,6 +97,24 @@ pub fn run(args: &CheckArgs, out: &mut impl Write) -> Outcome {
         }
         Err(error) => Err(Failure::new(error)),
     }
+}
+
+/// Variables of this process that are none of Egret's, and look as if they were meant to be. They are
+/// no faults: platforms make some of their own, such as EGRET_PORT for a service named egret.
+fn mistyped(setup: &Setup, variables: impl Iterator<Item = String>) -> Vec<(String, String)> {
+    let keys = setup.settings.iter().filter_map(Setting::variable);
+    let known: BTreeSet<String> = keys.chain(OTHER_VARIABLES.map(str::to_owned)).collect();
+    let without = |name: &str| name.strip_prefix(PREFIX).map(str::to_owned);
+    let names: Vec<String> = known.iter().filter_map(|name| without(name)).collect();
+    let unknown = variables.filter(|name| !known.contains(name));
+    let mut found: Vec<(String, String)> = unknown
+        .filter_map(|name| {
+            let near = nearest(&without(&name)?, names.iter().map(String::as_str))?;
+            Some((name, format!("{PREFIX}{near}")))
+        })
+        .collect();
+    found.sort();
+    found
 }
 
 /// The banks' limits as they will be kept, a line each.
@@ -115,4 +154,35 @@ fn budgets(setup: &Setup) -> Vec<String> {
         lines.push(format!("shares these limits by {store}"));
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn a_mistyped_variable_is_told_and_one_of_the_platform_is_not() {
+        let setup = Setup::parse_alone(Path::new("egret.toml"), "[providers.cybrid]\n").unwrap();
+        let variables = [
+            "EGRET_TIMEOUT_REQUEST",
+            "EGRET_PROVIDERS_CYBRID_ENVIROMENT",
+            "EGRET_TIMEOUTS_CONNECT",
+            "EGRET_FINGERPRINT_KEY",
+            "EGRET_PORT",
+            "EGRET_SERVICE_HOST",
+            "EGRET_PORT_8443_TCP_ADDR",
+            "HOME",
+        ];
+        let found = mistyped(&setup, variables.map(str::to_owned).into_iter());
+        let expected = [
+            (
+                "EGRET_PROVIDERS_CYBRID_ENVIROMENT",
+                "EGRET_PROVIDERS_CYBRID_ENVIRONMENT",
+            ),
+            ("EGRET_TIMEOUT_REQUEST", "EGRET_TIMEOUTS_REQUEST"),
+        ];
+        assert_eq!(found, expected.map(|(a, b)| (a.to_owned(), b.to_owned())));
+    }
 }

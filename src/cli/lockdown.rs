@@ -9,13 +9,14 @@ use clap::{Args, Subcommand, ValueEnum};
 use super::audit::args::{parse_caller, parse_fingerprint};
 use super::audit::erase::parse_reason;
 use super::{ConfigArgs, Failure, Outcome, notice, runtime};
-use crate::adapters::{clock, machine};
+use crate::adapters::{clock, kept_file, machine};
 use crate::app::audit::without_secrets;
 use crate::app::lockdown::{LockdownError, Locks, Reach};
 use crate::app::own_calls::{OpenOwnCall, OwnCalls, Tally};
 use crate::app::{self, Setup};
 use crate::domain::catalog::{Catalog, Provider};
-use crate::domain::config::{nearest, parse_duration, show_duration};
+use crate::domain::config::{nearest, parse_duration};
+use crate::domain::identity::CallerBook;
 use crate::domain::lockdown::{InForce, Lock, LockTarget, MAX_PER_MINUTE};
 use crate::domain::own::{OwnCall, OwnOperation};
 use crate::domain::record::Fingerprint;
@@ -111,6 +112,7 @@ enum LockdownCommand {
     )]
     Lift {
         /// Its id, as `list` shows it
+        #[arg(value_parser = parse_lock)]
         id: CallId,
         /// Why; stays on record, less what is personal or secret in it
         #[arg(long, value_name = "TEXT", value_parser = parse_reason)]
@@ -166,7 +168,14 @@ pub fn run(args: &LockdownArgs, out: &mut impl Write) -> Outcome {
                         per_minute: *number,
                     },
                 };
-                desk.place(target, how, out).await
+                desk.place(target, how, out).await?;
+                if !is_known_caller(&setup, name) {
+                    notice(&format!(
+                        "no key and no listed certificate stands for a caller {name}: is it spelled \
+                         as in the records (`egret audit stats`)? The lock holds all the same"
+                    ));
+                }
+                Ok(())
             }
             LockdownCommand::Token { fingerprint, how } => {
                 desk.place(LockTarget::Token(*fingerprint), how, out).await
@@ -205,7 +214,12 @@ impl Desk<'_> {
         if let Some(until) = until {
             call = call.fact("until", until);
         }
-        let open = self.calls.begin(call).await?;
+        let open = self.calls.begin(call).await.map_err(|error| {
+            let sentinel = self.setup.config.lockdown.sentinel.display();
+            Failure::new(format!(
+                "{error}. Where nothing can be put on record, `touch {sentinel}` locks everything"
+            ))
+        })?;
         let lock = Lock {
             id: open.call_id(),
             target,
@@ -367,11 +381,48 @@ impl Desk<'_> {
 fn until_when(lock: &Lock, now: Micros) -> String {
     match lock.remaining(now) {
         None => "until it is lifted".to_owned(),
-        Some(left) => format!(
-            "for {}",
-            show_duration(Duration::from_secs(left.as_secs().max(1)))
-        ),
+        Some(left) => format!("for {}", show_left(left)),
     }
+}
+
+/// The two largest units: nobody reads 14398s.
+fn show_left(left: Duration) -> String {
+    let left = left.as_secs().max(1);
+    let units = [(86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")];
+    let (mut rest, mut shown) = (left, Vec::new());
+    for (length, unit) in units {
+        if rest >= length && shown.len() < 2 {
+            shown.push(format!("{}{unit}", rest / length));
+        } else if !shown.is_empty() {
+            // No unit is left out between two that are shown.
+            break;
+        }
+        rest %= length;
+    }
+    shown.join(" ")
+}
+
+/// Whether anything in the configuration stands for a caller. Certificates that are not listed name
+/// their callers themselves, so that one may be there all the same.
+fn is_known_caller(setup: &Setup, name: &str) -> bool {
+    let rules = &setup.config.callers;
+    let is_local = rules.local.as_ref().is_some_and(|local| &**local == name);
+    let is_listed = rules.certificates.values().any(|caller| &**caller == name);
+    let keyed = kept_file::load::<CallerBook>(&rules.file);
+    // A file that cannot be read says nothing of who is in it.
+    is_local
+        || is_listed
+        || keyed.map_or(true, |book| {
+            book.callers().iter().any(|caller| &*caller.name == name)
+        })
+}
+
+fn parse_lock(text: &str) -> Result<CallId, String> {
+    text.parse().map_err(|_| {
+        "not the id of a lock: `egret lockdown list` shows them, as in \
+         019a9f3e-5c11-7cc2-b1b1-9a0d7a3a6c55; a lock by the file LOCKDOWN ends when that is removed"
+            .to_owned()
+    })
 }
 
 fn find_provider(catalog: &Catalog, id: &str) -> Result<LockTarget, Failure> {
@@ -420,4 +471,25 @@ fn find_operation(
 
 fn providers(catalog: &Catalog) -> impl Iterator<Item = &Provider> {
     catalog.entries().iter().map(|entry| &*entry.provider)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_that_is_left_is_shown_in_its_two_largest_units() {
+        for (seconds, shown) in [
+            (0, "1s"),
+            (59, "59s"),
+            (60, "1m"),
+            (1_798, "29m 58s"),
+            (3_600, "1h"),
+            (3_601, "1h"),
+            (14_398, "3h 59m"),
+            (172_800 + 3_700, "2d 1h"),
+        ] {
+            assert_eq!(show_left(Duration::from_secs(seconds)), shown);
+        }
+    }
 }

@@ -13,11 +13,15 @@ use crate::types::Secret;
 /// Length of the master key in bytes.
 pub const MASTER_KEY_LEN: usize = 32;
 
+/// Length in bytes of what a key is told from another by: enough that no two ever agree by chance.
+pub const MARK_LEN: usize = 8;
+
 /// Makes fingerprints and pseudonyms.
 pub struct Keyring {
     fingerprint: hmac::Key,
     pseudonym: hmac::Key,
     redaction: Secret<Vec<u8>>,
+    mark: [u8; MARK_LEN],
 }
 
 impl std::fmt::Debug for Keyring {
@@ -36,7 +40,14 @@ impl Keyring {
             fingerprint: derive(b"egret/fingerprint/v1"),
             pseudonym: derive(b"egret/pseudonym/v1"),
             redaction: Secret::new(hmac::sign(&master, b"egret/redaction/v1").as_ref().to_vec()),
+            mark: mark_of(&hmac::sign(&master, b"egret/mark/v1")),
         }
+    }
+
+    /// What the master key is told from another by, as hexadecimal digits. It says nothing about the
+    /// key, and nothing else is made with the key that it is derived by.
+    pub fn mark(&self) -> String {
+        self.mark.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// The key of the pseudonyms in redacted texts. They are no pseudonyms of the ledger: whoever
@@ -89,6 +100,14 @@ fn first_half(tag: &hmac::Tag) -> [u8; 16] {
         *to = *from;
     }
     half
+}
+
+fn mark_of(tag: &hmac::Tag) -> [u8; MARK_LEN] {
+    let mut mark = [0; MARK_LEN];
+    for (to, from) in mark.iter_mut().zip(tag.as_ref()) {
+        *to = *from;
+    }
+    mark
 }
 
 #[cfg(test)]

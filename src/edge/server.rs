@@ -46,7 +46,9 @@ const QUIET: Duration = Duration::from_millis(50);
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// An address cannot be bound.
-    #[error("cannot listen on {address}: {cause}")]
+    #[error(
+        "cannot listen on {address}: {cause}; write another address ([[listener]] address), or stop what listens there"
+    )]
     Bind {
         /// The address.
         address: String,

@@ -197,7 +197,7 @@ fn an_incident_reaches_people_and_they_answer() {
         gateway
             .egret(&["alert", "list"])
             .ok()
-            .contains("no incidents")
+            .contains("no incident is open")
     );
     assert!(
         gateway

@@ -52,6 +52,7 @@ mod retention;
 mod routing;
 mod service;
 mod streaming;
+mod surroundings;
 mod telemetry;
 mod top;
 mod traffic;

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use sqlx::migrate::MigrateError;
+use sqlx::postgres::PgDatabaseError;
 
 use super::place::LedgerPlace;
 
@@ -21,7 +22,10 @@ pub enum LedgerError {
         place: LedgerPlace,
     },
     /// There is something else.
-    #[error("{place} is not an Egret ledger: name another one; this one was left as it is")]
+    #[error(
+        "{place} is not an Egret ledger: name another one; this one was left as it is. If it was the \
+         ledger, `egret audit rebuild` makes it anew from the journal and keeps this one beside it"
+    )]
     NotALedger {
         /// Where.
         place: LedgerPlace,
@@ -207,6 +211,13 @@ impl fmt::Display for Said<'_> {
         match self.0 {
             // Such an error may quote the address with its password.
             sqlx::Error::Configuration(_) => f.write_str("its address cannot be understood"),
+            sqlx::Error::Database(said) => match said.try_downcast_ref::<PgDatabaseError>() {
+                // Its own text adds the line of Postgres' source code, which reads as one of a file here.
+                Some(postgres) => {
+                    write!(f, "error returned from database: {}", postgres.message())
+                }
+                None => self.0.fmt(f),
+            },
             other => other.fmt(f),
         }
     }

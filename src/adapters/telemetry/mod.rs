@@ -6,7 +6,7 @@
 //! is dropped and counted: what there is of memory is bounded, and the audit knows nothing of it.
 
 mod export;
-mod headers;
+pub mod headers;
 mod inbox;
 mod proto;
 mod worker;

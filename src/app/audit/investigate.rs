@@ -163,7 +163,11 @@ fn call(row: &CallRow) -> Call {
         received: Micros(row.integer("received_at").unwrap_or_default()),
         caller: text("caller"),
         address: host(row.text("caller_address")).to_owned(),
-        operation: format!("{}/{operation}", row.text("provider")),
+        operation: match row.text("provider") {
+            // The request led to none.
+            "" => operation.to_owned(),
+            provider => format!("{provider}/{operation}"),
+        },
         effect: text("effect"),
         token_type: text("token_type"),
         token: text("token_fingerprint"),

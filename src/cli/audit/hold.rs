@@ -96,10 +96,17 @@ pub struct HoldAddArgs {
 #[derive(Args, Clone, Debug)]
 pub struct HoldReleaseArgs {
     /// Its number, as `hold list` shows it
+    #[arg(value_name = "NUMBER", value_parser = parse_hold)]
     pub id: i64,
     /// Why; stays on record
     #[arg(long, value_name = "TEXT", value_parser = parse_reason)]
     pub reason: String,
+}
+
+fn parse_hold(text: &str) -> Result<i64, String> {
+    text.parse().map_err(|_| {
+        "not the number of a hold: `egret audit hold list` shows them, as in 3".to_owned()
+    })
 }
 
 /// Why nothing was held or released.
@@ -184,6 +191,9 @@ async fn list(
     let work = async |tally: &mut Tally| {
         let holds = hold::holds(ledger).await?;
         tally.add(holds.len());
+        if holds.is_empty() {
+            writeln!(out, "nothing is held, and nothing was")?;
+        }
         for held in holds {
             let released = held.release.map_or_else(String::new, |release| {
                 let (at, by, why) = (release.at, release.by, release.reason);

@@ -27,7 +27,8 @@ const HEADER: [&str; 8] = [
     "operation",
     "token",
     "status",
-    "outcome",
+    // Of a call that was not forwarded the decision, else the outcome.
+    "result",
     "ms",
 ];
 
@@ -150,6 +151,15 @@ fn cells(row: &CallRow) -> [String; 8] {
         row.integer("total_us").map_or("-".to_owned(), millis),
     ]
     .map(|text| printable(&text).into_owned())
+}
+
+/// A few calls in a day are not none.
+fn per_minute(calls: f64) -> String {
+    match calls {
+        calls if calls == 0.0 || calls >= 1.0 => format!("{calls:.1}"),
+        calls if calls >= 0.005 => format!("{calls:.2}"),
+        _ => "below 0.01".to_owned(),
+    }
 }
 
 fn or_dash(text: &str) -> String {
@@ -331,7 +341,7 @@ pub(super) fn stats(
                 line("received", format!("{first} to {last}"))?;
             }
             line("error rate", format!("{:.2} %", stats.error_rate * 100.0))?;
-            line("per minute", format!("{:.1}", stats.per_minute))?;
+            line("per minute", per_minute(stats.per_minute))?;
             if let Some(busiest) = busiest {
                 line(
                     "busiest",

@@ -129,7 +129,7 @@ async fn a_table_of_calls() {
     let ids = [3, 2, 1].map(|n| samples::id(n).to_string());
     let expected = format!(
         "\
-received                  call                                  caller     operation           token     status  outcome   ms
+received                  call                                  caller     operation           token     status  result    ms
 2026-01-02T03:04:08.000Z  {}  \u{fffd}[2Jevil\u{fffd}  unknown             unknown        -  refused    -
 2026-01-02T03:04:07.000Z  {}  billing    cybrid/createTrade  customer     422  failure  6.0
 2026-01-02T03:04:06.000Z  {}  billing    cybrid/listTrades   customer     200  success  6.0

@@ -192,9 +192,7 @@ fn key(providers: &Providers, random: &[u8; MASTER_KEY_LEN]) -> Result<Key, Fail
     match app::keyring(config, false) {
         Ok(keyring) => Ok(Key::Gateway(Arc::new(keyring))),
         // A gateway that has never run has none yet.
-        Err(KeyError::Io { cause, .. }) if cause.kind() == io::ErrorKind::NotFound => {
-            Ok(throw_away())
-        }
+        Err(KeyError::Absent { .. }) => Ok(throw_away()),
         Err(error) => Err(Failure::new(error)),
     }
 }

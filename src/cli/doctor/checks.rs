@@ -10,8 +10,8 @@ use std::time::Duration;
 use x509_parser::pem::Pem;
 
 use super::{Finding, machine};
-use crate::adapters::signing_key;
-use crate::app;
+use crate::adapters::{key_file, key_mark, signing_key};
+use crate::app::{self, files};
 use crate::domain::config::Config;
 use crate::domain::evidence::SignatureType;
 use crate::types::Micros;
@@ -71,15 +71,20 @@ pub fn permissions(config: &Config) -> Vec<Finding> {
 /// Whether the keys can be used that are there; a start makes those that are not.
 pub fn keys(config: &Config) -> Vec<Finding> {
     let mut found = Vec::new();
-    if config.fingerprint_key_file.exists() {
+    const RESTORE: &str = "the gateway does not start with it: restore it from a copy; with another key, \
+                           fingerprints and pseudonyms do not fit those on record";
+    if config.fingerprint_key_file.exists() || std::env::var_os(key_file::ENV).is_some() {
         found.push(match app::keyring(config, false) {
             Ok(_) => Finding::good("fingerprint key: usable"),
-            Err(error) => Finding::failed(
-                format!("fingerprint key: {error}"),
-                "the gateway does not start with it: restore it from a copy; with another key, \
-                 fingerprints and pseudonyms do not fit those on record",
-            ),
+            Err(error) => Finding::failed(format!("fingerprint key: {error}"), RESTORE),
         });
+    } else {
+        // A first start makes it, and no later one.
+        let (key, journal) = (&config.fingerprint_key_file, &config.journal.directory);
+        let missing = key_mark::check_missing(key, &config.data_dir, journal).err();
+        found.extend(
+            missing.map(|error| Finding::failed(format!("fingerprint key: {error}"), RESTORE)),
+        );
     }
     let signing = &config.evidence;
     if signing.enabled && signing.key_file.exists() {
@@ -99,6 +104,23 @@ pub fn keys(config: &Config) -> Vec<Finding> {
         });
     }
     found
+}
+
+/// Files that the configuration names, and those that the gateway keeps: whether they can be used.
+pub fn files(config: &Config) -> Vec<Finding> {
+    let named = files::named(config).into_iter().map(|fault| {
+        Finding::failed(
+            fault,
+            "write the path of a file that the gateway's user can read",
+        )
+    });
+    let kept = files::kept(config).into_iter().map(|fault| {
+        Finding::failed(
+            fault,
+            "correct it, or restore it from a copy: a start refuses what it cannot read",
+        )
+    });
+    named.chain(kept).collect()
 }
 
 /// Bits that must not be set, and bits that had better not be.

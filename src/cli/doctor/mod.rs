@@ -113,6 +113,7 @@ pub fn run(args: &DoctorArgs, out: &mut impl Write) -> Outcome {
             report.add(out, "configuration", good)?;
             report.add(out, "process", machine::process(config))?;
             report.add(out, "permissions", checks::permissions(config))?;
+            report.add(out, "files", checks::files(config))?;
             report.add(out, "keys", checks::keys(config))?;
             report.add(out, "disk", machine::disks(config))?;
             report.add(out, "journal", services::journal(config))?;
@@ -209,7 +210,11 @@ impl Report {
             writeln!(out, "{report:#}")?;
         }
         if self.failures > 0 {
-            return Err(Failure::new(format!("{} checks failed", self.failures)));
+            let failed = match self.failures {
+                1 => "1 check failed".to_owned(),
+                many => format!("{many} checks failed"),
+            };
+            return Err(Failure::new(failed));
         }
         match (self.format, self.warnings) {
             (Format::Json, _) => {}

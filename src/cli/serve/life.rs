@@ -282,10 +282,16 @@ impl Upgrade<'_> {
 fn lock_down(sentinel: &Path) {
     let path = sentinel.display();
     match lockdown::raise_sentinel(sentinel) {
-        Ok(true) => tracing::error!(%path, "SIGUSR1: everything is locked down by a sentinel file"),
-        Ok(false) => tracing::warn!(%path, "SIGUSR1: everything is locked down already"),
+        Ok(true) => tracing::error!(
+            sentinel = %path,
+            "SIGUSR1: everything is locked down by a sentinel file"
+        ),
+        Ok(false) => tracing::warn!(
+            sentinel = %path,
+            "SIGUSR1: everything is locked down already"
+        ),
         Err(error) => tracing::error!(
-            %path,
+            sentinel = %path,
             %error,
             "SIGUSR1: the sentinel file cannot be made, so nothing is locked down; stop the gateway"
         ),

@@ -16,12 +16,13 @@ use crate::sim::{Faults, SimOptions, Simulator, Vendor};
 #[command(
     after_help = "Examples:\n  egret sim cybrid\n  egret sim cybrid --limits\n  egret sim obp \
 --listen 127.0.0.1:9002 --latency 50-200 --error-rate 0.1\n\nFaults can be changed while it runs: \
-POST a JSON object to /__sim/faults. The credentials of the fakes are fixed:\n  Cybrid  sim-bank-id \
+GET /__sim/faults shows them, and a JSON object that is sent there by POST replaces them, as in \
+{\"error_rate\": 0.5, \"latency_ms\": [50, 200]}. The credentials of the fakes are fixed:\n  Cybrid  sim-bank-id \
 / sim-bank-secret, sim-org-id / sim-org-secret\n  OBP     sim-user / sim-password-1, consumer key \
 simconsumerkey00000000000000000000000000\n  Wyre    AK-SIM-MASTER-0001 / SK-SIM-MASTER-SECRET-00000001"
 )]
 pub struct VendorArgs {
-    /// Address to listen on; loopback only. Default: 127.0.0.1 with port 9001, 9002 or 9003.
+    /// Address to listen on; loopback only. Default: 127.0.0.1 with port 9001 (Cybrid), 9002 (OBP) or 9003 (Wyre).
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
     /// The same seed and the same calls give the same identifiers.
@@ -88,6 +89,12 @@ pub(super) fn run(vendor: Vendor, args: &VendorArgs, out: &mut impl Write) -> Ou
         return Err(Failure::usage(format!(
             "the simulators serve loopback only: listen on 127.0.0.1 or [::1], not on {address}"
         )));
+    }
+    if args.echo_headers && !matches!(vendor, Vendor::Obp) {
+        return Err(Failure::usage("--echo-headers is for `egret sim obp` only"));
+    }
+    if args.public_url.is_some() && !matches!(vendor, Vendor::Wyre) {
+        return Err(Failure::usage("--public-url is for `egret sim wyre` only"));
     }
     let mut options = SimOptions::new(vendor, Arc::new(clock::now));
     options.seed = args.seed;

@@ -106,7 +106,7 @@ impl Gathering<'_> {
                 Ok(bytes) => {
                     String::from_utf8(bytes).map_err(|_| "the file is not UTF-8".to_owned())
                 }
-                Err(error) => Err(format!("the file cannot be read: {}", error.kind())),
+                Err(error) => Err(format!("the file cannot be read: {error}")),
             };
             match text {
                 Ok(text) if self.bytes.saturating_add(text.len()) > MAX_TEXT => {

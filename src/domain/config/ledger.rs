@@ -65,6 +65,9 @@ pub enum BadUrl {
     Character,
 }
 
+/// Parameters of an address that name files, as libpq knows them.
+const SSL_FILES: [&str; 3] = ["sslrootcert", "sslcert", "sslkey"];
+
 impl PostgresPlace {
     /// Reads an address as `postgres://user:password@host:port/database?option=value`.
     ///
@@ -120,6 +123,21 @@ impl PostgresPlace {
     /// The whole address.
     pub fn url(&self) -> &Secret<String> {
         &self.0.url
+    }
+
+    /// The files that the address names, by the names of their parameters: certificates and keys.
+    pub fn files(&self) -> Vec<(&'static str, PathBuf)> {
+        let url = self.0.url.expose();
+        let options = url.split_once('?').map_or("", |(_, options)| options);
+        let pairs = options.split('&').filter_map(|pair| pair.split_once('='));
+        let files = pairs.filter_map(|(key, value)| {
+            let name = SSL_FILES.into_iter().find(|name| *name == key)?;
+            let value = percent_encoding::percent_decode_str(value)
+                .decode_utf8()
+                .ok()?;
+            Some((name, PathBuf::from(value.as_ref())))
+        });
+        files.collect()
     }
 
     /// The file with the password, if it is not in the address.

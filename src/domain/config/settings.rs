@@ -8,6 +8,8 @@ use std::fmt;
 
 use ring::digest::{SHA256, digest};
 
+use super::reader::variable_of;
+
 /// Where a value came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
@@ -85,6 +87,12 @@ pub struct Setting {
 }
 
 impl Setting {
+    /// The environment variable that goes before it; keys of lists have none.
+    pub fn variable(&self) -> Option<String> {
+        let path = self.path();
+        (!self.is_item && !path.contains('[')).then(|| variable_of(&path))
+    }
+
     /// What people call it: `providers.cybrid.environment`.
     pub fn path(&self) -> String {
         match (self.at.as_str(), self.name.as_str()) {

@@ -249,8 +249,7 @@ impl Look<'_> {
     fn labelled(&self, name: &str, fits: impl Fn(&Figure) -> bool) -> f64 {
         let all = self.later.all(name).iter();
         all.filter(|figure| fits(figure))
-            .map(|figure| figure.value)
-            .sum()
+            .fold(0.0, |sum, figure| sum + figure.value)
     }
 
     fn record(&self) -> Option<RecordGlance> {

@@ -75,7 +75,8 @@ impl Scrape {
     /// that has become smaller began anew, so all of it is new.
     pub fn growth(&self, earlier: &Self, name: &str, fits: impl Fn(&Figure) -> bool) -> f64 {
         let figures = self.all(name).iter().filter(|figure| fits(figure));
-        figures.map(|figure| earlier.growth_to(name, figure)).sum()
+        // The sum of no floats is -0.0, and would be shown with its sign.
+        figures.fold(0.0, |sum, figure| sum + earlier.growth_to(name, figure))
     }
 
     /// By how much a series has grown since this look.

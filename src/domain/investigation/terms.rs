@@ -35,6 +35,7 @@ pub(super) const TERMS: [Term; 6] = [
     ),
     term(
         "Denied",
-        "The gateway or the bank refused the call for want of the right credentials.",
+        "The gateway did not know the caller, did not allow what it asked, or had locked it down; or \
+         the bank did not accept its credentials.",
     ),
 ];

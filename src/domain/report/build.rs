@@ -194,7 +194,13 @@ impl Builder {
         ];
         let mut verify = vec![
             "The numbers are counts of rows of the ledger. The same rows one by one: ".to_owned()
-                + &self.asked.query(query_options(self.kind)),
+                + &self.asked.query(match self.kind {
+                    // A provider that was asked for may be Egret itself.
+                    ReportKind::TokenUse if self.asked.names("provider") => {
+                        "--limit 0 --format csv"
+                    }
+                    kind => query_options(kind),
+                }),
         ];
         for mark in &self.source.journals {
             let JournalMark {
@@ -381,7 +387,7 @@ fn marked(kind: ReportKind) -> &'static str {
 fn query_options(kind: ReportKind) -> &'static str {
     match kind {
         ReportKind::PiiAccess => "--has-pii --limit 0 --format csv",
-        ReportKind::TokenUse => "--limit 0 --format csv",
+        ReportKind::TokenUse => "--banks-only --limit 0 --format csv",
         ReportKind::FailedAuth => "--auth-failed --limit 0 --format csv",
         ReportKind::AccessChanges => "--effect access-change --limit 0 --format csv",
         ReportKind::Money => "--effect money --limit 0 --format csv",

@@ -67,6 +67,11 @@ pub struct Asked {
 }
 
 impl Asked {
+    /// Whether the report was asked for with this condition.
+    pub fn names(&self, condition: &str) -> bool {
+        self.filters.iter().any(|(name, _)| name == condition)
+    }
+
     /// The command that asks for the calls behind the report one by one, with `more` conditions.
     pub fn query(&self, more: &str) -> String {
         let mut command = format!("egret audit query --from {} --to {}", self.from, self.to);
@@ -76,9 +81,17 @@ impl Asked {
                 command.push_str(&format!(" {}", quoted(value)));
             }
         }
-        if !more.is_empty() {
-            command.push(' ');
-            command.push_str(more);
+        for word in more.split_ascii_whitespace() {
+            // What was asked for already is not said twice: the command would be refused.
+            let name = word.strip_prefix("--");
+            if !self
+                .filters
+                .iter()
+                .any(|(known, value)| value.is_empty() && Some(known.as_str()) == name)
+            {
+                command.push(' ');
+                command.push_str(word);
+            }
         }
         command
     }

@@ -47,7 +47,8 @@ pub fn scope(kind: ReportKind, mut filter: Filter) -> Result<Filter, HasEffect> 
     };
     match kind {
         ReportKind::PiiAccess => filter.has_pii = true,
-        ReportKind::TokenUse => {}
+        // Egret's own commands carry no credential of a bank.
+        ReportKind::TokenUse => filter.banks_only |= filter.provider.is_none(),
         ReportKind::FailedAuth => filter.auth_failed = true,
         ReportKind::AccessChanges => effect(Effect::AccessChange)?,
         ReportKind::Money => effect(Effect::Money)?,

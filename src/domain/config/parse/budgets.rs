@@ -119,7 +119,7 @@ pub(super) fn read(table: &Table<'_>) -> Budgets {
         "coalesce",
         &Flag,
         false,
-        "Whether identical reads by the same credential at the same time are one call to the bank, for          operations with the flag `coalesce` such as prices. Each caller has its own record.",
+        "Whether identical reads by the same credential at the same time are one call to the bank, for operations with the flag `coalesce` such as prices. Each caller has its own record.",
     );
     let coalesce_keep = table.value(
         "coalesce_keep",

@@ -165,7 +165,7 @@ fn read_table(table: &Table<'_>, files: &Files<'_>, data_dir: &Path) -> Detect {
     let netmap = netmap.map(|path| {
         let resolved = files.resolve(&path.value);
         if let Err(error) = files.readable(&resolved) {
-            table.fault(&path.place, unreadable(&error));
+            table.fault(&path.place, unreadable(&resolved, &error));
         }
         resolved
     });

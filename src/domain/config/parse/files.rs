@@ -68,7 +68,7 @@ impl<'a> Files<'a> {
                     table.fault(&path.place, problem);
                 }
             }
-            Err(error) => table.fault(&path.place, unreadable(&error)),
+            Err(error) => table.fault(&path.place, unreadable(&resolved, &error)),
         }
         resolved
     }
@@ -88,7 +88,7 @@ impl<'a> Files<'a> {
         let bytes = match self.surroundings.read(&resolved) {
             Ok(bytes) => bytes,
             Err(error) => {
-                table.fault(&path.place, unreadable(&error));
+                table.fault(&path.place, unreadable(&resolved, &error));
                 return None;
             }
         };
@@ -106,9 +106,13 @@ impl<'a> Files<'a> {
     }
 }
 
-pub(super) fn unreadable(error: &std::io::Error) -> Problem {
+/// The path is shown as it was looked for: what it is relative to is half of such faults.
+pub(super) fn unreadable(path: &Path, error: &std::io::Error) -> Problem {
     Problem::new(
-        format!("the file cannot be read: {}", error.kind()),
-        "paths are relative to the directory of the configuration file",
+        format!("the file cannot be read: {error}"),
+        format!(
+            "looked for at {}; paths are relative to the directory of the configuration file",
+            path.display()
+        ),
     )
 }

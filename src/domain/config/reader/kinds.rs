@@ -306,7 +306,10 @@ impl Kind for SizeIn {
             let integer = raw
                 .integer()
                 .ok_or_else(|| Problem::wrong_type(raw, WANTED))??;
-            u64::try_from(integer).map_err(|_| Problem::new("negative", ""))
+            u64::try_from(integer).map_err(|_| {
+                let (low, high) = (show_size(*self.0.start()), show_size(*self.0.end()));
+                Problem::with_value("out of bounds", format!("use {low} to {high}"))
+            })
         } else {
             let text = raw.text().ok_or_else(|| Problem::wrong_type(raw, WANTED))?;
             parse_size(text).map_err(|hint| Problem::with_value("not a size", hint))

@@ -26,7 +26,7 @@ pub use kinds::{
 };
 pub use shape::Shape;
 pub use source::{Line, Source};
-pub use table::{Either, Entry, Found, Place, Table};
+pub use table::{Either, Entry, Found, Place, Table, variable_of};
 
 /// Largest text that is read, in bytes: a thousand times a large configuration, and small enough
 /// for a parser that keeps everything in memory.

@@ -133,7 +133,7 @@ fn shown<K: Kind>(kind: &K, value: &K::Value, raw: Raw<'_>) -> Value {
 }
 
 /// The environment variable of a key.
-fn variable_of(path: &str) -> String {
+pub fn variable_of(path: &str) -> String {
     let letter = |c: char| match c {
         '<' | '>' => c,
         c if c.is_ascii_alphanumeric() => c.to_ascii_uppercase(),
