@@ -22,7 +22,7 @@ pub(super) const CALL_METRICS: &[Metric] = &[
         kind: Histogram,
         help: "How long calls took, from their header to their end; error_type is the problem that was answered, if one was.",
         read: |vitals, _| {
-            let series = vitals.calls.server.iter().map(|series| {
+            each(&vitals.calls.server, |series| {
                 let mut labels = of_place(&series.place);
                 labels.push(method(series.method));
                 let scheme = if series.is_https { "https" } else { "http" };
@@ -33,8 +33,7 @@ pub(super) const CALL_METRICS: &[Metric] = &[
                     labels,
                     value: Value::Histogram(series.durations.clone()),
                 }
-            });
-            series.collect()
+            })
         },
     },
     Metric {
@@ -42,7 +41,7 @@ pub(super) const CALL_METRICS: &[Metric] = &[
         kind: Histogram,
         help: "How long attempts at the banks took, to the header of the answer or to the failure.",
         read: |vitals, _| {
-            let series = vitals.calls.client.iter().map(|series| {
+            each(&vitals.calls.client, |series| {
                 let mut labels = of_place(&series.place);
                 labels.push(method(series.method));
                 if let Some(place) = &series.place {
@@ -55,8 +54,7 @@ pub(super) const CALL_METRICS: &[Metric] = &[
                     labels,
                     value: Value::Histogram(series.durations.clone()),
                 }
-            });
-            series.collect()
+            })
         },
     },
     Metric {
@@ -64,7 +62,7 @@ pub(super) const CALL_METRICS: &[Metric] = &[
         kind: Counter,
         help: "Calls that are over, by operation of the catalog, by what the gateway did and by how they ended.",
         read: |vitals, _| {
-            let series = vitals.calls.calls.iter().map(|series| {
+            each(&vitals.calls.calls, |series| {
                 let operation = match &series.operation {
                     Some(operation) => operation.to_string().into(),
                     None => "unknown".into(),
@@ -75,8 +73,7 @@ pub(super) const CALL_METRICS: &[Metric] = &[
                     ("outcome", series.outcome.as_str().into()),
                 ];
                 counted(&series.place, labels, series.count)
-            });
-            series.collect()
+            })
         },
     },
     Metric {
@@ -84,14 +81,13 @@ pub(super) const CALL_METRICS: &[Metric] = &[
         kind: Counter,
         help: "Calls that were not passed on, by reason; the reasons are those of docs/problems.md.",
         read: |vitals, _| {
-            let series = vitals.calls.denials.iter().map(|series| {
+            each(&vitals.calls.denials, |series| {
                 let labels = [
                     ("decision", series.decision.as_str().into()),
                     ("reason", series.reason.into()),
                 ];
                 counted(&series.place, labels, series.count)
-            });
-            series.collect()
+            })
         },
     },
     Metric {
@@ -99,11 +95,10 @@ pub(super) const CALL_METRICS: &[Metric] = &[
         kind: Counter,
         help: "Calls by the kind of credential that they carried.",
         read: |vitals, _| {
-            let series = vitals.calls.credentials.iter().map(|series| {
+            each(&vitals.calls.credentials, |series| {
                 let labels = [("token_type", series.token_type.as_str().into())];
                 counted(&series.place, labels, series.count)
-            });
-            series.collect()
+            })
         },
     },
     Metric {
@@ -111,14 +106,13 @@ pub(super) const CALL_METRICS: &[Metric] = &[
         kind: Counter,
         help: "Tokens and secrets that banks handed out, by what they are and by the credential that they were asked for with.",
         read: |vitals, _| {
-            let series = vitals.calls.mints.iter().map(|series| {
+            each(&vitals.calls.mints, |series| {
                 let labels = [
                     ("kind", series.kind.to_string().into()),
                     ("token_type", series.token_type.as_str().into()),
                 ];
                 counted(&series.place, labels, series.count)
-            });
-            series.collect()
+            })
         },
     },
     Metric {
@@ -126,14 +120,13 @@ pub(super) const CALL_METRICS: &[Metric] = &[
         kind: Counter,
         help: "Attempts that repeated another, also at another address of the bank, by how that one failed.",
         read: |vitals, _| {
-            let series = vitals.calls.resends.iter().map(|series| {
+            each(&vitals.calls.resends, |series| {
                 counted(
                     &series.place,
                     [("cause", series.cause.into())],
                     series.count,
                 )
-            });
-            series.collect()
+            })
         },
     },
     Metric {
@@ -147,14 +140,13 @@ pub(super) const CALL_METRICS: &[Metric] = &[
         kind: Gauge,
         help: "Days until the first certificate of a file runs out that the configuration names; below 0 once it has.",
         read: |vitals, _| {
-            let certificates = vitals.certificates.iter().map(|one| Sample {
+            each(&vitals.certificates, |one| Sample {
                 labels: vec![
                     ("use", one.purpose.as_str().into()),
                     ("file", one.file.to_string().into()),
                 ],
                 value: Value::Real(one.expires_at.0.saturating_sub(vitals.now.0) as f64 / DAY),
-            });
-            certificates.collect()
+            })
         },
     },
     Metric {
@@ -200,6 +192,11 @@ fn of_telemetry(vitals: &Vitals, read: fn(&SignalVitals) -> u64) -> Vec<Sample> 
         value: read(signal).into(),
     });
     samples.into()
+}
+
+/// A figure that each of several has.
+fn each<T>(all: &[T], read: impl Fn(&T) -> Sample) -> Vec<Sample> {
+    all.iter().map(read).collect()
 }
 
 fn counted<const N: usize>(place: &MaybePlace, labels: [Label; N], count: u64) -> Sample {
