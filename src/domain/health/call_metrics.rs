@@ -195,11 +195,6 @@ fn of_telemetry(vitals: &Vitals, read: fn(&SignalVitals) -> u64) -> Vec<Sample> 
     samples.into()
 }
 
-/// A figure that each of several has.
-fn each<T>(all: &[T], read: impl Fn(&T) -> Sample) -> Vec<Sample> {
-    all.iter().map(read).collect()
-}
-
 fn counted<const N: usize>(place: &MaybePlace, labels: [Label; N], count: u64) -> Sample {
     let mut all = of_place(place);
     all.extend(labels);
