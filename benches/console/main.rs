@@ -92,11 +92,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let ledger = if option("--postgres").is_some() {
         let address = option("--postgres=").map(str::to_owned);
         let made = place::named_in_postgres("console", &weeks, rows, address);
-        let Some(made) = runtime.block_on(made)? else {
+        let Some((made, url)) = runtime.block_on(made)? else {
             return Ok(());
         };
         println!("Postgres, {rows} calls in four weeks");
-        let section = format!("url = \"{}\"", made.url);
+        let section = format!("url = \"{url}\"");
         server = Some(made);
         section
     } else {

@@ -57,8 +57,6 @@ pub async fn make_file(year: &Year, rows: u64, path: &Path) -> Result<(), Box<dy
 /// A server that lives as long as this, and the ledger of the year in it.
 pub struct InPostgres {
     pub place: LedgerPlace,
-    /// With what the server is told to let in.
-    pub url: String,
     _server: Option<Server>,
 }
 
@@ -69,16 +67,17 @@ pub async fn in_postgres(
     rows: u64,
     address: Option<String>,
 ) -> Result<Option<InPostgres>, Box<dyn Error>> {
-    named_in_postgres("questions", year, rows, address).await
+    let made = named_in_postgres("questions", year, rows, address).await?;
+    Ok(made.map(|(made, _)| made))
 }
 
-/// As [`in_postgres`], under a name of its own.
+/// As [`in_postgres`], under a name of its own; also gives the address, with who may come in.
 pub async fn named_in_postgres(
     name: &str,
     year: &Year,
     rows: u64,
     address: Option<String>,
-) -> Result<Option<InPostgres>, Box<dyn Error>> {
+) -> Result<Option<(InPostgres, String)>, Box<dyn Error>> {
     let (server, address) = match address {
         Some(address) => (None, address),
         None => {
@@ -112,11 +111,11 @@ pub async fn named_in_postgres(
     if server.is_none() {
         println!("the ledger stays in the database {name}; DROP DATABASE {name} removes it");
     }
-    Ok(Some(InPostgres {
+    let made = InPostgres {
         place: LedgerPlace::Postgres(PostgresPlace::parse(&url)?),
-        url,
         _server: server,
-    }))
+    };
+    Ok(Some((made, url)))
 }
 
 /// The address of another database on the same server.

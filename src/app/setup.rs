@@ -134,14 +134,13 @@ impl Setup {
         Self::read_on(Machine::with_callers_to_come(), path)
     }
 
-    /// As [`Setup::read`], for going on with it; what cannot be used is given with the files that were
-    /// looked at.
+    /// As [`Setup::read`], for going on with it: where it cannot be used, `seen` has the files that
+    /// were looked at.
     ///
     /// # Errors
     /// [`StartError`] with every fault.
-    pub fn read_to_reload(path: &Path) -> Result<Self, (StartError, SeenFiles)> {
-        let mut seen = SeenFiles::default();
-        Self::read_seeing(Machine::default(), path, &mut seen).map_err(|error| (error, seen))
+    pub fn read_to_reload(path: &Path, seen: &mut SeenFiles) -> Result<Self, StartError> {
+        Self::read_seeing(Machine::default(), path, seen)
     }
 
     fn read_on(machine: Machine, path: &Path) -> Result<Self, StartError> {

@@ -205,9 +205,10 @@ impl Reloader {
 
     /// Reads the configuration again and goes on with it, if it can be used.
     pub(super) async fn reload(&mut self, trigger: &Trigger) -> Report {
-        let setup = match Setup::read_to_reload(&self.path) {
+        let mut seen = SeenFiles::default();
+        let setup = match Setup::read_to_reload(&self.path, &mut seen) {
             Ok(setup) => setup,
-            Err((error, seen)) => {
+            Err(error) => {
                 // The next look compares with what was refused: it is said once.
                 self.seen = seen;
                 return self.refuse(trigger, &Refused::Start(error), &[]);
