@@ -42,6 +42,7 @@ fn a_gateway_is_seen_at_a_glance() {
         assert!(seen.contains(wanted), "{wanted} is not in\n{seen}");
     }
     assert!(!seen.contains('\u{1b}'), "no colours where it is printed");
+    assert!(!seen.contains("q ends"), "nobody can press a key");
 }
 
 #[test]

@@ -56,12 +56,16 @@ fn block(title: &str) -> Block<'_> {
 }
 
 fn foot_line(view: &View) -> Line<'_> {
-    let mut spans = vec![Span::raw(format!(
-        " q ends  p {}  +/- every {}  {}",
-        if view.is_held { "goes on" } else { "holds" },
-        show_duration(view.interval),
-        view.address,
-    ))];
+    let keys = if view.is_printed {
+        String::new()
+    } else {
+        format!(
+            "q ends  p {}  +/- every {}  ",
+            if view.is_held { "goes on" } else { "holds" },
+            show_duration(view.interval),
+        )
+    };
+    let mut spans = vec![Span::raw(format!(" {keys}{}", view.address))];
     if let Some(fault) = view.fault.as_deref().filter(|_| view.glance.is_some()) {
         spans.push(Span::styled(format!("  {fault}"), Style::new().fg(BAD)));
     }

@@ -67,6 +67,8 @@ struct View {
     address: String,
     interval: Duration,
     is_held: bool,
+    /// Nobody can press a key.
+    is_printed: bool,
     /// `None` until there were two looks.
     glance: Option<Glance>,
     /// Calls a second at each look, the newest last.
@@ -151,6 +153,7 @@ pub fn run(args: &TopArgs, out: &mut impl Write) -> Outcome {
 }
 
 fn print(watch: &mut Watch, interval: Duration, out: &mut impl Write) -> Outcome {
+    watch.seen.is_printed = true;
     watch.look();
     std::thread::sleep(interval);
     watch.look();
