@@ -5,11 +5,11 @@
 //! so, since every key is as good as any other on its own. The mark is a keyed hash from which nothing
 //! about the key can be told.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
+use super::whole_file;
 use crate::domain::keyring::Keyring;
 
 /// Name of the mark in the data directory.
@@ -134,20 +134,7 @@ fn write(mark: &Path, text: &str) -> io::Result<()> {
     if let Some(directory) = mark.parent() {
         fs::create_dir_all(directory)?;
     }
-    let opened = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(mark);
-    match opened {
-        Ok(mut file) => {
-            file.write_all(format!("{text}\n").as_bytes())?;
-            file.sync_all()
-        }
-        // Another process with the same configuration was first.
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(error),
-    }
+    whole_file::write(mark, format!("{text}\n").as_bytes())
 }
 
 #[cfg(test)]

@@ -26,8 +26,8 @@ use crate::domain::config::Config;
 use crate::domain::identity::CallerBook;
 use crate::domain::record::{self, Recorder};
 use crate::domain::telemetry::Sampler;
-use crate::edge::Server;
 use crate::edge::proxy::{FrontLimits, Gateway, Parts, Routes};
+use crate::edge::{AdminServer, Server};
 use crate::types::CallId;
 
 impl Running {
@@ -143,6 +143,7 @@ impl Running {
         let live = Live {
             latest: gateway.latest(),
             tls: server.tls(),
+            admin_tls: admin.as_ref().and_then(AdminServer::tls),
             servers: Arc::clone(&servers),
             around: around.clone(),
             config: Arc::new(ArcSwap::from_pointee(config.clone())),

@@ -11,7 +11,7 @@ mod upstreams;
 pub mod witness;
 mod write_buffer;
 
-pub use admin::AdminServer;
+pub use admin::{AdminServer, AdminTls, PreparedAdminTls};
 pub use server::{ServeError, Server, ServerWatch, StopReport};
 pub use sockets::{Inherited, SharedSockets};
 pub use tls::{ListenerTlsHandle, PreparedTls, TlsError};

@@ -7,10 +7,17 @@ const ONCE: [&str; 4] = ["top", "--once", "--interval", "200ms"];
 
 /// A gateway whose admin listener has a certificate for `localhost`, and the keys of `[admin]`.
 fn start(authority: &Authority, keys: &str, section: &str) -> Gateway {
+    start_with(authority, keys, section, "")
+}
+
+fn start_with(authority: &Authority, keys: &str, section: &str, others: &str) -> Gateway {
     let admin = format!(
         "address = \"127.0.0.1:0\"\ntls = {{ certificate = \"admin.pem\", key = \"admin.key\"{keys} }}\n{section}"
     );
-    let config = Config::new().cybrid("http://127.0.0.1:1").admin(&admin);
+    let config = Config::new()
+        .cybrid("http://127.0.0.1:1")
+        .admin(&admin)
+        .section(others);
     authority
         .issue("egret", &["localhost"])
         .write(config.directory(), "admin");
@@ -40,7 +47,8 @@ fn url(gateway: &Gateway) -> String {
 
 #[test]
 fn whoever_has_the_configuration_needs_nothing_else() {
-    let gateway = start(&Authority::new("ours"), "", "");
+    let by_hand = "[reload]\non_change = false";
+    let gateway = start_with(&Authority::new("ours"), "", "", by_hand);
     let said = ask(&gateway, &["health"]).ok();
     assert!(said.contains("\"ok\": true"), "{said}");
     let seen = ask(&gateway, &ONCE).ok();
@@ -57,6 +65,9 @@ fn whoever_has_the_configuration_needs_nothing_else() {
     other.write(gateway.directory(), "admin");
     let said = ask(&gateway, &["health"]).failed();
     assert!(said.contains("another certificate"), "{said}");
+    // Until the listener takes it.
+    gateway.egret(&["config", "reload"]).ok();
+    ask(&gateway, &["health"]).ok();
 }
 
 #[test]

@@ -33,7 +33,9 @@ use crate::domain::own::{self, OwnCall, OwnOperation};
 use crate::domain::record::{Gateway, LossPolicy, NotRecorded, OpenRecord, Step};
 use crate::domain::redact::Redactor;
 use crate::edge::proxy::{FrontLimits, Parts, Routes};
-use crate::edge::{ListenerTlsHandle, PreparedTls, UpstreamServer, resolve_new};
+use crate::edge::{
+    AdminTls, ListenerTlsHandle, PreparedAdminTls, PreparedTls, UpstreamServer, resolve_new,
+};
 use crate::types::{CallId, Outcome};
 
 pub use keeper::{ReloadHandle, ReloadKeeper};
@@ -104,6 +106,8 @@ pub(super) struct Live {
     pub latest: Arc<ArcSwap<Parts>>,
     /// TLS of the listeners.
     pub tls: Vec<ListenerTlsHandle>,
+    /// TLS of the admin listener, if it has any.
+    pub admin_tls: Option<AdminTls>,
     /// Whose names are resolved.
     pub servers: Arc<ArcSwap<Vec<Arc<UpstreamServer>>>>,
     /// Who tells people, and by which rules incidents are kept.
@@ -137,6 +141,7 @@ struct Ready {
     config: Config,
     parts: Parts,
     tls: Vec<PreparedTls>,
+    admin_tls: Option<PreparedAdminTls>,
     captures: Option<crate::adapters::capture::Settings>,
     alerts: Option<Prepared>,
     redactor: Arc<Redactor>,
@@ -316,6 +321,11 @@ impl Reloader {
                 tls.push(handle.prepare(wanted, &config.callers.certificates)?);
             }
         }
+        // Its keys need a start, so what runs says which files; what is in them may have changed.
+        let admin_tls = match (&self.live.admin_tls, &config.admin.tls) {
+            (Some(admin), Some(wanted)) => Some(admin.prepare(wanted)?),
+            _ => None,
+        };
         let routes = Routes::after(catalog, &config, Some(&former.routes));
         let routes = Arc::new(routes.map_err(StartError::Route)?);
         let coalescer = self.coalescer(&config, former.coalescer.as_ref());
@@ -339,6 +349,7 @@ impl Reloader {
             config,
             parts,
             tls,
+            admin_tls,
             captures,
             alerts,
             redactor,
@@ -409,6 +420,9 @@ impl Reloader {
         }
         self.retired.push(live.latest.swap(Arc::new(parts)));
         for tls in ready.tls {
+            tls.take_over();
+        }
+        if let Some(tls) = ready.admin_tls {
             tls.take_over();
         }
         if let Some(prepared) = ready.alerts {

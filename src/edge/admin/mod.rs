@@ -32,7 +32,8 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::{sleep, timeout};
-use tokio_rustls::TlsAcceptor;
+
+pub use self::tls::{AdminTls, PreparedAdminTls};
 
 use self::api::door::{Door, Peer};
 use self::desk::Desk;
@@ -80,6 +81,7 @@ pub struct AdminServer {
     stop: Vec<oneshot::Sender<()>>,
     threads: Vec<JoinHandle<()>>,
     socket_file: Option<PathBuf>,
+    tls: Option<AdminTls>,
 }
 
 /// What every connection needs.
@@ -87,7 +89,7 @@ struct Shared {
     bounds: Bounds,
     observe: Observe,
     open_metrics: bool,
-    tls: Option<TlsAcceptor>,
+    tls: Option<AdminTls>,
     door: Arc<Door>,
     router: Router,
     /// Where the router runs.
@@ -112,7 +114,7 @@ impl AdminServer {
             address: address.to_string(),
             cause,
         };
-        let tls = admin.tls.as_ref().map(tls::acceptor).transpose()?;
+        let tls = admin.tls.as_ref().map(AdminTls::new).transpose()?;
         let listener = listen(address, 1, inherited).map_err(failed)?;
         let socket_file = listener.file();
         let bound = listener.sockets.first().map(Bound::try_clone);
@@ -135,7 +137,7 @@ impl AdminServer {
             bounds,
             observe,
             open_metrics: admin.open_metrics,
-            tls,
+            tls: tls.clone(),
             router: api::router(beside.desk, Arc::clone(&door), beside.version, metrics),
             door,
             beside: back.handle().clone(),
@@ -163,12 +165,18 @@ impl AdminServer {
             stop: vec![stop_front, stop_back],
             threads: vec![front, back],
             socket_file,
+            tls,
         })
     }
 
     /// Where it listens, with the port that the system chose for port 0.
     pub fn address(&self) -> &ListenAddress {
         &self.listener.address
+    }
+
+    /// Its TLS, whose certificates can be replaced.
+    pub fn tls(&self) -> Option<AdminTls> {
+        self.tls.clone()
     }
 
     /// Its socket, for the process that is to answer next.
@@ -255,7 +263,7 @@ where
     };
     let shared = Arc::clone(shared);
     tokio::spawn(async move {
-        let Some(acceptor) = shared.tls.clone() else {
+        let Some(acceptor) = shared.tls.as_ref().map(AdminTls::acceptor) else {
             // What goes wrong on a connection is the peer's affair.
             let _ = timeout(CONNECTION_TIME, connection(stream, peer, shared)).await;
             drop(place);

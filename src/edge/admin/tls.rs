@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -12,11 +13,51 @@ use tokio_rustls::rustls::{RootCertStore, ServerConfig, crypto};
 use crate::domain::config::ListenerTls;
 use crate::edge::TlsError;
 
-/// Builds the acceptor: TLS 1.2 and 1.3, HTTP/1.1.
-///
-/// # Errors
-/// [`TlsError`] names the file that cannot be used.
-pub(super) fn acceptor(tls: &ListenerTls) -> Result<TlsAcceptor, TlsError> {
+/// The TLS of the admin listener while the gateway runs: certificates can be replaced under it.
+#[derive(Clone)]
+pub struct AdminTls(Arc<ArcSwap<ServerConfig>>);
+
+/// TLS that is ready to take the place of what the admin listener has.
+pub struct PreparedAdminTls {
+    of: AdminTls,
+    config: Arc<ServerConfig>,
+}
+
+impl AdminTls {
+    /// Reads the files.
+    ///
+    /// # Errors
+    /// [`TlsError`] names the file that cannot be used.
+    pub(super) fn new(tls: &ListenerTls) -> Result<Self, TlsError> {
+        Ok(Self(Arc::new(ArcSwap::new(server_config(tls)?))))
+    }
+
+    /// What the next handshake is made with.
+    pub(super) fn acceptor(&self) -> TlsAcceptor {
+        self.0.load_full().into()
+    }
+
+    /// Reads the files again.
+    ///
+    /// # Errors
+    /// [`TlsError`] names the file that cannot be used; the listener goes on as it is.
+    pub fn prepare(&self, tls: &ListenerTls) -> Result<PreparedAdminTls, TlsError> {
+        Ok(PreparedAdminTls {
+            of: self.clone(),
+            config: server_config(tls)?,
+        })
+    }
+}
+
+impl PreparedAdminTls {
+    /// From here on handshakes are made with it; connections that are there stay.
+    pub fn take_over(self) {
+        self.of.0.store(self.config);
+    }
+}
+
+/// TLS 1.2 and 1.3, HTTP/1.1.
+fn server_config(tls: &ListenerTls) -> Result<Arc<ServerConfig>, TlsError> {
     let unusable = |what, path: &Path| TlsError::File {
         what,
         path: path.to_owned(),
@@ -49,7 +90,7 @@ pub(super) fn acceptor(tls: &ListenerTls) -> Result<TlsAcceptor, TlsError> {
         .with_single_cert(chain, key)
         .map_err(|_| unusable("admin certificate", &tls.certificate))?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(TlsAcceptor::from(Arc::new(config)))
+    Ok(Arc::new(config))
 }
 
 fn certificates(path: &Path) -> Option<Vec<CertificateDer<'static>>> {
